@@ -1,0 +1,104 @@
+# Everything a developer does. `make help` lists it; the two that matter are `make run` and `make test`.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# PYTHON=/path/to/python3.13 make run   chooses another one
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made
+UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.txt)
+
+# a compiled start takes half the time, so nobody's environment may forbid the compiled files
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONPATH
+unexport PYTHONHOME
+unexport VIRTUAL_ENV
+
+.PHONY: run stop status test lint format types yamllint bench config dry-run lock clean help env
+
+run: env ## start everything, run the last night, stay until Ctrl-C (ONCE=1: end after the night; FAULTS=1: a red night)
+	@exec $(BIN)/python -m credit_exchange.laptop run $(if $(filter-out 0,$(ONCE)),--once) $(if $(filter-out 0,$(FAULTS)),--faults)
+
+stop: env ## stop what `make run` started in another terminal
+	@$(BIN)/python -m credit_exchange.laptop stop
+
+status: env ## say what runs
+	@$(BIN)/python -m credit_exchange.laptop status
+
+test: env ## all tests (TESTS=tests/unit: some; ARGS="-k name": more of pytest's options)
+	@$(BIN)/python -m pytest $(or $(TESTS),tests) $(ARGS)
+
+lint: env ## look for mistakes and formatting, change nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: env ## format the code and mend what can be mended by itself
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: env ## check the types
+	@$(BIN)/mypy
+
+yamllint: env ## check the YAML files
+	@$(BIN)/yamllint --strict $(wildcard include docker-compose.yaml .yamllint.yml)
+
+bench: env ## 100,000 and 1,000,000 records beside the plain script (ROWS=100000: only that many)
+	@$(BIN)/python -m credit_exchange bench $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+
+config: env ## check every file under include/
+	@$(BIN)/python -m credit_exchange config check $(ARGS)
+
+dry-run: env ## one department's delivery without Airflow and without sending: make dry-run FEED=name [DATE=2026-11-22]
+	@test -n "$(FEED)" || { echo "say which feed: make dry-run FEED=<file name under include/feeds without .yml>"; exit 1; }
+	@$(BIN)/python -m credit_exchange dry-run --feed "$(FEED)" $(if $(DATE),--date $(DATE)) $(ARGS)
+
+lock: env ## make requirements.txt from requirements.in: pinned, hashed, for Python 3.11 to 3.13
+	@$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header \
+		requirements.in -o requirements.txt
+
+clean: ## stop what runs; delete the environment and all data of the laptop
+	@if [ -x $(BIN)/python ] && [ -f $(STAMP) ]; then $(BIN)/python -m credit_exchange.laptop clean; fi
+	@rm -rf $(VENV) .run .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@echo "make <what>:"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r what why; do printf '%-12s %s\n' "$$what" "$$why"; done
+
+env: $(STAMP)
+
+# The environment: a venv; in it the pinned uv, checked by its hashes; with it everything else, checked and compiled.
+# pip does the same without uv, only slower. The stamp is written last: what was interrupted is made again.
+$(STAMP): requirements.txt
+	@set -euo pipefail; \
+	python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then \
+	  for candidate in python3.13 python3.12 python3.11 python3 python; do \
+	    if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	    then python="$$candidate"; break; fi; \
+	  done; \
+	fi; \
+	if [ -z "$$python" ]; then \
+	  echo "No Python 3.11, 3.12 or 3.13 with its venv module was found. Install one (Debian, Ubuntu: apt-get install" >&2; \
+	  echo "python3 python3-venv), or name it: make run PYTHON=/path/to/python3.12" >&2; exit 1; \
+	fi; \
+	if ! "$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; then \
+	  echo "$$python is not a Python 3.11, 3.12 or 3.13 with its venv module; name another one: make run PYTHON=..." >&2; exit 1; \
+	fi; \
+	echo "making the environment in $(VENV) with $$("$$python" --version), half a minute to a few minutes ..."; \
+	rm -f $(STAMP); \
+	"$$python" -m venv --clear $(VENV); \
+	$(BIN)/python -c 'import pathlib, re; \
+	  blocks = re.split(r"(?m)^(?=\S)", pathlib.Path("requirements.txt").read_text(encoding="utf-8")); \
+	  pathlib.Path("$(VENV)/uv.txt").write_text("".join(b for b in blocks if b.startswith("uv==")), encoding="utf-8")'; \
+	if $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt \
+	   && VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.txt; then :; \
+	else \
+	  echo "uv could not install the packages; trying with pip, which takes a few minutes ..." >&2; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt; \
+	fi; \
+	site="$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
+	printf '%s\n' "$(CURDIR)/plugins" > "$$site/credit_exchange.pth"; \
+	touch $(STAMP)

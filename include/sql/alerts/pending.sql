@@ -1,0 +1,10 @@
+-- The oldest incident that somebody still has to be told of; the row lock makes one worker tell it.
+select incident_key, severity, subject, detail, link, raised_at, times, channels
+from exchange.alert
+where cleared_at is null
+  and notified_at is null
+  and (channels = '{}' or exists (select from unnest(channels) as c where c like '%:failed'))
+  and not (incident_key = any(cast(:tried as text[])))
+order by raised_at, incident_key
+limit 1
+for update skip locked

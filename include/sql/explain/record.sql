@@ -1,0 +1,2 @@
+-- The record as it stands.
+select * from report.record where record_id = :record_id

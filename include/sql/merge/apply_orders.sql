@@ -1,0 +1,45 @@
+-- Records whose standing order or end of publication no longer fits their status: they take the next version.
+with standing as (
+    select distinct on (o.record_id) o.record_id, o.action, o.reason
+    from exchange.withdrawal_order as o
+    order by o.record_id, o.business_date desc, o.sequence desc, o.order_id desc
+),
+
+due as (
+    select
+        r.record_id,
+        r.version + 1 as version,
+        r.status as old_status,
+        r.content_digest,
+        r.business_date,
+        standing.reason as note,
+        case
+            when standing.action = 'withdraw' then 'withdrawn'
+            when r.publish_until < :today then 'expired'
+            else 'current'
+        end as status
+    from exchange.record as r
+    left join standing on r.record_id = standing.record_id
+    where
+        r.status <> 'held'
+        and (
+            (standing.action = 'withdraw' and r.status <> 'withdrawn')
+            or (standing.action is distinct from 'withdraw' and r.status = 'withdrawn')
+            or (standing.action is distinct from 'withdraw' and r.status = 'current' and r.publish_until < :today)
+        )
+),
+
+changed as (
+    update exchange.record set version = due.version, status = due.status
+    from due
+    where exchange.record.record_id = due.record_id
+)
+
+insert into exchange.record_version (
+    record_id, version, reason, status, content_digest, business_date, note
+)
+select
+    record_id, version,
+    case when status = 'withdrawn' then 'withdrawal' when status = 'expired' then 'expiry' else 'reinstatement' end,
+    status, content_digest, business_date, note
+from due

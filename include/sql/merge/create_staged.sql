@@ -1,0 +1,23 @@
+-- The batch's accepted rows for the length of one transaction; disposable, written by COPY.
+create temporary table staged (
+    line_no int not null,
+    derived_id text not null,
+    agency_code text not null,
+    document_no text not null,
+    document_key text not null,
+    subject_ref text not null,
+    subject_codes text[] not null,
+    subject_kind text not null,
+    subject_code text,
+    subject_name text not null,
+    decided_on date,
+    publish_until date,
+    operation text not null,
+    reason text,
+    sequence text not null,
+    content text not null,
+    content_digest text not null,
+    subject_id bigint,
+    record_id text,
+    verdict text
+) on commit drop

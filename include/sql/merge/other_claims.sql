@@ -1,0 +1,13 @@
+-- Records of this batch that other feeds speak about as well: their content is worked out per field.
+select
+    s.record_id,
+    c.feed,
+    c.department,
+    c.business_date,
+    c.sequence,
+    c.generation,
+    c.content
+from staged as s
+inner join exchange.claim as c on s.record_id = c.record_id and c.feed <> :feed
+where s.verdict in ('new', 'changed')
+order by s.record_id, c.feed

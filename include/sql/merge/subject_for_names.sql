@@ -1,0 +1,29 @@
+-- Rows without any strong identifier: the record's own subject, joined with nobody.
+with nameless as (
+    select distinct on (s.record_id) s.record_id, s.subject_kind, r.subject_id as known
+    from staged as s
+    left join exchange.record as r on s.record_id = r.record_id
+    where s.subject_id is null
+    order by s.record_id
+),
+
+fresh as (
+    select
+        record_id,
+        subject_kind,
+        known,
+        coalesce(known, nextval(pg_get_serial_sequence('exchange.subject', 'subject_id'))) as subject_id
+    from nameless
+),
+
+made as (
+    insert into exchange.subject (subject_id, kind, created_batch)
+    overriding system value
+    select subject_id, subject_kind, :batch_id
+    from fresh
+    where known is null
+)
+
+update staged set subject_id = fresh.subject_id
+from fresh
+where staged.record_id = fresh.record_id and staged.subject_id is null

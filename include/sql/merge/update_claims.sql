@@ -1,0 +1,14 @@
+-- What this feed says now instead of what it said before.
+update exchange.claim set
+    department = :department,
+    business_date = :business_date,
+    sequence = o.sequence,
+    generation = :generation,
+    batch_id = :batch_id,
+    line_no = o.line_no,
+    content_digest = o.claim_digest,
+    content_version = case when o.several then null when o.differs then o.old_version + 1
+        else o.old_content_version end,
+    content = case when o.several then o.own_content end
+from outcome as o
+where exchange.claim.record_id = o.record_id and exchange.claim.feed = :feed and exchange.claim.batch_id <> :batch_id

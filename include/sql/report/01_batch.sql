@@ -1,0 +1,22 @@
+-- What each feed delivered for each business date and what became of the rows; the newest generation counts.
+create view report.batch as
+select distinct on (b.feed, b.business_date)
+    b.business_date,
+    b.department,
+    b.department_name,
+    b.dataset,
+    b.feed,
+    b.state,
+    b.rows_delivered,
+    b.rows_accepted,
+    b.rows_quarantined,
+    b.rows_unchanged,
+    b.rows_held,
+    b.digest,
+    b.collected_at,
+    b.batch_id,
+    b.generation,
+    b.schema_version,
+    b.problem
+from exchange.batch as b
+order by b.feed, b.business_date, b.generation desc

@@ -1,0 +1,64 @@
+-- The statutory clocks of every record that may be published: when it turns amber and red, and when it was met.
+create view report.clock as
+with reportable as (
+    select distinct e.record_id from exchange.release as e where e.effect = 'send'
+),
+
+met as (
+    select o.record_id, min(o.settled_at) as met_at
+    from exchange.outbox as o
+    where o.state = 'delivered' and o.op = 'upsert'
+    group by o.record_id
+),
+
+due as (
+    select
+        r.dataset,
+        r.record_id,
+        r.department,
+        k.clock,
+        r.decided_on as started_on,
+        case
+            when k.amber_working
+                then (
+                    select min(c.day) from exchange.calendar_day as c
+                    where c.is_workday and c.ordinal = s.ordinal + k.amber_days
+                )
+            else r.decided_on + k.amber_days
+        end as amber_on,
+        case
+            when k.red_working
+                then (
+                    select min(c.day) from exchange.calendar_day as c
+                    where c.is_workday and c.ordinal = s.ordinal + k.red_days
+                )
+            else r.decided_on + k.red_days
+        end as red_on,
+        met.met_at
+    from exchange.record as r
+    inner join exchange.clock_rule as k on r.dataset = k.dataset
+    inner join reportable on r.record_id = reportable.record_id
+    left join exchange.calendar_day as s on r.decided_on = s.day
+    left join met on r.record_id = met.record_id
+    where r.decided_on is not null
+)
+
+select
+    due.dataset,
+    due.record_id,
+    due.department,
+    due.clock,
+    due.started_on,
+    due.amber_on,
+    due.red_on,
+    due.met_at,
+    case
+        when due.met_at is not null and (due.met_at at time zone 'Asia/Shanghai')::date <= due.red_on then 'met'
+        when due.met_at is not null then 'met_late'
+        when (now() at time zone 'Asia/Shanghai')::date > due.red_on then 'red'
+        when (now() at time zone 'Asia/Shanghai')::date > due.amber_on then 'amber'
+        else 'running'
+    end as state,
+    coalesce(e.provisional, true) as provisional
+from due
+left join exchange.calendar_day as e on due.red_on = e.day

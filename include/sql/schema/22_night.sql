@@ -1,0 +1,12 @@
+-- One row a run of the exchange: which business date, how it was started, how it ended.
+create table exchange.night (
+    night_id bigint generated always as identity primary key,
+    business_date date not null,
+    run_id text not null unique,
+    kind text not null check (kind in ('scheduled', 'backfill', 'manual', 'command')),
+    started_at timestamptz not null,
+    finished_at timestamptz,
+    outcome text check (outcome in ('good', 'partial')),
+    failed_parts text[] not null default '{}'
+);
+create index night_by_date on exchange.night (business_date);

@@ -1,0 +1,48 @@
+"""From a run's partition key to its business date."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from credit_exchange.core import business_time
+from credit_exchange.errors import FatalError
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+KEY_FORMAT = "%Y-%m-%d"
+
+
+def business_date(partition_key: str | None) -> date:
+    """Return the business date of a run: its partition key, else the last business date (a manual run without a key).
+
+    Raises FatalError when the key is not a date or lies in the future.
+    """
+    if not partition_key:
+        return business_time.last_business_date()
+    try:
+        day = datetime.strptime(partition_key, KEY_FORMAT).replace(tzinfo=SHANGHAI).date()
+    except ValueError:
+        raise FatalError(
+            f"partition key {partition_key!r} is not a business date; start the run with a key like 2026-11-22"
+        ) from None
+    if day > business_time.today():
+        raise FatalError(f"business date {day} lies in the future; start the run with a past date")
+    return day
+
+
+def first_start(configured: str) -> datetime:
+    """Return the DAG's start date for a configured first business date ('yyyy-mm-dd'; blank: yesterday).
+
+    The night of business date D is due at 01:30 of D+1, so the DAG starts at the first moment of D+1.
+    Raises FatalError when the setting is not a date.
+    """
+    if configured.strip():
+        try:
+            first = date.fromisoformat(configured.strip())
+        except ValueError:
+            raise FatalError(
+                f"CREDIT_EXCHANGE_FIRST_DATE={configured!r} is not a date; write e.g. 2026-11-01"
+            ) from None
+    else:
+        first = business_time.last_business_date()
+    return datetime(first.year, first.month, first.day, tzinfo=SHANGHAI) + timedelta(days=1)

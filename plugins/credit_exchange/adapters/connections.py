@@ -1,0 +1,63 @@
+"""Connections from Airflow (metadata database, secret back ends, environment), in the exchange's own form."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from credit_exchange.config.connections import Connection, from_environment
+from credit_exchange.errors import ConfigurationError, RetriableError
+
+
+def resolve(conn_id: str) -> Connection:
+    """Return the connection of this id.
+
+    `AIRFLOW_CONN_<ID>` is read by our own reader, so that one setting means the same with and without Airflow;
+    everything else comes from Airflow. Raises ConfigurationError when nobody knows the id, RetriableError when Airflow cannot say.
+    """
+    if os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}", "").strip():
+        return from_environment(conn_id)
+    from airflow.sdk import Connection as AirflowConnection
+    from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+
+    missing, failed = False, ""
+    try:
+        found = AirflowConnection.get(conn_id)
+    except AirflowNotFoundException:
+        missing = True
+    except AirflowRuntimeError as error:
+        failed = type(error).__name__
+    if missing:
+        raise ConfigurationError(
+            f"connection {conn_id} is not defined: add it in Airflow (Admin, Connections) or set "
+            f"AIRFLOW_CONN_{conn_id.upper()}"
+        )
+    if failed:
+        raise RetriableError(f"connection {conn_id}: Airflow's API server did not hand it out ({failed}); try again")
+    return translate(conn_id, found)
+
+
+def translate(conn_id: str, found: object) -> Connection:
+    """Return an Airflow connection (any object with its attributes) as ours.
+
+    Raises ConfigurationError when its extra is not a JSON object.
+    """
+    raw_extra = getattr(found, "extra", None) or "{}"
+    try:
+        extra = json.loads(raw_extra) if isinstance(raw_extra, str) else dict(raw_extra)
+        if not isinstance(extra, dict):
+            raise TypeError
+    except (ValueError, TypeError):
+        raise ConfigurationError(f"connection {conn_id}: extra is not a JSON object; mend it in Airflow") from None
+    return Connection(
+        conn_id=conn_id,
+        conn_type=str(getattr(found, "conn_type", None) or ""),
+        host=str(getattr(found, "host", None) or ""),
+        login=str(getattr(found, "login", None) or ""),
+        password=str(getattr(found, "password", None) or ""),
+        schema=str(getattr(found, "schema", None) or ""),
+        port=getattr(found, "port", None),
+        extra=extra,
+        # a database URL with a driver (mysql+pymysql://…) does not survive Airflow's form: it may stand whole in extra
+        uri=str(extra.get("url") or extra.get("uri") or getattr(found, "get_uri", str)()),
+    )

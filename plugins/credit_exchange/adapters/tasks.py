@@ -1,0 +1,321 @@
+"""The operators of the DAGs: each calls one step of the exchange and hands on ids and counts, nothing else.
+
+Everything heavy is imported when a task runs, never when a DAG is parsed.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator, BaseOperatorLink
+from airflow.sdk.exceptions import AirflowFailException
+
+from credit_exchange.adapters.business_date import business_date
+from credit_exchange.adapters.exchange import NotReady, die_with_parent, guarded, opened
+
+if TYPE_CHECKING:
+    from credit_exchange.steps.context import Exchange
+
+FAILED_STATES = frozenset({"failed", "upstream_failed"})
+
+
+class PageLink(BaseOperatorLink):
+    """The button of a task that leads to the page which explains what it did."""
+
+    name = "处理结果"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the page of what the task worked on; the night's page when it got nowhere."""
+        from urllib.parse import quote
+
+        return str(getattr(operator, "page", "") or f"/exchange/night?run_id={quote(str(ti_key.run_id))}")
+
+
+class ExchangeOperator(BaseOperator):
+    """Opens the exchange, does its work, names its row in the UI, and translates errors."""
+
+    operator_extra_links = (PageLink(),)
+    page: str = ""
+
+    def execute(self, context: Any) -> Any:
+        """Run the step. Raises AirflowFailException where only a person can help, else an error that is retried."""
+        self.page = ""
+
+        def work() -> Any:
+            with opened() as exchange:
+                return self.work(exchange, context)
+
+        return guarded(work)
+
+    @abstractmethod
+    def work(self, exchange: Exchange, context: Any) -> Any:
+        """Do the step's work and return ids and counts."""
+
+
+class OpenNight(ExchangeOperator):
+    """Fixes the run's business date in our table and returns the feeds to be run, as configured at this moment."""
+
+    ui_color = "#e8f1fb"
+
+    def work(self, exchange: Exchange, context: Any) -> list[str]:
+        """Return the ids of all feeds."""
+        from credit_exchange.steps.nights import open_night
+
+        run = context["dag_run"]
+        night = open_night(exchange, run.run_id, business_date(run.partition_key), run_kind(run.run_type))
+        self.log.info("业务日期 %s，报送源 %d 个", night.business_date, len(exchange.config.feeds))
+        return sorted(exchange.config.feeds)
+
+
+class ListPlatforms(ExchangeOperator):
+    """Returns the platforms to be served, as configured at this moment."""
+
+    def work(self, exchange: Exchange, context: Any) -> list[str]:
+        """Return the ids of all platforms."""
+        self.page = "/exchange/platforms"
+        return sorted(exchange.config.platforms)
+
+
+class _FeedOperator(ExchangeOperator):
+    """A step of one feed; its row in the UI is named by department and data set."""
+
+    template_fields = ("feed", "batch_id")
+
+    def __init__(self, *, feed: Any, batch_id: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.feed = feed
+        self.batch_id = batch_id
+
+    def work(self, exchange: Exchange, context: Any) -> Any:
+        """Name the row, then run the step."""
+        context["label"] = feed_label(exchange, self.feed)
+        if self.batch_id is not None:
+            self.page = f"/exchange/batch/{int(self.batch_id)}"
+        return self.step(exchange, context)
+
+    @abstractmethod
+    def step(self, exchange: Exchange, context: Any) -> Any:
+        """Run the step of this feed."""
+
+
+class Collect(_FeedOperator):
+    """采集: lands what the feed delivers for the night's business date and returns the batch's id."""
+
+    ui_color = "#e6f4ea"
+
+    def step(self, exchange: Exchange, context: Any) -> int:
+        """Return the id of the batch."""
+        from credit_exchange.steps.collect import collect
+        from credit_exchange.steps.nights import night_of
+
+        night = night_of(exchange, context["dag_run"].run_id)
+        batch_id = collect(exchange, self.feed, night.business_date)
+        self.page = f"/exchange/batch/{int(batch_id)}"
+        return int(batch_id)
+
+
+class Validate(_FeedOperator):
+    """校验: judges every row by the catalogue's rules and returns the counts."""
+
+    ui_color = "#fef7e0"
+
+    def step(self, exchange: Exchange, context: Any) -> dict[str, int]:
+        """Return the counts of the batch."""
+        from credit_exchange.steps.validate import validate
+
+        return counts(validate(exchange, int(self.batch_id)))
+
+
+class Merge(_FeedOperator):
+    """归并: merges accepted rows into the record of truth and returns the counts."""
+
+    ui_color = "#fce8e6"
+
+    def step(self, exchange: Exchange, context: Any) -> dict[str, int]:
+        """Return the counts of the merge."""
+        from credit_exchange.steps.merge import merge
+
+        return counts(merge(exchange, int(self.batch_id)))
+
+
+class Release(ExchangeOperator):
+    """发布: decides by the sharing rules what each platform gets."""
+
+    def work(self, exchange: Exchange, context: Any) -> dict[str, int]:
+        """Return the counts of decisions."""
+        from credit_exchange.steps.release import release
+
+        return counts(release(exchange))
+
+
+class Push(ExchangeOperator):
+    """上报: drains one platform's outbox; its row in the UI is named by the platform."""
+
+    template_fields = ("platform",)
+    ui_color = "#e8eaf6"
+
+    def __init__(self, *, platform: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.platform = platform
+
+    def work(self, exchange: Exchange, context: Any) -> dict[str, int]:
+        """Return the counts of deliveries. Raises when the platform could not be served."""
+        from credit_exchange.steps.push import drain
+
+        die_with_parent()
+        name = exchange.config.platform(self.platform).name
+        context["label"] = name
+        self.page = f"/exchange/platforms?platform={self.platform}"
+        result = drain(exchange, self.platform)
+        if result.problem:
+            raise NotReady(f"{name}: {result.problem}")
+        return counts(vars(result))
+
+
+class Summary(ExchangeOperator):
+    """汇总: emits the night's asset, before the verdict, so that a partly failed night has its consumers too."""
+
+    def work(self, exchange: Exchange, context: Any) -> dict[str, int]:
+        """Return the night's totals."""
+        from credit_exchange.steps.nights import night_of
+        from credit_exchange.stores import sql
+        from credit_exchange.stores.database import transaction
+
+        night = night_of(exchange, context["dag_run"].run_id)
+        with transaction(exchange.engine) as connection:
+            given = {"business_date": night.business_date}
+            totals = counts(connection.execute(sql.load("ui/night_totals"), given).mappings().one())
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = {"business_date": night.business_date.isoformat(), **totals}
+        return totals
+
+
+class Verdict(ExchangeOperator):
+    """判定: states how the night ended, records and tells what failed, and fails the run when any part did."""
+
+    def __init__(self, *, feeds_task: str, platforms_task: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.feeds_task = feeds_task
+        self.platforms_task = platforms_task
+
+    def work(self, exchange: Exchange, context: Any) -> dict[str, int]:
+        """Close the night. Raises AirflowFailException naming every failed part."""
+        from credit_exchange.adapters.notifiers import tell
+        from credit_exchange.steps.alerts import clear_others, raise_alert
+        from credit_exchange.steps.nights import close_night, night_of
+
+        run, ti = context["dag_run"], context["ti"]
+        night = night_of(exchange, run.run_id)
+        states = ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id]).get(run.run_id, {})
+        mapped = {
+            "feed": ti.xcom_pull(task_ids=self.feeds_task) or [],
+            "platform": ti.xcom_pull(task_ids=self.platforms_task) or [],
+        }
+        failed = failed_parts(states, mapped, own=self.task_id)
+        failed.update(_unbalanced(exchange, night.business_date))
+        close_night(exchange, run.run_id, sorted(failed))
+        prefix = f"night:{night.business_date}:"
+        link = f"/exchange/night?date={night.business_date}"
+        for part, step in failed.items():
+            subject = f"业务日期 {night.business_date}：{part_label(exchange, part)} 失败"
+            raise_alert(exchange, prefix + part, "warning", subject, f"环节：{step}", link)
+        clear_others(exchange, prefix, [prefix + part for part in failed])
+        tell(exchange)
+        if failed:
+            listing = "；".join(f"{part_label(exchange, part)}（{step}）" for part, step in sorted(failed.items()))
+            raise AirflowFailException(f"{len(failed)} 个部分未完成：{listing}。修复后清除对应任务（含下游）即可补齐")
+        return {"failed": 0}
+
+
+class PollReceipts(ExchangeOperator):
+    """回执: asks about what platforms took and have not answered for; does nothing when there is nothing."""
+
+    PROBLEM: ClassVar[str] = "回执查询未完成"
+
+    def work(self, exchange: Exchange, context: Any) -> dict[str, int]:
+        """Return the number of platforms asked. Raises when one of them could not be asked; the others were."""
+        from credit_exchange.adapters.notifiers import tell
+        from credit_exchange.steps.push import poll_receipts
+        from credit_exchange.stores import sql
+        from credit_exchange.stores.database import transaction
+
+        self.page = "/exchange/platforms"
+        with transaction(exchange.engine) as connection:
+            waiting = list(connection.execute(sql.load("ui/platforms_waiting")).scalars())
+        tell(exchange)
+        if not waiting:
+            return {"platforms": 0}
+        die_with_parent()
+        problems = []
+        for platform in waiting:
+            try:
+                guarded(lambda platform=platform: poll_receipts(exchange, platform))
+            except Exception as error:  # noqa: BLE001 - one platform must not keep the others from being asked
+                problems.append(f"{platform}: {error}")
+        if problems:
+            raise NotReady(f"{self.PROBLEM}: {'; '.join(problems)}")
+        return {"platforms": len(waiting)}
+
+
+def run_kind(run_type: Any) -> Any:
+    """Return how our table calls Airflow's kind of run: scheduled, backfill or manual."""
+    kind = str(getattr(run_type, "value", run_type)).lower()
+    if "backfill" in kind:
+        return "backfill"
+    return "scheduled" if kind == "scheduled" else "manual"
+
+
+def counts(result: Mapping[str, Any] | Any) -> dict[str, int]:
+    """Return only the whole numbers of a step's result: nothing else may stand in an XCom."""
+    items = result.items() if hasattr(result, "items") else vars(result).items()
+    return {str(k): int(v) for k, v in items if isinstance(v, int) and not isinstance(v, bool)}
+
+
+def failed_parts(states: Mapping[str, str], mapped: Mapping[str, list[str]], own: str) -> dict[str, str]:
+    """Return part -> its first failed step, from the run's task states (keys as `feeds.collect_3`).
+
+    Parts are `feed:<id>`, `platform:<id>` and, for everything else, `step:<task>`.
+    """
+    found: dict[str, str] = {}
+    for key, state in states.items():
+        if str(state) not in FAILED_STATES:
+            continue
+        task, _, index = key.rpartition("_")
+        kind = {"feeds.": "feed", "push": "platform"}.get(task[: task.find(".") + 1] or task)
+        if kind and index.isdigit() and int(index) < len(mapped[kind]):
+            part, step = f"{kind}:{mapped[kind][int(index)]}", task.rpartition(".")[2]
+        elif key == own:
+            continue
+        else:
+            part, step = f"step:{key}", key
+        # the step that really failed is named, not those that waited for it
+        if part not in found or str(state) == "failed":
+            found[part] = step
+    return found
+
+
+def feed_label(exchange: Exchange, feed_id: str) -> str:
+    """Return 部门 · 数据集 of a feed."""
+    feed = exchange.config.feed(feed_id)
+    return f"{feed.department.name} · {exchange.config.dataset_of(feed_id).name}"
+
+
+def part_label(exchange: Exchange, part: str) -> str:
+    """Return how people call a part of the night."""
+    kind, _, name = part.partition(":")
+    if kind == "feed" and name in exchange.config.feeds:
+        return feed_label(exchange, name)
+    if kind == "platform" and name in exchange.config.platforms:
+        return exchange.config.platform(name).name
+    return name or part
+
+
+def _unbalanced(exchange: Exchange, day: Any) -> dict[str, str]:
+    from credit_exchange.stores import sql
+    from credit_exchange.stores.database import transaction
+
+    with transaction(exchange.engine) as connection:
+        feeds = connection.execute(sql.load("ui/unbalanced"), {"business_date": day}).scalars()
+        return {f"feed:{feed}": "行数不平衡" for feed in feeds}

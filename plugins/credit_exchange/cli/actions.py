@@ -1,0 +1,148 @@
+"""What each command does once the database is open."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from datetime import date
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from credit_exchange.cli import explain as explaining
+from credit_exchange.cli import night_summary, returns
+from credit_exchange.core.crypto import open_sealed
+from credit_exchange.errors import FatalError
+from credit_exchange.steps import orders, watchdog
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.night import run_night
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import migrate, transaction
+
+Action = Callable[[Exchange, argparse.Namespace, Console], int]
+
+
+def night(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """Run a night: 0 all good, 2 a part failed."""
+    migrate()
+    result = run_night(
+        exchange,
+        given.night,
+        feeds=given.feed,
+        platforms=given.platform,
+        recollect=given.recollect,
+        say=lambda text: console.print(text, markup=False, highlight=False),
+    )
+    night_summary.show(exchange.engine, exchange.config, given.night, console)
+    for part, problem in result.failed.items():
+        console.print(f"FAILED {part}: {problem}", style="red", markup=False)
+    return 0 if result.good else 2
+
+
+def explain(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """Explain one record, or every record with a document number."""
+    ids = [given.record_id] if given.record_id else []
+    if given.document_no:
+        ids.extend(explaining.find(exchange, given.document_no))
+    if not ids:
+        raise FatalError("no record found: give a record id, or --document-no with the whole 文书号")
+    for record_id in ids:
+        told = explaining.explanation(exchange, record_id)
+        if given.json:
+            print(explaining.as_json(told))
+        else:
+            explaining.show(told, console)
+    return 0
+
+
+def summary(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """Print a night's table."""
+    night_summary.show(exchange.engine, exchange.config, given.night, console)
+    return 0
+
+
+def backlog(exchange: Exchange, _given: argparse.Namespace, console: Console) -> int:
+    """Print what has not reached its platform."""
+    with transaction(exchange.engine) as connection:
+        rows = connection.execute(sql.load("summary/backlog")).mappings().all()
+    table = Table("platform", "data set", "op", "state", "records", "oldest", "last code")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    console.print(table if rows else "nothing waits")
+    return 0
+
+
+def order(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """Withdraw or reinstate a record."""
+    orders.order(exchange, given.record_id, given.command, given.authority, given.reason, given.legal_basis, given.by)
+    console.print("recorded; the next night carries it out, or now: python -m credit_exchange night --platform …")
+    return 0
+
+
+def approve(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """Approve a held delivery."""
+    orders.approve_batch(exchange, given.batch_id, given.reason, given.by)
+    console.print("approved; clear the feed's task (or run its night again) to take the delivery")
+    return 0
+
+
+def dismiss(exchange: Exchange, given: argparse.Namespace, _console: Console) -> int:
+    """Dismiss a quarantined row."""
+    orders.dismiss(exchange, given.batch_id, given.line_no, given.reason, given.by)
+    return 0
+
+
+def return_file(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """Write a department's return file."""
+    since, until = given.since or date(2000, 1, 1), given.until or given.today
+    count = returns.make_return_file(exchange, given.department, since, until, given.out)
+    console.print(f"{count} rows written to {given.out} (mode 0600: it holds the department's own rows)")
+    return 0
+
+
+def evidence(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """Export explanation, shipment bodies and replies of a record into a new directory of mode 0700."""
+    told = explaining.explanation(exchange, given.record_id)
+    given.out.mkdir(mode=0o700, parents=True)
+    _write(given.out / "explanation.json", explaining.as_json(told).encode())
+    with transaction(exchange.engine) as connection:
+        rows = connection.execute(sql.load("explain/shipments"), {"record_id": given.record_id}).mappings().all()
+    index = []
+    for row in rows:
+        number = row["shipment_no"]
+        _write(given.out / f"{number}.reply", open_sealed(exchange.keys, bytes(row["reply_sealed"]), number.encode()))
+        index.append(
+            {key: str(row[key]) for key in ("shipment_no", "platform", "body_digest", "reply_digest", "receipt_no")}
+        )
+    _write(given.out / "shipments.json", orjson.dumps(index, option=orjson.OPT_INDENT_2))
+    console.print(f"{len(index)} shipments written to {given.out}")
+    return 0
+
+
+def _write(path: os.PathLike[str], data: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+
+
+def watch(exchange: Exchange, _given: argparse.Namespace, console: Console) -> int:
+    """Check what a failed component could not report itself: 0 nothing found, 2 something is wrong."""
+    found = watchdog.check(exchange)
+    console.print(f"incidents: {found}" if found else "nothing to report", markup=False)
+    return 2 if found else 0
+
+
+ACTIONS: dict[str, Action] = {
+    "night": night,
+    "explain": explain,
+    "summary": summary,
+    "backlog": backlog,
+    "withdraw": order,
+    "reinstate": order,
+    "approve": approve,
+    "dismiss": dismiss,
+    "return-file": return_file,
+    "evidence": evidence,
+    "watchdog": watch,
+}

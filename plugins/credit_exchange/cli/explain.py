@@ -1,0 +1,63 @@
+"""Explains one record: source bytes and line, rules, decisions, shipments, receipts. No personal data is printed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from credit_exchange.errors import FatalError
+from credit_exchange.steps.context import Exchange
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
+
+PARTS = {
+    "versions": "版本（来源批次、行号）",
+    "claims": "各部门的说法",
+    "quarantined": "问题数据",
+    "orders": "撤下与恢复",
+    "releases": "发布决定（规则与版本）",
+    "deliveries": "上报与回执",
+}
+
+
+def explanation(exchange: Exchange, record_id: str) -> dict[str, Any]:
+    """Return everything known of a record as plain data. Raises FatalError when there is no such record."""
+    with transaction(exchange.engine) as connection:
+        row = connection.execute(sql.load("explain/record"), {"record_id": record_id}).mappings().one_or_none()
+        if row is None:
+            raise FatalError(f"there is no record {record_id}")
+        told: dict[str, Any] = {"record": dict(row)}
+        for part in PARTS:
+            found = connection.execute(sql.load(f"explain/{part}"), {"record_id": record_id}).mappings()
+            told[part] = [dict(item) for item in found]
+    return told
+
+
+def find(exchange: Exchange, document_no: str) -> list[str]:
+    """Return the ids of the records with this document number."""
+    with transaction(exchange.engine) as connection:
+        return list(connection.execute(sql.load("explain/find"), {"document_no": document_no}).scalars())
+
+
+def as_json(told: dict[str, Any]) -> str:
+    """Return an explanation as JSON text."""
+    return orjson.dumps(told, default=str, option=orjson.OPT_INDENT_2).decode()
+
+
+def show(told: dict[str, Any], console: Console) -> None:
+    """Print an explanation as tables."""
+    console.print({key: str(value) for key, value in told["record"].items() if value is not None})
+    for part, title in PARTS.items():
+        rows = told[part]
+        if not rows:
+            continue
+        shown = [key for key in rows[0] if any(row[key] not in (None, "", [], {}) for row in rows)]
+        table = Table(title=title, title_justify="left")
+        for key in shown:
+            table.add_column(key, overflow="fold")
+        for row in rows:
+            table.add_row(*("" if row[key] is None else str(row[key]) for key in shown))
+        console.print(table)

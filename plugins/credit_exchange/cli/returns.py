@@ -1,0 +1,43 @@
+"""退回文件: a department's quarantined rows, whole, with reasons, as XLSX that spreadsheets cannot misread.
+
+Holds personal data of the department's own rows: the file is written with mode 0600 and goes back to that department.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import orjson
+from openpyxl import Workbook
+
+from credit_exchange.core.crypto import open_sealed
+from credit_exchange.steps.context import Exchange
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
+
+
+def make_return_file(exchange: Exchange, department: str, since: date, until: date, target: Path) -> int:
+    """Write the open quarantined rows of a department to an XLSX file; return how many."""
+    parameters = {"department": department, "since": since, "until": until}
+    with transaction(exchange.engine) as connection:
+        rows = connection.execute(sql.load("summary/returns"), parameters).mappings().all()
+    contents = [orjson.loads(open_sealed(exchange.keys, bytes(row["row_sealed"]), b"quarantine")) for row in rows]
+    columns = list(dict.fromkeys(key for content in contents for key in content))
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("问题数据")
+    sheet.append(["报送源", "业务日期", "行号", "问题与处理办法", *columns])
+    for row, content in zip(rows, contents, strict=True):
+        values = [row["feed"], str(row["business_date"]), str(row["line_no"]), row["reasons"]]
+        sheet.append([*map(_text, values), *(_text(content.get(column)) for column in columns)])
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        book.save(file)
+    return len(rows)
+
+
+def _text(value: object) -> str:
+    """Return text that a spreadsheet takes as text: a leading formula sign is preceded by an apostrophe."""
+    text = "" if value is None else str(value)
+    return "'" + text if text.lstrip().startswith(("=", "+", "-", "@", "＝", "\t", "\r")) else text

@@ -1,0 +1,239 @@
+"""A data set (资源目录的一项): what its fields are, what identifies a record, its rules and its clocks.
+
+One file `include/catalog/<dataset>.yml` each. Sources of the shipped ones: 发改办财金〔2018〕790号 (permit, penalty).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from credit_exchange.config.base import Model
+
+FieldType = Literal["text", "code", "enum", "date", "decimal"]
+Effect = Literal["reject", "warn", "hold"]
+SubjectKind = Literal["legal", "person", "sole_trader"]
+
+
+class CatalogField(Model):
+    """One field of a data set. `code` is the standard's code (XK_*, CF_*, BZ)."""
+
+    code: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")
+    name: str
+    type: FieldType = "text"
+    length: int | None = Field(default=None, ge=1, description="characters at most (rule S14)")
+    scale: int | None = Field(default=None, ge=0, le=12, description="decimals at most, for type decimal")
+    required: bool = Field(default=False, description="must not be blank (rule S01)")
+    values: list[str] = Field(default_factory=list, description="the code list, for type enum")
+    other_prefix: str | None = Field(default=None, description="also accept values that begin with this, e.g. 其他-")
+    separator: str | None = Field(default=None, description="several values may stand here, separated by this")
+    personal: Literal["name", "id_number", "text"] | None = Field(
+        default=None,
+        description="personal data: a name, an ID number (sealed at rest), or free text that may hold some",
+    )
+    unit: Literal["wan_yuan"] | None = Field(default=None, description="amounts are kept in 万元")
+    internal: bool = Field(default=False, description="kept and usable by rules, never on any wire")
+    long_term: bool = Field(default=False, description="2099-12-31 stands for long-term here")
+    sharing: Literal["unconditional", "conditional", "none"] = "unconditional"
+    publication: Literal["public", "government", "authorised"] = "public"
+
+
+class SubjectFields(Model):
+    """Which fields say who a record is about."""
+
+    name: str
+    kind: str | None = Field(default=None, description="field of the subject's category; absent: everybody is `legal`")
+    uscc: str | None = None
+    registration: str | None = Field(default=None, description="工商注册号")
+    organisation: str | None = Field(default=None, description="组织机构代码")
+    tax: str | None = Field(default=None, description="税务登记号")
+    institution: str | None = Field(default=None, description="事业单位证书号")
+    association: str | None = Field(default=None, description="社会组织登记证号")
+    id_type: str | None = None
+    id_number: str | None = None
+    representative: str | None = None
+    representative_id_type: str | None = None
+    representative_id_number: str | None = None
+
+
+class Identity(Model):
+    """What makes two rows the same record (rule S16): deciding agency, document number, subject."""
+
+    agency_code: str
+    agency_name: str
+    document_no: str
+    decided_on: str
+    subject: SubjectFields
+
+
+class Condition(Model):
+    """A test of one field or derived attribute. All conditions of a list must hold."""
+
+    field: str
+    op: Literal[
+        "eq",
+        "ne",
+        "in",
+        "not_in",
+        "contains",
+        "contains_any",
+        "contains_only",
+        "present",
+        "absent",
+        "ge",
+        "le",
+        "gt",
+        "lt",
+    ]
+    value: str | list[str] | None = None
+
+    @model_validator(mode="after")
+    def _value_fits(self) -> Condition:
+        if self.op in ("in", "not_in", "contains_any", "contains_only") and not isinstance(self.value, list):
+            raise ValueError(f"op {self.op!r} needs a list as value")
+        if self.op in ("present", "absent") and self.value is not None:
+            raise ValueError(f"op {self.op!r} takes no value")
+        if self.op in ("eq", "ne", "contains", "ge", "le", "gt", "lt") and not isinstance(self.value, str):
+            raise ValueError(f"op {self.op!r} needs one quoted value")
+        return self
+
+
+class Rule(Model):
+    """One check of domain rule list S01-S16. `check` names an expectation, the rest are its parameters."""
+
+    id: str = Field(pattern=r"^[A-Z]\d{2}[A-Za-z0-9_-]*$")
+    check: str
+    on_failure: Effect = "reject"
+    message: str = Field(description="what the department reads: what is wrong and what to do (Chinese)")
+    fields: list[str] = Field(default_factory=list)
+    when: list[Condition] = Field(default_factory=list)
+    limit: str | None = Field(default=None, description="a bound, where the check takes one")
+
+
+class Period(Model):
+    """How long a penalty of one class is shown, for decisions from `since` on (domain.md, timeline)."""
+
+    since: date
+    basis: str
+    minor: tuple[int, int] = Field(description="months at least, months at most")
+    general: tuple[int, int]
+    serious: tuple[int, int]
+
+
+class Publication(Model):
+    """Publication window by decision date (发改委令第36号 and its predecessors)."""
+
+    end_field: str = Field(description="the field that gives the end of publication; computed where blank")
+    type_field: str = Field(description="the field of penalty types that decides the class")
+    procedure_field: str | None = None
+    separators: list[str] = Field(default_factory=lambda: [";", "；", "&", "、", ","])
+    minor: list[str]
+    general: list[str]
+    serious: list[str]
+    simple_procedure: list[str] = Field(default_factory=list)
+    ban_end_field: str | None = None
+    periods: list[Period]
+
+
+class Duration(Model):
+    """A number of days."""
+
+    days: int = Field(ge=0)
+    kind: Literal["calendar", "working"] = "working"
+
+
+class Clock(Model):
+    """A statutory time limit."""
+
+    id: str
+    name: str
+    basis: str
+    starts: str = Field(description="the date field it runs from")
+    amber: Duration
+    red: Duration
+    tell: list[str] = Field(default_factory=list)
+
+
+class SchemaVersion(Model):
+    """One version of the data set's table. An older one has a crosswalk into the current one."""
+
+    id: str
+    since: date
+    until: date | None = None
+    basis: str
+    fields: list[CatalogField] = Field(default_factory=list)
+    crosswalk: dict[str, str] = Field(
+        default_factory=dict, description="this version's code -> current code; '' = dropped"
+    )
+    join: dict[str, list[str]] = Field(
+        default_factory=dict, description="current code <- several old codes, joined by ;"
+    )
+    constants: dict[str, str] = Field(default_factory=dict, description="values the old table could not carry")
+    constants_when: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="current code -> {other current field that must be present: value}"
+    )
+    values: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="current code -> {old value: new value}"
+    )
+    waived: list[str] = Field(default_factory=list, description="required fields this version never carried")
+
+
+class SourcePriority(Model):
+    """Whose value stands when departments disagree. Departments not named come last, newest first."""
+
+    default: list[str] = Field(default_factory=list)
+    fields: dict[str, list[str]] = Field(default_factory=dict)
+
+
+class Dataset(Model):
+    """A data set of the catalogue."""
+
+    dataset: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    name: str
+    basis: str
+    identity: Identity
+    kinds: dict[SubjectKind, list[str]] = Field(
+        default_factory=dict, description="values of the category field, per kind"
+    )
+    versions: list[SchemaVersion] = Field(min_length=1, description="newest first; the first one is current")
+    rules: list[Rule] = Field(default_factory=list)
+    placeholder_codes: list[str] = Field(default_factory=lambda: ["00000000000000000X"])
+    publication: Publication | None = None
+    clocks: list[Clock] = Field(default_factory=list)
+    source_priority: SourcePriority = SourcePriority()
+
+    @property
+    def current(self) -> SchemaVersion:
+        """The version whose fields are kept and sent."""
+        return self.versions[0]
+
+    @property
+    def fields(self) -> dict[str, CatalogField]:
+        """The current fields by code, in the standard's order."""
+        return {field.code: field for field in self.current.fields}
+
+    def version(self, version_id: str) -> SchemaVersion | None:
+        """Return the schema version with this id, or None."""
+        return next((version for version in self.versions if version.id == version_id), None)
+
+    @model_validator(mode="after")
+    def _fields_exist(self) -> Dataset:
+        known = set(self.fields)
+        if len(known) != len(self.current.fields):
+            raise ValueError("a field code stands twice in the current version")
+        used = {v for v in self.identity.model_dump(exclude={"subject"}).values() if v}
+        used |= {v for v in self.identity.subject.model_dump().values() if v}
+        for rule in self.rules:
+            used |= set(rule.fields) | {c.field for c in rule.when}
+        if self.publication:
+            p = self.publication
+            used |= {f for f in (p.end_field, p.type_field, p.procedure_field, p.ban_end_field) if f}
+        used |= {clock.starts for clock in self.clocks}
+        for version in self.versions[1:]:
+            used |= {code for code in version.crosswalk.values() if code} | set(version.join)
+        unknown = sorted(u for u in used - known if not u.startswith("_"))
+        if unknown:
+            raise ValueError(f"these fields are used but not declared in the current version: {', '.join(unknown)}")
+        return self

@@ -1,0 +1,174 @@
+"""A department's feed (报送源). Files `include/feeds/<department>_<dataset>.yml`; the stem is the feed's id."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from credit_exchange.config.base import Model
+
+
+class Department(Model):
+    """Who delivers."""
+
+    code: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    name: str
+    uscc: str | None = None
+
+
+class Manifest(Model):
+    """The small file that says a delivery is complete: JSON or key=value lines with rows, bytes, sm3 or sha256."""
+
+    suffix: str = ".ok"
+    required: bool = True
+
+
+class _File(Model):
+    path: str = Field(description="below the inbox; {date} = yyyyMMdd, {iso} = yyyy-MM-dd of the business date")
+    manifest: Manifest | None = None
+    settle_seconds: float = Field(
+        default=60, ge=0, description="without a manifest: the file must have been unchanged for this long"
+    )
+    max_bytes: int = Field(default=2 * 1024**3, ge=1)
+
+
+class CsvSource(_File):
+    """CSV or TSV text."""
+
+    form: Literal["csv"]
+    encoding: Literal["utf-8", "gb18030", "auto"] = "auto"
+    delimiter: str = ","
+
+
+class XlsxSource(_File):
+    """An Excel workbook: the header is found by its names, note rows are skipped."""
+
+    form: Literal["xlsx"]
+    sheet: str | None = None
+    header_search_rows: int = Field(default=20, ge=1)
+    note_prefixes: list[str] = Field(
+        default_factory=lambda: ["表格说明", "填表说明", "注：", "注:", "说明：", "备注："]
+    )
+
+
+class RowdataZipSource(_File):
+    """ROWDATA XML files inside a zip."""
+
+    form: Literal["rowdata_zip"]
+    member_pattern: str = "*.xml"
+
+
+class TableSource(Model):
+    """A front database table, by any SQLAlchemy URL."""
+
+    form: Literal["table"]
+    connection: str
+    table: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]{0,62}$")
+    schema_name: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_$]{0,62}$")
+    updated_at: str = Field(description="column of the last change, wall clock Asia/Shanghai")
+    overlap_hours: float = Field(default=24, ge=0)
+    statement_timeout_seconds: float = Field(default=600, gt=0)
+
+
+class HttpSource(Model):
+    """A paged JSON service with a token."""
+
+    form: Literal["http"]
+    connection: str
+    path: str
+    token_header: str = "Authorization"
+    token_prefix: str = "Bearer "
+    page_parameter: str = "page"
+    size_parameter: str = "size"
+    page_size: int = Field(default=200, ge=1, le=10000)
+    from_parameter: str = "updated_from"
+    to_parameter: str = "updated_to"
+    items: str = Field(default="data.items", description="dotted path of the list in the answer")
+    total: str | None = Field(default="data.total", description="dotted path of the number of all rows")
+    code: str | None = Field(default=None, description="dotted path of a result code inside an HTTP 200")
+    code_ok: str = "0"
+    overlap_hours: float = Field(default=24, ge=0)
+    max_pages: int = Field(default=10_000, ge=1)
+    connect_timeout: float = Field(default=5, gt=0)
+    read_timeout: float = Field(default=60, gt=0)
+
+
+Source = Annotated[CsvSource | XlsxSource | RowdataZipSource | TableSource | HttpSource, Field(discriminator="form")]
+
+
+class Operation(Model):
+    """Which rows are withdrawals or reinstatements instead of records."""
+
+    column: str
+    withdraw: list[str] = Field(default_factory=list)
+    reinstate: list[str] = Field(default_factory=list)
+    reason_column: str | None = None
+
+
+class Volume(Model):
+    """Bounds of one delivery. Outside of them the whole batch is held for a person."""
+
+    min_rows: int = Field(default=0, ge=0)
+    max_rows: int = Field(default=5_000_000, ge=1)
+    hold_below: float = Field(default=0.5, ge=0, le=1, description="share of the usual size (median of the last 7)")
+    hold_above: float = Field(default=5.0, gt=1)
+    baseline_after: int = Field(default=3, ge=1, description="complete batches needed before the share is judged")
+    baseline_min_rows: int = Field(default=20, ge=0, description="below this usual size the shares are not judged")
+
+
+class Contract(Model):
+    """What may change without anybody agreeing to it."""
+
+    new_columns: Literal["freeze", "quarantine"] = Field(
+        default="freeze",
+        description="an unknown column: freeze = hold the delivery, quarantine = go on without it and say so",
+    )
+    missing: Literal["fail", "accept"] = Field(default="fail", description="nothing delivered for a business date")
+    empty: Literal["fail", "accept"] = Field(default="accept", description="a delivery without a single row")
+    bad_rows_max_share: float = Field(
+        default=1.0, gt=0, le=1, description="more quarantined rows than this hold the batch"
+    )
+    volume: Volume = Volume()
+
+
+class Feed(Model):
+    """One department's way of delivering one data set."""
+
+    department: Department
+    dataset: str
+    schema_version: str | None = Field(
+        default=None, description="schema version of the data set; the current one by default"
+    )
+    owner: str = Field(description="who answers for the data")
+    contact: str
+    transfer: Literal["full", "incremental"] = "incremental"
+    source: Source
+    columns: dict[str, str | list[str]] = Field(
+        description="field code of the schema version -> the name(s) the department uses for it"
+    )
+    ignore: list[str] = Field(default_factory=list, description="columns that are delivered and deliberately not used")
+    constants: dict[str, str] = Field(default_factory=dict, description="current field code -> value for every row")
+    values: dict[str, dict[str, str]] = Field(default_factory=dict, description="field code -> {delivered: meant}")
+    units: dict[str, Literal["wan_yuan", "yuan", "fen"]] = Field(default_factory=dict)
+    date_formats: list[str] = Field(default_factory=lambda: ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y年%m月%d日"])
+    sequence: str | None = Field(default=None, description="column with the source's own order, e.g. its update time")
+    operation: Operation | None = None
+    contract: Contract = Contract()
+
+    @model_validator(mode="after")
+    def _aliases_are_unambiguous(self) -> Feed:
+        seen: dict[str, str] = {}
+        for code, names in self.aliases().items():
+            for name in names:
+                if name in seen:
+                    raise ValueError(f"column {name!r} stands for both {seen[name]} and {code}; give it to one of them")
+                seen[name] = code
+        return self
+
+    def aliases(self) -> dict[str, list[str]]:
+        """Return field code -> delivered names, the code itself included."""
+        return {
+            code: list(dict.fromkeys([*([names] if isinstance(names, str) else names), code]))
+            for code, names in self.columns.items()
+        }

@@ -1,0 +1,60 @@
+"""Sharing rules: which platform may get which record, and in which form. Files `include/sharing/*.yml`.
+
+With no rule that releases a record to a platform, the platform gets nothing of it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from credit_exchange.config.base import Model
+from credit_exchange.config.catalog import Condition
+
+SharingEffect = Literal["release", "mask", "drop_field", "withhold", "hold"]
+MaskKind = Literal["person_name", "id_number", "free_text"]
+
+
+class SharingRule(Model):
+    """One rule. Where several match, the strictest wins: withhold, hold, (drop, mask) release.
+
+    `fallback` marks a withhold that only explains why nothing was released; it never beats a release.
+    Conditions may name catalogue fields and the derived attributes `_subject_kind`, `_severity`, `_minor` ("1"/"0"),
+    `_decided_on`.
+    """
+
+    id: str = Field(pattern=r"^[A-Z][A-Z0-9_-]{1,40}$")
+    version: int = Field(default=1, ge=1)
+    name: str
+    legal_basis: str = Field(min_length=2)
+    datasets: list[str] = Field(min_length=1, description="data sets; '*' for all")
+    platforms: list[str] = Field(min_length=1, description="platforms; '*' for all")
+    match: list[Condition] = Field(default_factory=list, description="all must hold")
+    effect: SharingEffect
+    fields: list[str] = Field(default_factory=list, description="for mask and drop_field")
+    mask: MaskKind | None = None
+    fallback: bool = False
+    valid_from: date
+    valid_to: date | None = Field(default=None, description="last day in force")
+
+    @model_validator(mode="after")
+    def _complete(self) -> SharingRule:
+        if (self.effect in ("mask", "drop_field")) != bool(self.fields):
+            raise ValueError("`fields` belongs to the effects mask and drop_field, and they need it")
+        if (self.effect == "mask") != (self.mask is not None):
+            raise ValueError("`mask` (person_name, id_number, free_text) belongs to the effect mask, and it needs it")
+        if self.fallback and self.effect != "withhold":
+            raise ValueError("only a withhold can be a fallback")
+        return self
+
+    def in_force(self, day: date) -> bool:
+        """Whether the rule is valid on this day."""
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+
+class SharingFile(Model):
+    """A file of sharing rules."""
+
+    rules: list[SharingRule] = Field(min_length=1)

@@ -1,0 +1,4 @@
+"""The pure core: values in, values out.
+
+Imports neither Airflow, SQLAlchemy nor requests and reads no clock but business time.
+"""

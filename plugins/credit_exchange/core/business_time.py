@@ -1,0 +1,48 @@
+"""Business time: the clock of deadlines, expiry and "today", in Asia/Shanghai.
+
+`CREDIT_EXCHANGE_NOW` (ISO 8601, taken as Asia/Shanghai without an offset) replaces it for trying out and testing.
+Leases, time-outs, tokens and signatures never use this module: they use real time.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from credit_exchange.errors import ConfigurationError
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def now() -> datetime:
+    """Return the business time, aware, in Asia/Shanghai.
+
+    Raises ConfigurationError when CREDIT_EXCHANGE_NOW is not an ISO 8601 date and time.
+    """
+    given = os.environ.get("CREDIT_EXCHANGE_NOW", "").strip()
+    if not given:
+        return datetime.now(SHANGHAI)
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"CREDIT_EXCHANGE_NOW={given!r} is not a date and time; write e.g. 2026-11-23T01:30:00"
+        ) from error
+    return moment.replace(tzinfo=SHANGHAI) if moment.tzinfo is None else moment.astimezone(SHANGHAI)
+
+
+def today() -> date:
+    """Return the business day in Asia/Shanghai."""
+    return now().date()
+
+
+def last_business_date() -> date:
+    """Return the newest business date whose night may have run: yesterday in Asia/Shanghai."""
+    return today() - timedelta(days=1)
+
+
+def day_bounds(business_date: date) -> tuple[datetime, datetime]:
+    """Return [start, end) of a business date as aware datetimes in Asia/Shanghai."""
+    start = datetime.combine(business_date, time.min, SHANGHAI)
+    return start, datetime.combine(business_date + timedelta(days=1), time.min, SHANGHAI)

@@ -1,0 +1,108 @@
+"""Working days of the People's Republic of China, for the clocks that count them.
+
+The plan of a year is published by the State Council's office about November of the year before
+(国务院办公厅关于…年部分节假日 安排的通知) and kept as one file a year in ``include/calendar/``. A year without a file
+is never guessed as if it were known: weekends are off, no holiday is assumed, and the answer says that it is
+provisional. Such a deadline is never later than the true one can turn out, except where the plan makes a weekend a
+working day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from credit_exchange.errors import ConfigurationError
+
+_LONGEST = 3_660  # working days; a bound for the loop, far above any statutory clock
+
+
+class WorkCalendar:
+    """Which days are worked, from the exceptions of each covered year: ``{year: {day: is_workday}}``.
+
+    Days not named follow the week (Monday to Friday are worked). Raises ConfigurationError when a day is filed under
+    another year.
+    """
+
+    def __init__(self, years: Mapping[int, Mapping[date, bool]]) -> None:
+        """Build from exceptions; every year that is a key is covered."""
+        for year, days in years.items():
+            wrong = next((day for day in days if day.year != year), None)
+            if wrong is not None:
+                raise ConfigurationError(f"calendar of {year} names {wrong}; move that day to the file of its own year")
+        self._years = frozenset(years)
+        self._exceptions: dict[date, bool] = {day: worked for days in years.values() for day, worked in days.items()}
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """The covered years, ascending."""
+        return tuple(sorted(self._years))
+
+    def covers(self, year: int) -> bool:
+        """Whether the official plan of `year` is known."""
+        return year in self._years
+
+    def is_workday(self, day: date) -> bool:
+        """Whether `day` is worked; in a year that is not covered, Monday to Friday are."""
+        return self._exceptions.get(day, day.weekday() < 5)
+
+    def add_working_days(self, start: date, n: int) -> tuple[date, bool]:
+        """The `n`-th working day after `start` (the day after start is the first that counts), and whether that is
+        provisional because a day on the way lies in a year without a plan. `n` = 0 gives `start`. Raises ValueError
+        for n < 0 or > 3660."""
+        if not 0 <= n <= _LONGEST:
+            raise ValueError(f"the number of working days must be between 0 and {_LONGEST}, not {n}")
+        day, provisional = start, False
+        while n:
+            day += timedelta(days=1)
+            provisional = provisional or not self.covers(day.year)
+            n -= self.is_workday(day)
+        return day, provisional
+
+    def working_days_between(self, start: date, end: date) -> tuple[int, bool]:
+        """How many working days lie after `start` up to and including `end` (0 when end <= start), and whether
+        provisional."""
+        count, provisional, day = 0, False, start
+        while day < end:
+            day += timedelta(days=1)
+            provisional = provisional or not self.covers(day.year)
+            count += self.is_workday(day)
+        return count, provisional
+
+
+def _read_year(path: Path) -> tuple[int, dict[date, bool]]:
+    try:
+        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a day that does not exist
+        raise ConfigurationError(f"{path}: not readable as YAML in UTF-8 ({error}); correct the file") from error
+    if not isinstance(data, dict) or data.get("year") != _year_of(path) or not str(data.get("source") or "").strip():
+        raise ConfigurationError(f"{path}: needs `year: {path.stem}` and `source:` (the notice with the plan)")
+    unknown = sorted(set(data) - {"year", "source", "days_off", "days_worked"}, key=str)
+    if unknown:
+        raise ConfigurationError(f"{path}: unknown key {unknown[0]!r}; known are year, source, days_off, days_worked")
+    days: dict[date, bool] = {}
+    for key, worked in (("days_off", False), ("days_worked", True)):
+        for day in data.get(key) or {}:
+            if type(day) is not date or day in days:
+                raise ConfigurationError(f"{path}: {key}: {day!r} is no date YYYY-MM-DD or stands twice; correct it")
+            days[day] = worked
+    return data["year"], days
+
+
+def _year_of(path: Path) -> int:
+    if not (path.stem.isascii() and path.stem.isdigit() and len(path.stem) == 4):
+        raise ConfigurationError(f"{path}: calendar files are named <year>.yml, e.g. 2027.yml; rename it")
+    return int(path.stem)
+
+
+def load_calendar(folder: Path) -> WorkCalendar:
+    """The calendar of all ``<year>.yml`` in `folder`. Raises ConfigurationError naming file and remedy, also for no
+    file."""
+    paths = sorted(folder.glob("*.yml"))
+    if not paths:
+        raise ConfigurationError(f"{folder}: no calendar file; put one <year>.yml for each year there")
+    return WorkCalendar(dict(_read_year(path) for path in paths))

@@ -1,0 +1,129 @@
+"""Canonical form of records and the digests, MACs and opaque ids made from it.
+
+Canonical JSON: keys sorted by code point, no white space, UTF-8, non-ASCII characters not escaped. Digest SM3
+(GB/T 32905-2016), MAC HMAC-SM3, both lower-case hex.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import orjson
+from cryptography.hazmat.primitives import hashes
+
+
+class Digest(Protocol):
+    """What :func:`new_sm3` gives: the part of hashlib's objects that is used here."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more bytes."""
+
+    def digest(self) -> bytes:
+        """32 bytes."""
+
+    def hexdigest(self) -> str:
+        """64 lower-case hex characters."""
+
+    def copy(self) -> Digest:
+        """An independent copy of the state."""
+
+
+class _CryptographySM3:
+    """SM3 of the `cryptography` package in the shape of hashlib, where hashlib's OpenSSL was built without SM3."""
+
+    name = "sm3"
+    digest_size = 32
+    block_size = 64
+
+    def __init__(self, data: bytes = b"", *, state: hashes.Hash | None = None) -> None:
+        self._state = state or hashes.Hash(hashes.SM3())
+        self._state.update(data)
+
+    def update(self, data: bytes, /) -> None:
+        self._state.update(data)
+
+    def digest(self) -> bytes:
+        return self._state.copy().finalize()
+
+    def hexdigest(self) -> str:
+        return self.digest().hex()
+
+    def copy(self) -> _CryptographySM3:
+        return _CryptographySM3(state=self._state.copy())
+
+
+_IN_HASHLIB = "sm3" in hashlib.algorithms_available
+_DIGESTMOD: Any = "sm3" if _IN_HASHLIB else _CryptographySM3
+
+
+def new_sm3(data: bytes = b"") -> Digest:
+    """A running SM3, for streams: ``update``, ``hexdigest``, ``copy``."""
+    if _IN_HASHLIB:
+        return hashlib.new("sm3", data)
+    return _CryptographySM3(data)
+
+
+def sm3_hex(data: bytes) -> str:
+    """SM3 of `data` as 64 lower-case hex characters (GB/T 32905-2016)."""
+    return new_sm3(data).hexdigest()
+
+
+def canonical_json(obj: Any) -> bytes:
+    """`obj` as canonical JSON, the bytes every digest is made of.
+
+    Give text, integers of 64 bits, booleans, None, lists and dicts with text keys. Raises TypeError for anything else
+    (decimals are carried as text, so that 0.20 and 0.2 cannot differ by machine) and for text with lone surrogates.
+    """
+    return orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)
+
+
+def hmac_sm3_hex(key: bytes, data: bytes) -> str:
+    """HMAC-SM3 of `data` under `key` as 64 lower-case hex characters."""
+    return hmac.new(key, data, _DIGESTMOD).hexdigest()
+
+
+def hmac_sm3_many(key: bytes, values: Sequence[str]) -> list[str]:
+    """HMAC-SM3 of each text (UTF-8), in order; the key is set up once and copied."""
+    keyed = hmac.new(key, digestmod=_DIGESTMOD)
+    answers: list[str] = []
+    for value in values:
+        one = keyed.copy()
+        one.update(value.encode())
+        answers.append(one.hexdigest())
+    return answers
+
+
+def _opaque(digest: bytes, length: int) -> str:
+    return base64.urlsafe_b64encode(digest).rstrip(b"=")[:length].decode("ascii")
+
+
+def _check_length(length: int) -> None:
+    # 43 characters are all that 32 bytes give; below 16 (96 bits) two records might meet by chance.
+    if not 16 <= length <= 43:
+        raise ValueError(f"an opaque id has 16 to 43 characters, not {length}")
+
+
+def opaque_id(key: bytes, parts: Sequence[str], length: int = 24) -> str:
+    """An id of characters ``[A-Za-z0-9_-]`` that says nothing about `parts` to anyone without the key.
+
+    base64url of HMAC-SM3 over the canonical JSON of the list, cut to `length` (24 characters = 144 bits). JSON keeps
+    the parts apart: ("ab", "c") and ("a", "bc") give different ids.
+    """
+    _check_length(length)
+    return _opaque(hmac.new(key, canonical_json(list(parts)), _DIGESTMOD).digest(), length)
+
+
+def opaque_ids(key: bytes, columns: Sequence[Sequence[str]], length: int = 24) -> list[str]:
+    """:func:`opaque_id` of each row; `columns` are the parts, all of one length (else ValueError)."""
+    _check_length(length)
+    keyed = hmac.new(key, digestmod=_DIGESTMOD)
+    answers: list[str] = []
+    for parts in zip(*columns, strict=True):
+        one = keyed.copy()
+        one.update(orjson.dumps(parts))
+        answers.append(_opaque(one.digest(), length))
+    return answers

@@ -1,0 +1,207 @@
+"""Encryption at rest: AES-256-GCM for values and texts, a chunked form of it for files.
+
+Landing, quarantine and shipments hold personal data and are stored sealed (个人信息保护法 art. 51). A sealed value
+starts with a version byte, so that the algorithm can change and old data stays readable.
+
+Sealed stream: ``CES`` · version 1 · chunk size (4 bytes) · salt (32 bytes), then chunks of ciphertext each with its
+tag. Every stream has its own key (HKDF of the key and the salt); a chunk's nonce is its number and whether it is the
+last. So a chunk that is missing, repeated, moved, cut off or from another stream is found.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from credit_exchange.core.canonical import new_sm3
+from credit_exchange.errors import ConfigurationError, FatalError
+
+TEXT_PREFIX = "enc:v1:"
+MIB = 1024 * 1024
+
+_VERSION = b"\x01"
+_NONCE = 12
+_TAG = 16
+_STREAM_MAGIC = b"CES\x01"
+_HEADER = struct.Struct(">4sI32s")
+_LARGEST_CHUNK = 64 * MIB
+_HEX_KEY = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
+_SHORTEST_SECRET = 16
+_DAMAGED = (
+    "sealed data damaged or key wrong: {what}; compare the encryption key of connection credit_keys with the one in "
+    "use when the data was written, then restore the object from backup or collect it again"
+)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The two keys of the exchange (Airflow Connection ``credit_keys``). Never shown in repr, logs or errors.
+
+    `encryption` is 32 bytes for AES-256; `hmac` at least 32 bytes for record ids and joins, and never rotated in place.
+    """
+
+    encryption: bytes = field(repr=False)
+    hmac: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for keys of the wrong length."""
+        if len(self.encryption) != 32 or len(self.hmac) < 32:
+            raise ConfigurationError(
+                "connection credit_keys: the encryption key must be 32 bytes and the HMAC key at least 32; "
+                "give 64 hex characters each"
+            )
+
+    @classmethod
+    def derive(cls, secret_enc: str, secret_hmac: str) -> Keys:
+        """Keys from two secrets: 64 hex characters are the key itself, any other text of at least 16 characters gives
+        its SM3. Raises ConfigurationError for a shorter secret."""
+        return cls(_key("encryption key", secret_enc), _key("HMAC key", secret_hmac))
+
+
+def _key(label: str, secret: str) -> bytes:
+    secret = secret.strip()
+    if _HEX_KEY.fullmatch(secret):
+        return bytes.fromhex(secret)
+    if len(secret) < _SHORTEST_SECRET:
+        raise ConfigurationError(
+            f"connection credit_keys: the {label} is missing or shorter than {_SHORTEST_SECRET} characters; give 64 "
+            "hex characters (for example from `openssl rand -hex 32`)"
+        )
+    return new_sm3(secret.encode()).digest()
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def seal(keys: Keys, plaintext: bytes, context: bytes = b"") -> bytes:
+    """Encrypt and authenticate `plaintext`: version byte · random nonce · AES-256-GCM ciphertext and tag.
+
+    `context` (for example a table and record id) is not stored; the same must be given to open, which keeps a sealed
+    value from being moved to another place.
+    """
+    nonce = os.urandom(_NONCE)
+    return _VERSION + nonce + AESGCM(keys.encryption).encrypt(nonce, plaintext, _VERSION + context)
+
+
+def open_sealed(keys: Keys, blob: bytes, context: bytes = b"") -> bytes:
+    """The plaintext of :func:`seal`. Raises FatalError when it was altered, sealed with another key or in another
+    context."""
+    if len(blob) < 1 + _NONCE + _TAG or blob[:1] != _VERSION:
+        raise FatalError(_DAMAGED.format(what="not a sealed value of version 1"))
+    try:
+        return AESGCM(keys.encryption).decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], _VERSION + context)
+    except InvalidTag:
+        raise FatalError(_DAMAGED.format(what="authentication failed")) from None
+
+
+def seal_text(keys: Keys, text: str, context: bytes = b"") -> str:
+    """:func:`seal` for text, as ``enc:v1:`` and base64, for text columns and JSON."""
+    return TEXT_PREFIX + base64.b64encode(seal(keys, text.encode(), context)).decode("ascii")
+
+
+def open_text(keys: Keys, sealed: str, context: bytes = b"") -> str:
+    """The text of :func:`seal_text`. Raises FatalError when it is damaged, was sealed elsewhere, or is no sealed
+    text."""
+    if not sealed.startswith(TEXT_PREFIX):
+        raise FatalError(_DAMAGED.format(what=f"the text does not start with {TEXT_PREFIX}"))
+    try:
+        blob = base64.b64decode(sealed[len(TEXT_PREFIX) :], validate=True)
+    except ValueError:  # binascii.Error is one; so is what non-ASCII text raises
+        raise FatalError(_DAMAGED.format(what="not base64")) from None
+    return open_sealed(keys, blob, context).decode()
+
+
+# --- streams ----------------------------------------------------------------------------------------------------------
+
+
+def _stream_cipher(keys: Keys, salt: bytes) -> AESGCM:
+    return AESGCM(HKDF(SHA256(), 32, salt, b"credit-exchange stream v1").derive(keys.encryption))
+
+
+def _stream_nonce(number: int, last: bool) -> bytes:
+    return struct.pack(">IQ", 1 if last else 0, number)
+
+
+def _read_full(source: BinaryIO, size: int) -> bytes:
+    """Exactly `size` bytes, fewer only at the end (raw files and sockets may give fewer at a time)."""
+    data = source.read(size) or b""
+    if len(data) == size or not data:
+        return data
+    parts = [data]
+    missing = size - len(data)
+    while missing and (more := source.read(missing)):
+        parts.append(more)
+        missing -= len(more)
+    return b"".join(parts)
+
+
+def seal_stream(keys: Keys, source: BinaryIO, target: BinaryIO, chunk: int = MIB, context: bytes = b"") -> int:
+    """Seal everything `source` gives into `target`, holding two chunks in memory; returns the number of plaintext
+    bytes.
+
+    `context` as in :func:`seal`.
+    """
+    if not 1 <= chunk <= _LARGEST_CHUNK:
+        raise ValueError(f"chunk must be between 1 byte and {_LARGEST_CHUNK} bytes")
+    salt = os.urandom(32)
+    header = _HEADER.pack(_STREAM_MAGIC, chunk, salt)
+    cipher = _stream_cipher(keys, salt)
+    target.write(header)
+    number = total = 0
+    current = _read_full(source, chunk)
+    while True:
+        following = _read_full(source, chunk) if len(current) == chunk else b""
+        target.write(cipher.encrypt(_stream_nonce(number, not following), current, header + context))
+        total += len(current)
+        if not following:
+            return total
+        current, number = following, number + 1
+
+
+def iter_open_stream(keys: Keys, source: BinaryIO, context: bytes = b"") -> Iterator[bytes]:
+    """The plaintext of :func:`seal_stream`, chunk by chunk, each checked before it is given out.
+
+    Raises FatalError at the first chunk that is wrong. That the stream was cut off shows only at its end: whoever acts
+    on the data must have taken all of it.
+    """
+    header = _read_full(source, _HEADER.size)
+    if len(header) != _HEADER.size:
+        raise FatalError(_DAMAGED.format(what="the header of the stream is cut off"))
+    magic, chunk, salt = _HEADER.unpack(header)
+    if magic != _STREAM_MAGIC or not 1 <= chunk <= _LARGEST_CHUNK:
+        raise FatalError(_DAMAGED.format(what="not a sealed stream of version 1"))
+    cipher = _stream_cipher(keys, salt)
+    size = chunk + _TAG
+    number = 0
+    current = _read_full(source, size)
+    while True:
+        following = _read_full(source, size) if len(current) == size else b""
+        try:
+            plain = cipher.decrypt(_stream_nonce(number, not following), current, header + context)
+        except (InvalidTag, ValueError):  # ValueError: shorter than a tag
+            raise FatalError(_DAMAGED.format(what=f"chunk {number} of the stream fails its check")) from None
+        if plain:
+            yield plain
+        if not following:
+            return
+        current, number = following, number + 1
+
+
+def open_stream(keys: Keys, source: BinaryIO, target: BinaryIO, context: bytes = b"") -> int:
+    """Write the plaintext of :func:`seal_stream` to `target`; returns its length. Raises FatalError as
+    iter_open_stream."""
+    total = 0
+    for plain in iter_open_stream(keys, source, context):
+        target.write(plain)
+        total += len(plain)
+    return total

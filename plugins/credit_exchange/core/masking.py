@@ -1,0 +1,200 @@
+"""Masking of personal data for what leaves the house: names, identity numbers, numbers hidden in free text.
+
+Practice for names varies between platforms; here the surname stays and the length beyond three characters is hidden
+(domain practice, no statute). Identity numbers: first six digits (the division) and twelve stars, as seen in a real
+data dictionary. Basis: 个人信息保护法 art. 6 (minimum) and 25 (no publication without consent).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from credit_exchange.core.identifiers import ID_CHECK, ID_WEIGHTS, PROVINCES, USCC_ALPHABET, USCC_WEIGHTS
+from credit_exchange.core.text import WHITE_SPACE, ZERO_WIDTH, as_arrow, as_mask, as_series
+
+_COMPOUND = (
+    "欧阳 上官 司马 诸葛 司徒 东方 独孤 南宫 万俟 闻人 夏侯 尉迟 公羊 赫连 澹台 皇甫 "
+    "宗政 濮阳 公冶 太叔 申屠 公孙 慕容 仲孙 钟离 长孙 宇文 鲜于 闾丘 亓官 司寇 子车 "
+    "颛孙 端木 巫马 公西 漆雕 乐正 壤驷 公良 拓跋 夹谷 宰父 谷梁 段干 百里 东郭 南门 "
+    "呼延 羊舌 微生 梁丘 左丘 东门 西门 令狐 轩辕 淳于 单于 第五 叱干 纳兰 完颜 耶律 "
+    "爱新觉罗 叶赫那拉"
+)
+COMPOUND_SURNAMES: tuple[str, ...] = tuple(_COMPOUND.split())
+"""Surnames of more than one character (百家姓 and frequent others). With one missing, only less is shown."""
+
+_SPACES = "[" + WHITE_SPACE + ZERO_WIDTH + "]+"
+_TWELVE_STARS = "*" * 12
+
+
+def _text(value: str) -> Any:
+    return pa.scalar(value, type=pa.large_string())
+
+
+def mask_person_name(s: pd.Series[Any]) -> pd.Series[Any]:
+    """Names of natural persons as surname and stars: 张三 → 张*, 张三丰 → 张**, 欧阳锋 → 欧阳*, longer names → surname
+    and "**" whatever their length. A name of one character becomes "*". Absent stays absent; white space is dropped."""
+    name = pc.replace_substring_regex(as_arrow(s), pattern=_SPACES, replacement="")
+    length = pc.utf8_length(name)
+    surname = pc.utf8_slice_codeunits(name, 0, 1)
+    for width in (2, 4):
+        known = pa.array([x for x in COMPOUND_SURNAMES if len(x) == width], type=pa.large_string())
+        start = pc.utf8_slice_codeunits(name, 0, width)
+        surname = pc.if_else(pc.and_(pc.is_in(start, value_set=known), pc.greater(length, width)), start, surname)
+    rest = pc.subtract(length, pc.utf8_length(surname))
+    stars = pc.if_else(pc.greater_equal(rest, 2), _text("**"), _text("*"))
+    masked = pc.if_else(pc.less_equal(length, 1), _text("*"), pc.binary_join_element_wise(surname, stars, _text("")))
+    return as_series(pc.if_else(pc.equal(length, 0), name, masked), s)
+
+
+def mask_id_number(s: pd.Series[Any]) -> pd.Series[Any]:
+    """Identity numbers as the first six digits and twelve stars. Whatever does not look like one (a passport, a
+    mistyped number) becomes twelve stars, since six characters would be most of it. Absent and empty stay."""
+    number = pc.replace_substring_regex(as_arrow(s), pattern=_SPACES, replacement="")
+    looks = pc.match_substring_regex(number, pattern=r"^(?:\d{15}|\d{17}[0-9Xx])$")
+    shown = pc.binary_join_element_wise(pc.utf8_slice_codeunits(number, 0, 6), _text(_TWELVE_STARS), _text(""))
+    masked = pc.if_else(looks, shown, _text(_TWELVE_STARS))
+    return as_series(pc.if_else(pc.equal(pc.utf8_length(number), 0), number, masked), s)
+
+
+# --- free text --------------------------------------------------------------------------------------------------------
+
+_SEPARATORS = " \u00a0\u3000\u2009\u202f\t-－‐‑–—" + ZERO_WIDTH
+# One character for one, so that places in the translated text are places in the original.
+_TO_ASCII = str.maketrans(
+    {**{chr(0xFF10 + i): str(i) for i in range(10)}, "Ｘ": "X", "ｘ": "X", "x": "X", "×": "X"}
+    | dict.fromkeys(_SEPARATORS, "-")
+)
+_PREFILTER = "(?:[0-9０-９][" + _SEPARATORS.replace("-", r"\-") + "]?){11}"
+_RUN = re.compile(r"(?<![0-9])[0-9](?:-?[0-9]){10,}(?:-?X)?", re.ASCII)
+_GROUP = re.compile(r"[0-9]+X?|X", re.ASCII)
+_MOBILE = re.compile(r"(?:86|0086)?1[3-9][0-9]{9}", re.ASCII)
+# 3-6 are the payment cards of ISO/IEC 7812 (UnionPay 62 among them); 9558 and 95595/95599 are old cards of Chinese
+# banks.
+_CARD = re.compile(r"(?:[3-6][0-9]{15,18}|955[0-9]{13,16})", re.ASCII)
+
+_USUAL_GROUPS = frozenset(
+    {(3, 4, 4), (3, 3, 5), (3, 8), (7, 4), (6, 8, 4), (6, 8, 3), (6, 12), (6, 6, 3), (6, 9), (14, 4)}
+)
+
+
+def _born(year: int, month: str, day: str) -> bool:
+    try:
+        date(year, int(month), int(day))
+    except ValueError:
+        return False
+    return True
+
+
+def _luhn(digits: str) -> bool:
+    doubled = (sum(divmod(2 * int(c), 10)) for c in digits[-2::-2])
+    return (sum(int(c) for c in digits[::-2]) + sum(doubled)) % 10 == 0
+
+
+def _is_uscc(code: str) -> bool:
+    if any(char not in USCC_ALPHABET for char in code):
+        return False
+    values = [USCC_ALPHABET.index(char) for char in code]
+    return sum(v * w for v, w in zip(values, (*USCC_WEIGHTS, 1), strict=True)) % 31 == 0
+
+
+def _written_as_one(lengths: tuple[int, ...]) -> bool:
+    """Whether groups of these lengths are the usual ways to write one number: whole, digit by digit, in equal groups (a
+    shorter one last), or as mobiles and identity numbers are split. Other joins are neighbours, not one number."""
+    first = lengths[0]
+    equal = all(n == first for n in lengths[:-1]) and lengths[-1] <= first and (first == 1 or first >= 4)
+    return len(lengths) == 1 or equal or lengths in _USUAL_GROUPS
+
+
+def _personal(token: str, lengths: tuple[int, ...]) -> bool:
+    """Whether groups of `lengths`, joined to `token`, are an identity, mobile or bank card number (an X at the end
+    allowed)."""
+    digits = token.removesuffix("X")
+    id_born = len(digits) >= 17 and len(token) == 18 and _born(int(token[6:10]), token[10:12], token[12:14])
+    if id_born and 1880 <= int(token[6:10]) <= 2099:
+        check = ID_CHECK[sum(int(c) * w for c, w in zip(token[:17], ID_WEIGHTS, strict=True)) % 11]
+        if token[17] == check:
+            return True
+    else:
+        id_born = False
+    if not _written_as_one(lengths):
+        # The international prefix may stand before in a group of its own.
+        return token[:2] == "86" and lengths[0] == 2 and _personal(token[2:], lengths[1:])
+    if len(token) == 18 and _is_uscc(token):
+        return False  # the code of an organisation is public and has to stay readable
+    # A mistyped identity number is still a person's; without the check character the province has to exist.
+    if id_born and int(token[:2]) in PROVINCES:
+        return True
+    if len(digits) == len(token) == 15 and int(token[:2]) in PROVINCES:
+        return _born(1900 + int(token[6:8]), token[8:10], token[10:12])
+    return bool(_MOBILE.fullmatch(token)) or (bool(_CARD.fullmatch(token)) and _luhn(token))
+
+
+def _scrub_run(run: str) -> list[tuple[int, int]]:
+    """Spans of `run` (groups of digits with single separators) that are personal, ascending and apart.
+
+    Every join of neighbouring groups is tried and all that are found are masked: where readings overlap, masking both
+    shows too little rather than too much.
+    """
+    groups = [match.span() for match in _GROUP.finditer(run)]
+    spans: list[tuple[int, int]] = []
+    for i, (start, _) in enumerate(groups):
+        token = ""
+        lengths: tuple[int, ...] = ()
+        for first, last in groups[i : i + 20]:
+            token += run[first:last]
+            lengths = (*lengths, last - first)
+            if len(token) > 20:
+                break
+            if len(token) < 11:
+                continue
+            # An X after the digits may also be the first letter of the next word: try without it too.
+            bare = token.removesuffix("X")
+            shorter = (*lengths[:-1], lengths[-1] - 1) if lengths[-1] > 1 else lengths[:-1]
+            if _personal(token, lengths) or (bare != token and _personal(bare, shorter)):
+                if spans and start <= spans[-1][1]:
+                    spans[-1] = (spans[-1][0], max(last, spans[-1][1]))
+                else:
+                    spans.append((start, last))
+    return spans
+
+
+def scrub_text(text: str) -> str:
+    """One text with identity numbers, mobile numbers and bank card numbers replaced by stars, one for each character.
+
+    Found are: 18-character identity numbers (check character, or an existing birth date in an existing province, so
+    that a typing error does not leak), 15-digit ones (province and birth date), 11-digit mobiles (also after 86),
+    cards of 16 to 19 digits (Luhn); written in full-width digits or in groups separated by single spaces or hyphens.
+    Unified social credit codes stay.
+    """
+    ascii_text = text.translate(_TO_ASCII)
+    pieces: list[str] = []
+    done = 0
+    for match in _RUN.finditer(ascii_text):
+        for first, last in _scrub_run(match.group()):
+            start, end = match.start() + first, match.start() + last
+            pieces += [text[done:start], "*" * (end - start)]
+            done = end
+    return "".join(pieces) + text[done:] if pieces else text
+
+
+def scrub_free_text(s: pd.Series[Any]) -> pd.Series[Any]:
+    """:func:`scrub_text` for a column. Only values with eleven digits in a row (or nearly so) are looked at one by
+    one."""
+    suspects = np.flatnonzero(as_mask(pc.match_substring_regex(as_arrow(s), pattern=_PREFILTER)))
+    if not len(suspects):
+        return s.copy()
+    values = s.to_numpy(dtype=object, copy=True)
+    seen: dict[str, str] = {}
+    for row in suspects:
+        value = values[row]
+        if value not in seen:
+            seen[value] = scrub_text(value)
+        values[row] = seen[value]
+    return pd.Series(values, index=s.index, name=s.name, dtype="str")

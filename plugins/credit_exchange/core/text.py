@@ -1,0 +1,240 @@
+"""Columns of text as departments deliver them: cleaning, blanks, keys for comparison, dates and amounts.
+
+Every function takes and returns whole columns (``pandas.Series`` of pandas 3 ``str``; absent = NaN) and works on the
+Arrow buffers behind them, or on the distinct values only. No function alters a name's own spelling: names keep their
+full-width brackets, comparison happens on keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from credit_exchange.errors import ConfigurationError
+
+BoolArray = npt.NDArray[np.bool_]
+
+ZERO_WIDTH = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
+"""Characters that take no room on the screen; copied along from web pages and office programs."""
+
+WHITE_SPACE = (
+    " \t\r\n\v\f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+"""White space of Unicode, U+3000 (the full-width space) and NBSP among it."""
+
+_EDGE = WHITE_SPACE + ZERO_WIDTH
+_ANY_SPACE = "[" + _EDGE + "]+"
+
+BLANK_WORDS: tuple[str, ...] = ("", "无", "/", "-", "NULL", "—", "——", "\\N")
+"""What departments write for "nothing" (rule S01), compared after NFKC, trimming and upper-casing. "——" is how a
+Chinese keyboard types the dash "—"."""
+
+# XML 1.0 (5th ed.), production [2] Char: everything else is forbidden. U+FFFD is allowed by XML but shows that bytes
+# were decoded with a wrong encoding, so the text is damaged. Lone surrogates cannot exist in Arrow (see
+# bad_characters).
+_BAD = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x{FFFD}\\x{FFFE}\\x{FFFF}]"
+_BAD_PYTHON = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffd\ufffe\uffff]", re.ASCII)
+
+_ZERO_DATES = frozenset({date(1, 1, 1), date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1)})
+"""Days that programs write for "no date" (.NET, OLE, Excel)."""
+
+_EXCEL_EPOCH = date(1899, 12, 30)
+_EXCEL_LAST = 2_958_465  # 9999-12-31
+_EXCEL_SERIAL = re.compile(r"(\d{2,7})(?:\.0+)?", re.ASCII)
+_MIDNIGHT = r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?)?"
+_DECIMAL = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_LONGEST_DECIMAL = 60
+
+
+# --- between pandas and Arrow -----------------------------------------------------------------------------------------
+
+
+def as_arrow(s: pd.Series[Any]) -> Any:
+    """The column as one contiguous ``pyarrow.Array`` of type large_string; NaN and None become null.
+
+    Raises UnicodeEncodeError when an object column holds lone surrogates (they are no text, see
+    :func:`bad_characters`).
+    """
+    array = pa.array(s, from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array if pa.types.is_large_string(array.type) else array.cast(pa.large_string())
+
+
+def as_series(array: Any, like: pd.Series[Any]) -> pd.Series[Any]:
+    """An Arrow string array as a ``str`` column with the index and name of `like`."""
+    return pd.Series(pd.array(array, dtype="str"), index=like.index, name=like.name)
+
+
+def as_mask(array: Any) -> BoolArray:
+    """An Arrow boolean array as numpy; null counts as False."""
+    result: BoolArray = pc.fill_null(array, False).to_numpy(zero_copy_only=False).astype(np.bool_)
+    return result
+
+
+def map_distinct(s: pd.Series[Any], function: Callable[[str], str | None]) -> pd.Series[Any]:
+    """Apply `function` once to each distinct value; None (and absent) gives NaN."""
+    codes, distinct = pd.factorize(s)
+    answers = np.array([function(str(value)) for value in distinct] + [None], dtype=object)
+    return pd.Series(answers[codes], index=s.index, name=s.name, dtype="str")
+
+
+# --- cleaning ---------------------------------------------------------------------------------------------------------
+
+
+def clean(s: pd.Series[Any]) -> pd.Series[Any]:
+    """Trim white space (U+3000, NBSP, tabs) and zero-width characters from both ends; nothing inside is touched."""
+    return as_series(pc.utf8_trim(as_arrow(s), characters=_EDGE), s)
+
+
+def clean_code(s: pd.Series[Any]) -> pd.Series[Any]:
+    """Clean a column of codes: NFKC (full-width letters and digits to ASCII), no zero-width characters, trimmed, upper
+    case."""
+    return as_series(_clean_code(as_arrow(s)), s)
+
+
+def _clean_code(array: Any) -> Any:
+    array = pc.utf8_normalize(array, form="NFKC")
+    array = pc.replace_substring_regex(array, pattern="[" + ZERO_WIDTH + "]", replacement="")
+    return pc.utf8_upper(pc.utf8_trim(array, characters=_EDGE))
+
+
+def blank(s: pd.Series[Any], words: Iterable[str] = BLANK_WORDS) -> BoolArray:
+    """True where the value says nothing: absent, empty or one of `words` after NFKC and trimming (rule S01)."""
+    array = pc.fill_null(_clean_code(as_arrow(s)), "")
+    return as_mask(pc.is_in(array, value_set=pa.array([w.upper() for w in words], type=pa.large_string())))
+
+
+def bad_characters(s: pd.Series[Any]) -> BoolArray:
+    """True where a value holds what no platform takes: NUL, control characters forbidden by XML 1.0 (tab, CR, LF are
+    allowed), U+FFFD (bytes decoded with the wrong encoding), lone surrogates, U+FFFE and U+FFFF."""
+    try:
+        array = as_arrow(s)
+    except UnicodeEncodeError:  # lone surrogates, possible in object columns only: look at each value
+        return np.fromiter((isinstance(v, str) and _BAD_PYTHON.search(v) is not None for v in s), np.bool_, len(s))
+    return as_mask(pc.match_substring_regex(array, pattern=_BAD))
+
+
+# --- keys for comparison ----------------------------------------------------------------------------------------------
+
+
+def document_no_key(s: pd.Series[Any]) -> pd.Series[Any]:
+    """The number of a decision (文书号) as it is compared: all brackets 〔〕, full-width characters to ASCII, dashes
+    "-", white space and "第" removed, letters upper case. Leading zeros stay: "00261" is not "261"."""
+    array = pc.utf8_normalize(as_arrow(s), form="NFKC")
+    for pattern, replacement in (
+        (_ANY_SPACE + "|第", ""),
+        (r"[\[({【〖「『〈《<]", "〔"),
+        (r"[\])}】〗」』〉》>]", "〕"),
+        ("[‐‑‒–—―−]", "-"),
+    ):
+        array = pc.replace_substring_regex(array, pattern=pattern, replacement=replacement)
+    return as_series(pc.utf8_upper(array), s)
+
+
+def name_key(s: pd.Series[Any]) -> pd.Series[Any]:
+    """A name as it is compared: NFKC, without white space, every bracket "(" or ")", one middle dot, upper case."""
+    array = pc.utf8_normalize(as_arrow(s), form="NFKC")
+    for pattern, replacement in (
+        (_ANY_SPACE, ""),
+        (r"[\[{【〖〔]", "("),
+        (r"[\]}】〗〕]", ")"),
+        ("[•‧∙⋅・●]", "·"),
+    ):
+        array = pc.replace_substring_regex(array, pattern=pattern, replacement=replacement)
+    return as_series(pc.utf8_upper(array), s)
+
+
+# --- dates and amounts ------------------------------------------------------------------------------------------------
+
+
+def _date_pattern(form: str) -> re.Pattern[str]:
+    """Translate a strptime form into a strict regular expression.
+
+    Month and day may miss their leading zero only where something separates them ("%Y%m%d" is always eight digits).
+    """
+    out: list[str] = []
+    seen: set[str] = set()
+    i = 0
+    while i < len(form):
+        if form[i] != "%":
+            out.append(re.escape(form[i]))
+            i += 1
+            continue
+        directive = form[i + 1 : i + 2]
+        if directive not in {"Y", "m", "d", "H", "M", "S"} or directive in seen:
+            raise ConfigurationError(
+                f"date format {form!r}: %{directive} cannot be used here; write each of %Y %m %d once "
+                "(and %H %M %S if needed)"
+            )
+        seen.add(directive)
+        if directive == "Y":
+            out.append(r"(?P<Y>\d{4})")
+        else:
+            glued = (i > 0 and form[i - 2 : i - 1] == "%") or form[i + 2 : i + 3] == "%"
+            out.append(rf"(?P<{directive}>\d{{2}})" if glued else rf"(?P<{directive}>\d{{1,2}})")
+        i += 2
+    if not {"Y", "m", "d"} <= seen:
+        raise ConfigurationError(f"date format {form!r} names no whole date; it needs %Y, %m and %d")
+    if "H" not in seen:
+        out.append(_MIDNIGHT)
+    return re.compile("".join(out), re.ASCII)
+
+
+def parse_dates(s: pd.Series[Any], formats: tuple[str, ...], excel_serial: bool = False) -> pd.Series[Any]:
+    """Read dates strictly; the answer is ISO ``YYYY-MM-DD`` text, NaN where the value is absent or is no date.
+
+    `formats` are strptime forms, tried in order ("%Y/%m/%d", "%Y年%m月%d日", "%Y%m%d"); a time part of midnight may
+    follow. Years up to 9999 are accepted (2099-12-31 means "long-term"). With `excel_serial` a bare number of 61 to
+    2958465 is a day of Excel's 1900 calendar (numbers up to 60 are ambiguous because Excel invents 1900-02-29). Days
+    that programs write for "no date" (0001-01-01, 1899-12-30, 1899-12-31, 1900-01-01) are no dates. Raises
+    ConfigurationError for a wrong format.
+    """
+    patterns = [_date_pattern(form) for form in formats]
+
+    def read(value: str) -> str | None:
+        value = value.strip(_EDGE)
+        for pattern in patterns:
+            if match := pattern.fullmatch(value):
+                try:
+                    day = date(int(match["Y"]), int(match["m"]), int(match["d"]))
+                except ValueError:  # 2026-02-30: right in form, no such day; another format may still fit
+                    continue
+                return None if day in _ZERO_DATES else day.isoformat()
+        if excel_serial and (match := _EXCEL_SERIAL.fullmatch(value)):
+            serial = int(match[1])
+            if 60 < serial <= _EXCEL_LAST:
+                return (_EXCEL_EPOCH + timedelta(days=serial)).isoformat()
+        return None
+
+    return map_distinct(s, read)
+
+
+def parse_decimals(s: pd.Series[Any]) -> pd.Series[Any]:
+    """Read amounts exactly; the answer is canonical decimal text (no exponent, no plus sign, no trailing zeros, "-0"
+    is "0"), NaN where the value is absent or is no number.
+
+    Thousands separators are accepted only where they stand right ("1,234.50"; "1,23" is no number). No unit is
+    accepted: "5万" is no number.
+    """
+
+    def read(value: str) -> str | None:
+        value = value.strip(_EDGE)
+        if len(value) > _LONGEST_DECIMAL or not _DECIMAL.fullmatch(value):
+            return None
+        text = format(Decimal(value.replace(",", "")), "f")  # exact: formatting does not round to the context
+        if "." in text:
+            text = text.rstrip("0").rstrip(".")
+        return "0" if text in {"-0", "0"} else text
+
+    return map_distinct(s, read)

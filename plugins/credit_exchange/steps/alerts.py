@@ -1,0 +1,126 @@
+"""The record of every alert: one row an incident in exchange.alert, told to people once.
+
+Airflow only carries the message. An incident that comes back after it was cleared is a new one. Texts hold names of
+departments, data sets and platforms, counts and links, never personal data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from credit_exchange.core import business_time
+from credit_exchange.errors import ExchangeError
+from credit_exchange.steps.context import Exchange
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
+
+Severity = Literal["info", "warning", "critical"]
+
+
+class ChannelAbsent(ExchangeError):
+    """The channel's connection is not defined: nobody is told on it, and the alert says so."""
+
+
+class ChannelFailed(ExchangeError):
+    """The channel did not take the message; it is tried again the next time alerts are told."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One incident as it is told. `link` is a path of the UI or None; `times` counts how often it was seen."""
+
+    incident_key: str
+    severity: Severity
+    subject: str
+    detail: str
+    link: str | None
+    raised_at: datetime
+    times: int
+
+
+class Channel(Protocol):
+    """A way to people: mail, a group chat's webhook."""
+
+    name: str
+
+    def send(self, alert: Alert) -> None:
+        """Tell an alert. Raises ChannelAbsent when it is not configured, ChannelFailed when it was not taken."""
+
+
+def raise_alert(
+    exchange: Exchange, incident_key: str, severity: Severity, subject: str, detail: str = "", link: str | None = None
+) -> bool:
+    """Record an incident and return True when it is new (or came back after it was cleared)."""
+    with transaction(exchange.engine) as connection:
+        given = {
+            "incident_key": incident_key,
+            "severity": severity,
+            "subject": subject,
+            "detail": detail,
+            "link": link,
+            "now": business_time.now(),
+        }
+        return bool(connection.execute(sql.load("alerts/raise"), given).scalar_one())
+
+
+def clear_alert(exchange: Exchange, incident_key: str) -> bool:
+    """State that an incident is over; return False when it was not open."""
+    with transaction(exchange.engine) as connection:
+        given = {"incident_key": incident_key, "now": business_time.now()}
+        return connection.execute(sql.load("alerts/clear"), given).first() is not None
+
+
+def clear_others(exchange: Exchange, prefix: str, keep: Sequence[str]) -> list[str]:
+    """State that every open incident whose key begins with `prefix` is over, except `keep`; return their keys."""
+    with transaction(exchange.engine) as connection:
+        given = {"prefix": prefix, "keep": list(keep), "now": business_time.now()}
+        return list(connection.execute(sql.load("alerts/clear_others"), given).scalars())
+
+
+def open_incidents(exchange: Exchange, prefix: str) -> list[str]:
+    """Return the keys of the open incidents below a prefix, oldest first."""
+    with transaction(exchange.engine) as connection:
+        return list(connection.execute(sql.load("alerts/open_incidents"), {"prefix": prefix}).scalars())
+
+
+def notify(exchange: Exchange, channels: Sequence[Channel], limit: int = 100) -> int:
+    """Tell every incident that nobody was told of yet, and return how many were told now.
+
+    Any number of workers may do so at once: the row is locked while its message is under way, and committed with what
+    became of it, so each incident is told once on each channel. A channel that failed is tried again next time, the
+    others are not. At most `limit` incidents a call.
+    """
+    told, tried = 0, []
+    for _ in range(limit):
+        with transaction(exchange.engine) as connection:
+            row = connection.execute(sql.load("alerts/pending"), {"tried": tried}).mappings().first()
+            if row is None:
+                break
+            tried.append(str(row["incident_key"]))
+            alert = Alert(**{name: row[name] for name in Alert.__dataclass_fields__})
+            outcome = dict(entry.rsplit(":", 1) for entry in row["channels"])
+            for channel in channels:
+                if outcome.get(channel.name) != "sent":
+                    outcome[channel.name] = _send(channel, alert)
+            complete = "sent" in outcome.values() and "failed" not in outcome.values()
+            given = {
+                "incident_key": alert.incident_key,
+                "channels": [f"{name}:{state}" for name, state in sorted(outcome.items())],
+                "notified_at": business_time.now() if complete else None,
+            }
+            connection.execute(sql.load("alerts/mark"), given)
+            told += int(complete)
+    return told
+
+
+def _send(channel: Channel, alert: Alert) -> str:
+    try:
+        channel.send(alert)
+    except ChannelAbsent:
+        return "skipped"
+    except ChannelFailed:
+        return "failed"
+    return "sent"

@@ -1,0 +1,96 @@
+"""One night in one process, without Airflow: the very steps of the DAG, one after another."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+
+from credit_exchange.errors import ExchangeError
+from credit_exchange.steps.collect import collect
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
+from credit_exchange.steps.nights import close_night, open_night
+from credit_exchange.steps.push import drain
+from credit_exchange.steps.reference import sync_reference
+from credit_exchange.steps.release import release
+from credit_exchange.steps.validate import validate
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class NightResult:
+    """How a night went: the parts that failed with what they said, and the number of parts."""
+
+    business_date: date
+    parts: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Whether no part failed."""
+        return not self.failed
+
+
+def run_feed(exchange: Exchange, feed_id: str, business_date: date, *, recollect: bool = False) -> dict[str, int]:
+    """Collect, validate and merge one feed's delivery of one business date; return the batch's counts."""
+    batch_id = collect(exchange, feed_id, business_date, recollect=recollect)
+    validate(exchange, batch_id)
+    return {"batch_id": batch_id, **merge(exchange, batch_id)}
+
+
+def run_night(
+    exchange: Exchange,
+    business_date: date,
+    *,
+    feeds: Sequence[str] = (),
+    platforms: Sequence[str] = (),
+    recollect: bool = False,
+    say: Callable[[str], None] = log.info,
+) -> NightResult:
+    """Run the night of a business date. A part that fails stops only itself; all others are finished.
+
+    `feeds` and `platforms` limit it (all by default; naming only platforms collects nothing). Platforms are drained
+    side by side.
+    """
+    result = NightResult(business_date)
+    run_id = f"command__{business_date}__{uuid.uuid4().hex[:12]}"
+    open_night(exchange, run_id, business_date, "command")
+    sync_reference(exchange)
+    chosen = list(feeds) or ([] if platforms else list(exchange.config.feeds))
+    for feed_id in chosen:
+        exchange.config.feed(feed_id)
+        label = f"feed {feed_id}"
+        _part(
+            result, label, say, lambda feed_id=feed_id: run_feed(exchange, feed_id, business_date, recollect=recollect)
+        )
+    _part(result, "release", say, lambda: release(exchange))
+    targets = list(platforms) or list(exchange.config.platforms)
+    with ThreadPoolExecutor(max_workers=max(1, len(targets)), thread_name_prefix="drain") as pool:
+        drains = {target: pool.submit(drain, exchange, target) for target in targets}
+        for target, future in drains.items():
+            label = f"platform {target}"
+            _part(result, label, say, future.result)
+            if label not in result.failed and future.result().problem:
+                result.failed[label] = str(future.result().problem)
+                say(f"{label}: {future.result().problem}")
+    close_night(exchange, run_id, sorted(result.failed))
+    return result
+
+
+def _part(result: NightResult, label: str, say: Callable[[str], None], work: Callable[[], object]) -> None:
+    """Run one part. What it raises is told and makes the night fail, but stops no other part."""
+    result.parts += 1
+    try:
+        say(f"{label}: {work()}")
+    except ExchangeError as error:
+        result.failed[label] = str(error)
+        say(f"{label}: FAILED: {error}")
+    except Exception as error:  # a defect in one part must not take the others' night; only its type is told
+        result.failed[label] = f"unexpected {type(error).__name__}"
+        log.debug("unexpected error in %s", label, exc_info=error)
+        say(f"{label}: FAILED: unexpected {type(error).__name__}; run with --debug to see where")

@@ -1,0 +1,59 @@
+"""撤下与恢复: explicit withdrawals and reinstatements by the credit office."""
+
+from __future__ import annotations
+
+from credit_exchange.core.business_time import now, today
+from credit_exchange.errors import FatalError
+from credit_exchange.steps.context import Exchange
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
+
+
+def order(
+    exchange: Exchange, record_id: str, action: str, authority: str, reason: str, legal_basis: str, ordered_by: str
+) -> None:
+    """Record that a record is to be withdrawn or reinstated; the next release and drain carry it out.
+
+    action: withdraw or reinstate; authority: repair, objection, court or office. Raises FatalError for an unknown
+    record.
+    """
+    with transaction(exchange.engine) as connection:
+        known = connection.execute(sql.load("orders/record_exists"), {"record_id": record_id}).scalar()
+        if not known:
+            raise FatalError(
+                f"there is no record {record_id}; look it up in report.record or with `explain --document-no`"
+            )
+        connection.execute(
+            sql.load("orders/insert"),
+            {
+                "record_id": record_id,
+                "action": action,
+                "authority": authority,
+                "reason": reason,
+                "legal_basis": legal_basis,
+                "business_date": today(),
+                "sequence": now().isoformat(timespec="microseconds"),
+                "ordered_by": ordered_by,
+            },
+        )
+
+
+def approve_batch(exchange: Exchange, batch_id: int, reason: str, approved_by: str) -> None:
+    """Approve a held delivery, so that running its night again takes it. Raises FatalError when it is not held."""
+    with transaction(exchange.engine) as connection:
+        done = connection.execute(
+            sql.load("orders/approve_batch"), {"batch_id": batch_id, "reason": reason, "approved_by": approved_by}
+        )
+        if done.rowcount != 1:
+            raise FatalError(f"batch {batch_id} is not held, there is nothing to approve")
+
+
+def dismiss(exchange: Exchange, batch_id: int, line_no: int, reason: str, dismissed_by: str) -> None:
+    """Dismiss a quarantined row: it will not be corrected. Raises FatalError when no such row is open."""
+    with transaction(exchange.engine) as connection:
+        done = connection.execute(
+            sql.load("orders/dismiss"),
+            {"batch_id": batch_id, "line_no": line_no, "reason": reason, "dismissed_by": dismissed_by},
+        )
+        if done.rowcount != 1:
+            raise FatalError(f"batch {batch_id} has no open quarantined row at line {line_no}")

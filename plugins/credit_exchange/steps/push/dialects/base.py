@@ -1,0 +1,235 @@
+"""What a platform's wire has to know to be spoken. One class a dialect, registered by name; nothing else changes for a new one.
+
+A dialect turns payloads into pieces, pieces into the immutable bytes of a shipment, and the platform's answers into
+outcomes. It never touches the database, the clock of retries, or the decision to send again: those are the drain's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from credit_exchange.config.catalog import Dataset
+from credit_exchange.config.connections import Connection
+from credit_exchange.config.platform import Platform
+from credit_exchange.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from credit_exchange.steps.payload import Payload
+
+Identity = dict[str, str]
+"""Under what a record lies at a platform without record ids: kind, wsh, jgdm, xdr."""
+
+
+class Outcome(StrEnum):
+    """What became of one record of a shipment."""
+
+    DELIVERED = "delivered"  # it is there: accepted, duplicate, or a settled withdrawal
+    REJECTED = "rejected"  # the department has to correct it
+    AGAIN = "again"  # the platform failed on this record: afresh in a new shipment, bounded
+    REST = "rest"  # the call stopped before this record: afresh in a new shipment
+    RECONCILE = "reconcile"  # a newer version is there: held for reconciliation
+    HELD = "held"  # a person has to look
+
+
+class Kind(StrEnum):
+    """What a call came to, for the shipment as a whole."""
+
+    STORED = "stored"  # the platform judged the records; see the outcomes
+    PENDING = "pending"  # a task was taken and is not finished
+    REFUSED = "refused"  # surely nothing stored; see the refusal
+    ABSENT = "absent"  # asked: that shipment never arrived
+    UNKNOWN = "unknown"  # it may or may not be stored
+
+
+class Refusal(StrEnum):
+    """Why nothing was stored."""
+
+    CREDENTIALS = "credentials"
+    TOO_LARGE = "too_large"
+    MALFORMED = "malformed"
+    BUSY = "busy"
+    SIGN_AGAIN = "sign_again"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An outcome of one record: `code` is the platform's own, `message` holds no personal data."""
+
+    outcome: Outcome
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class CallResult:
+    """The answer to a send, an ask or a poll. `verdicts` by line number (from 1), complete when STORED."""
+
+    kind: Kind
+    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
+    refusal: Refusal | None = None
+    code: str = ""
+    http_status: int | None = None
+    receipt_no: str | None = None
+    task_id: str | None = None
+    retry_after: str | float | None = None
+    credentials_refused: bool = False
+    reply: bytes = field(default=b"", repr=False)
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One record in the form of the wire. Pieces of one lane travel together; `alone` ones by themselves."""
+
+    lane: str
+    data: bytes = field(repr=False)
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class Label:
+    """What stands on a shipment, made once before it is first sent."""
+
+    shipment_no: str
+    batch_no: str
+    idem_key: str
+    dataset: str
+    lane: str
+    op: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Line:
+    """One record of a shipment, by its place in it (from 1)."""
+
+    line_no: int
+    outbox_id: int
+    record_id: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """A stored shipment as it is sent: the label, the very bytes, its lines, and the task the platform gave it."""
+
+    label: Label
+    body: bytes = field(repr=False)
+    lines: Sequence[Line]
+    fence: int
+    task_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer, whole and within the size limit; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class NotSent(Exception):
+    """Not one byte of the request left: connection refused, no such name, TLS failed, or a login before it failed."""
+
+
+class Lost(Exception):
+    """The request may have arrived and its answer did not: time-out, closed connection, cut or oversized reply."""
+
+    def __init__(self, message: str, reply: bytes = b"", status: int | None = None) -> None:
+        super().__init__(message)
+        self.reply = reply
+        self.status = status
+
+
+class Wire(Protocol):
+    """How a dialect calls out. Every call waits for its turn in the platform's pace and checks the lease first."""
+
+    def target(self, url: str) -> str:
+        """Return the request target (path and query) exactly as it will be sent."""
+
+    def call(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", login: bool = False
+    ) -> Reply:
+        """Send one request. `login` marks one that carries no records. Raises NotSent, Lost, or the drain's own stops."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a dialect is made with."""
+
+    platform: Platform
+    datasets: Mapping[str, Dataset]
+    connection: Connection
+
+
+class Dialect(Protocol):
+    """The wire of one kind of platform."""
+
+    by_identity: ClassVar[bool]
+    """The platform has no record ids: what lies there is kept in exchange.wire_identity."""
+
+    def __init__(self, context: Context) -> None: ...
+
+    def encode(self, payload: Payload, there: Sequence[Identity]) -> Piece | Verdict:
+        """Return the record's piece, or a verdict when it need not or must not be sent. `there`: where it lies now."""
+
+    def overhead(self) -> tuple[int, int]:
+        """Return (bytes of an empty shipment, bytes between two pieces), for the byte limit."""
+
+    def assemble(self, label: Label, pieces: Sequence[bytes]) -> bytes:
+        """Return the immutable bytes of a shipment. Secrets and signatures are added when it is sent."""
+
+    def send(self, shipment: Shipment, wire: Wire) -> CallResult:
+        """Send it. May raise NotSent and Lost."""
+
+    def ask(self, shipment: Shipment, wire: Wire) -> CallResult:
+        """Find out what became of an unknown shipment: STORED, PENDING, ABSENT, or not known yet. Reads only."""
+
+    def poll(self, shipment: Shipment, wire: Wire) -> CallResult:
+        """Look at a task that the platform has taken: STORED, PENDING, ABSENT, or not known yet. Reads only."""
+
+    def identity_of(self, payload: Payload) -> Identity | None:
+        """Return under what an upsert would lie there (by_identity only)."""
+
+    def identities(self, shipment: Shipment) -> Mapping[int, Identity]:
+        """Return the identity of each line of a shipment (by_identity only)."""
+
+
+_REGISTRY: dict[str, type[Dialect]] = {}
+
+
+def register(name: str) -> Callable[[type], type]:
+    """Class decorator: make a dialect known under the name that platform files use."""
+
+    def add(cls: type) -> type:
+        _REGISTRY[name] = cls
+        return cls
+
+    return add
+
+
+def known() -> list[str]:
+    """Return the names of all dialects; every module of this folder is looked at."""
+    package = importlib.import_module(__package__ or "credit_exchange.steps.push.dialects")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return sorted(_REGISTRY)
+
+
+def dialect_for(context: Context) -> Dialect:
+    """Return the dialect of a platform. Raises ConfigurationError when its file names one that does not exist."""
+    names = known()
+    if context.platform.dialect not in _REGISTRY:
+        raise ConfigurationError(
+            f"platforms/{context.platform.platform}.yml: there is no dialect {context.platform.dialect!r}; "
+            f"known: {', '.join(names)}; a new one is a class under steps/push/dialects"
+        )
+    return _REGISTRY[context.platform.dialect](context)

@@ -1,0 +1,122 @@
+"""How values are written on the wires: dates, amounts, names of fields; and strict reading of replies."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from lxml import etree
+
+from credit_exchange.config.catalog import CatalogField
+from credit_exchange.config.platform import Route
+from credit_exchange.core.masking import scrub_text
+
+_XML_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z0-9_.:-]{1,40}", re.ASCII)
+
+
+class BadReply(ValueError):
+    """A reply that is not what the protocol says: nothing may be concluded from it."""
+
+
+class BadValue(ValueError):
+    """A value that this wire cannot carry; the message names the field, never the value."""
+
+
+def renamed(route: Route, code: str) -> str:
+    """Return the platform's name of one of our fields."""
+    return route.fields.get(code, code)
+
+
+def date_of(value: str, field: CatalogField, separator: str) -> str:
+    """Return an ISO date with another separator ("" for yyyyMMdd). Raises BadValue when it is not an ISO date."""
+    if not _ISO.fullmatch(value):
+        raise BadValue(f"{field.code}: not a date")
+    return value.replace("-", separator)
+
+
+def amount_of(value: str, field: CatalogField, *, factor: int, places: int) -> str:
+    """Return an amount in 万元 times `factor` with exactly `places` decimals.
+
+    Raises BadValue when it is not a number or has more decimals than the platform takes: amounts are never rounded.
+    """
+    try:
+        number = Decimal(value) * factor
+        written = number.quantize(Decimal(1).scaleb(-places))
+    except InvalidOperation:
+        raise BadValue(f"{field.code}: not an amount") from None
+    if written != number or not written.is_finite():
+        raise BadValue(f"{field.code}: more decimals than the platform takes")
+    return f"{written:f}"
+
+
+def xml_safe(value: str) -> str:
+    """Return the value without the characters that XML 1.0 forbids (section 2.2)."""
+    return _XML_FORBIDDEN.sub("", value)
+
+
+def said(message: object) -> str:
+    """Return a platform's message as we may keep it: short, numbers of persons masked."""
+    return scrub_text(message)[:200] if isinstance(message, str) and message else ""
+
+
+def code_of(value: object) -> str:
+    """Return a platform's code as we may keep it. Raises BadReply when it is not a short token."""
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise BadReply("a code is missing or odd")
+    return value
+
+
+def _no_constant(_name: str) -> Any:
+    raise BadReply("NaN or Infinity in the reply")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BadReply("a key stands twice in the reply")
+    return found
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """Return a JSON object. Raises BadReply for anything else: HTML, cut, NaN, a key twice, a byte order mark."""
+    try:
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise BadReply("the reply is not JSON in UTF-8") from error
+    if not isinstance(value, dict):
+        raise BadReply("the reply is not a JSON object")
+    return value
+
+
+def read_xml(body: bytes, root: str) -> etree._Element:
+    """Return the root element, which must have this name. Raises BadReply; entities, DTDs and the network are off."""
+    if b"<!DOCTYPE" in body.upper():
+        raise BadReply("the reply has a DTD or is HTML")
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        element = etree.fromstring(body, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise BadReply("the reply is not XML") from error
+    if element.tag != root:
+        raise BadReply(f"the reply is not <{root}>")
+    return element
+
+
+def whole(value: object) -> int:
+    """Return a JSON integer that is not a boolean. Raises BadReply."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadReply("a number is missing")
+    return value
+
+
+def text(data: Mapping[str, Any], key: str) -> str:
+    """Return a text that is not empty and not longer than 200 characters. Raises BadReply."""
+    value = data.get(key)
+    if not isinstance(value, str) or not value.strip() or len(value) > 200:
+        raise BadReply(f"{key} is missing")
+    return value

@@ -1,0 +1,304 @@
+"""Dialect B (信用福建): a JSON task that is answered later. Source: platform-protocols, section B."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote, urlencode
+
+from credit_exchange.config.catalog import CatalogField
+from credit_exchange.core.canonical import canonical_json, sm3_hex
+from credit_exchange.errors import ConfigurationError
+from credit_exchange.steps.push.dialects import forms
+from credit_exchange.steps.push.dialects.base import (
+    CallResult,
+    Context,
+    Identity,
+    Kind,
+    Label,
+    NotSent,
+    Outcome,
+    Piece,
+    Refusal,
+    Reply,
+    Shipment,
+    Verdict,
+    Wire,
+    register,
+)
+from credit_exchange.steps.push.dialects.fuzhou_json import http_refusal, unknown
+
+if TYPE_CHECKING:
+    from credit_exchange.steps.payload import Payload
+
+_REFUSALS = {
+    "E401": Refusal.CREDENTIALS,
+    "E403": Refusal.CREDENTIALS,
+    "E400": Refusal.MALFORMED,
+    "E413": Refusal.TOO_LARGE,
+    "E429": Refusal.BUSY,
+}
+_EARLY_SECONDS = 30.0
+_TOKENS: dict[tuple[str, str], tuple[str, float]] = {}
+_TOKENS_LOCK = threading.Lock()
+
+
+class _Denied(Exception):
+    """The login was refused."""
+
+    def __init__(self, result: CallResult) -> None:
+        super().__init__(result.code)
+        self.result = result
+
+
+@register("fujian_task")
+class FujianTask:
+    """`POST /exchange/upload`; the task_key makes a repeat harmless, and the task can be asked for by it."""
+
+    by_identity: ClassVar[bool] = False
+
+    def __init__(self, context: Context) -> None:
+        self._platform = context.platform
+        self._datasets = context.datasets
+        self._base = context.connection.base_url
+        self._client = context.connection.login
+        self._secret = context.connection.password
+
+    def encode(self, payload: Payload, there: Sequence[Identity]) -> Piece | Verdict:
+        """Return one JSON line; lengths are checked before, since the platform's LEN names no column."""
+        route = self._platform.datasets[payload.dataset]
+        catalog = route.catalog.get(payload.subject_kind) or route.catalog.get("*")
+        if catalog is None:
+            return Verdict(Outcome.HELD, "CATALOG", f"平台没有接收该类相对人（{payload.subject_kind}）的目录")
+        line: dict[str, Any] = {"id": payload.record_id, "ver": payload.version}
+        if payload.op == "withdraw":
+            line |= {"act": "D", "why": payload.reason.strip() or "撤下", "row": {}}
+        else:
+            try:
+                line |= {"act": "S", "row": self._row(payload)}
+            except forms.BadValue as bad:
+                return Verdict(Outcome.REJECTED, "LEN" if "longer" in str(bad) else "FORM", str(bad))
+        return Piece(catalog, canonical_json(line))
+
+    def _row(self, payload: Payload) -> dict[str, str]:
+        route = self._platform.datasets[payload.dataset]
+        dataset = self._datasets.get(payload.dataset)
+        fields = dict(dataset.fields) if dataset else {}
+        codes = [code for code, field in fields.items() if not field.internal]
+        row = {}
+        for code in [*codes, *(code for code in payload.fields if code not in fields)]:
+            if code not in route.omit:
+                value = payload.fields.get(code, "")
+                row[forms.renamed(route, code).lower()] = _written(value, fields.get(code)) if value else ""
+        return row
+
+    def overhead(self) -> tuple[int, int]:
+        """Return a generous bound for the envelope, and the line end."""
+        return 1024, 1
+
+    def assemble(self, label: Label, pieces: Sequence[bytes]) -> bytes:
+        """Return the upload; the task_key is the shipment's own key."""
+        plain = b"\n".join(pieces)
+        upload = {
+            "task_key": label.idem_key,
+            "catalog": label.lane,
+            "line_count": len(pieces),
+            "sm3": sm3_hex(plain),
+            "data": base64.b64encode(gzip.compress(plain, mtime=0)).decode("ascii"),
+        }
+        return canonical_json(upload)
+
+    def send(self, shipment: Shipment, wire: Wire) -> CallResult:
+        """Upload; the same task_key again gives the same task."""
+        reply, data = self._call(wire, "POST", "/exchange/upload", shipment.body)
+        if isinstance(data, CallResult):
+            return data
+        try:
+            task_id = forms.text(data, "task_id")
+        except forms.BadReply as bad:
+            return unknown(reply, str(bad))
+        return CallResult(Kind.PENDING, code="0", http_status=200, task_id=task_id, reply=reply.body)
+
+    def ask(self, shipment: Shipment, wire: Wire) -> CallResult:
+        """Look for the task by its key."""
+        return self._look(shipment, wire, f"/exchange/task?{urlencode({'task_key': shipment.label.idem_key})}")
+
+    def poll(self, shipment: Shipment, wire: Wire) -> CallResult:
+        """Look at the task."""
+        if shipment.task_id is None:
+            return self.ask(shipment, wire)
+        return self._look(shipment, wire, f"/exchange/task/{quote(shipment.task_id, safe='')}")
+
+    def identity_of(self, payload: Payload) -> Identity | None:
+        """Return None: records have ids here."""
+        return None
+
+    def identities(self, shipment: Shipment) -> Mapping[int, Identity]:
+        """Return nothing: records have ids here."""
+        return {}
+
+    def _look(self, shipment: Shipment, wire: Wire, path: str) -> CallResult:
+        reply, data = self._call(wire, "GET", path, b"")
+        if isinstance(data, CallResult):
+            if data.code == "E404":
+                return CallResult(Kind.ABSENT, code="E404", http_status=200, reply=reply.body)
+            return data
+        try:
+            return _task(shipment, reply, data)
+        except forms.BadReply as bad:
+            return unknown(reply, str(bad))
+
+    def _call(self, wire: Wire, method: str, path: str, body: bytes) -> tuple[Reply, dict[str, Any] | CallResult]:
+        """Call with a token; when it died early, log in once more and repeat the very same bytes."""
+        nothing = Reply(0, {}, b"")
+        for fresh in (False, True):
+            try:
+                token = self._token(wire, renew=fresh)
+            except _Denied as denied:
+                return nothing, denied.result
+            headers = {"Authorization": f"Bearer {token}"}
+            if body:
+                headers["Content-Type"] = "application/json"
+            reply = wire.call(method, self._base + path, headers=headers, body=body)
+            data = _envelope(reply)
+            if not isinstance(data, CallResult) or fresh or data.code not in ("E401", "401"):
+                break
+        return reply, data
+
+    def _token(self, wire: Wire, *, renew: bool) -> str:
+        key = (self._base, self._client)
+        with _TOKENS_LOCK:
+            known = _TOKENS.get(key)
+        if known and not renew and known[1] > time.monotonic():
+            return known[0]
+        form = {"grant_type": "client_credentials", "client_id": self._client, "client_secret": self._secret}
+        reply = wire.call(
+            "POST",
+            f"{self._base}/oauth/token",
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode(form).encode("ascii"),
+            login=True,
+        )
+        data = _envelope(reply)
+        if isinstance(data, CallResult):
+            if data.kind is Kind.REFUSED:
+                raise _Denied(_without_reply(data))
+            raise NotSent("the login was not answered properly")
+        try:
+            token, seconds = forms.text(data, "access_token"), forms.whole(data.get("expires_in"))
+        except forms.BadReply as bad:
+            raise NotSent("the login was not answered properly") from bad
+        # a token is renewed a little before its end, a short-lived one after half its life
+        until = time.monotonic() + max(seconds - _EARLY_SECONDS, seconds / 2)
+        with _TOKENS_LOCK:
+            _TOKENS[key] = (token, until)
+        return token
+
+
+def _without_reply(result: CallResult) -> CallResult:
+    """A login's answer may hold a token: it is never stored."""
+    return CallResult(
+        result.kind,
+        refusal=result.refusal,
+        code=result.code,
+        http_status=result.http_status,
+        retry_after=result.retry_after,
+        credentials_refused=result.credentials_refused,
+    )
+
+
+def _envelope(reply: Reply) -> dict[str, Any] | CallResult:
+    """Return `data` of a fine answer, else what the answer means."""
+    refused = http_refusal(reply)
+    if refused is not None:
+        return refused
+    if reply.status != 200:
+        return unknown(reply, f"HTTP {reply.status}")
+    try:
+        answer = forms.read_json(reply.body)
+        code = forms.code_of(answer.get("code"))
+    except forms.BadReply as bad:
+        return unknown(reply, str(bad))
+    data = answer.get("data")
+    if code == "0":
+        return data if isinstance(data, dict) else unknown(reply, "the answer has no data")
+    if not code.startswith("E4"):
+        return unknown(reply, f"code {code}")
+    refusal = _REFUSALS.get(code, Refusal.MALFORMED)
+    after = data.get("retry_after") if isinstance(data, dict) else None
+    return CallResult(
+        Kind.REFUSED,
+        refusal=refusal,
+        code=code,
+        http_status=200,
+        retry_after=after if isinstance(after, str | int | float) else None,
+        credentials_refused=refusal is Refusal.CREDENTIALS,
+        reply=reply.body,
+    )
+
+
+def _task(shipment: Shipment, reply: Reply, data: Mapping[str, Any]) -> CallResult:
+    state = data.get("state")
+    if state in ("QUEUED", "RUNNING"):
+        return CallResult(Kind.PENDING, code=state, http_status=200, task_id=shipment.task_id, reply=reply.body)
+    if state == "FAILED":
+        again = Verdict(Outcome.AGAIN, "FAILED", "平台任务失败，未保存任何记录")
+        verdicts = {line.line_no: again for line in shipment.lines}
+        return CallResult(Kind.STORED, verdicts, code="FAILED", http_status=200, reply=reply.body)
+    if state != "DONE":
+        raise forms.BadReply("the task has an unknown state")
+    receipt_no = forms.text(data, "receipt_no")
+    rejected = data.get("rejected")
+    if not isinstance(rejected, list):
+        raise forms.BadReply("the list of rejected lines is missing")
+    if forms.whole(data.get("accepted")) + len(rejected) != len(shipment.lines):
+        raise forms.BadReply("accepted and rejected lines are not as many as were sent")
+    ids = {line.line_no: line.record_id for line in shipment.lines}
+    verdicts = dict.fromkeys(ids, Verdict(Outcome.DELIVERED))
+    seen: set[int] = set()
+    for item in rejected:
+        if not isinstance(item, dict):
+            raise forms.BadReply("a rejected line is odd")
+        number = forms.whole(item.get("line"))
+        if number in seen or number not in ids or item.get("id") != ids[number]:
+            raise forms.BadReply("a rejected line was not sent, or is named twice")
+        seen.add(number)
+        verdicts[number] = _verdict(shipment.label.op, item)
+    return CallResult(Kind.STORED, verdicts, code="DONE", http_status=200, receipt_no=receipt_no, reply=reply.body)
+
+
+def _verdict(op: str, item: Mapping[str, Any]) -> Verdict:
+    rule = forms.code_of(item.get("rule"))
+    message = forms.said(item.get("msg"))
+    if rule == "DUP" or (rule == "NONE" and op == "withdraw"):
+        return Verdict(Outcome.DELIVERED, rule, message)
+    if rule == "OLD":
+        return Verdict(Outcome.RECONCILE, rule, message)
+    return Verdict(Outcome.REJECTED, rule, message)
+
+
+def _written(value: str, field: CatalogField | None) -> str:
+    """Return a value as B writes it: yyyyMMdd, 元 with two decimals. Raises BadValue, also when it is too long."""
+    if field is None:
+        return value
+    if field.type == "date":
+        return forms.date_of(value, field, "")
+    if field.type == "decimal" and field.unit == "wan_yuan":
+        return forms.amount_of(value, field, factor=10_000, places=2)
+    if field.length is not None and len(value) > field.length:
+        raise forms.BadValue(f"{field.code}: longer than {field.length} characters")
+    return value
+
+
+def catalogs_of(context: Context) -> set[str]:
+    """Return every catalog of a platform's file. Raises ConfigurationError when a data set has none."""
+    found: set[str] = set()
+    for name, route in context.platform.datasets.items():
+        if not route.catalog:
+            raise ConfigurationError(f"platforms/{context.platform.platform}.yml: datasets.{name}: catalog is missing")
+        found |= set(route.catalog.values())
+    return found

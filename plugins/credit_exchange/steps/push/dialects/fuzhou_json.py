@@ -1,0 +1,211 @@
+"""Dialect A (信用福州): signed JSON, answered per record at once. Source: platform-protocols, section A."""
+
+from __future__ import annotations
+
+import gzip
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from credit_exchange.core.business_time import SHANGHAI
+from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, sm3_hex
+from credit_exchange.steps.push.dialects import forms
+from credit_exchange.steps.push.dialects.base import (
+    CallResult,
+    Context,
+    Identity,
+    Kind,
+    Label,
+    Outcome,
+    Piece,
+    Refusal,
+    Reply,
+    Shipment,
+    Verdict,
+    Wire,
+    register,
+)
+
+if TYPE_CHECKING:
+    from credit_exchange.steps.payload import Payload
+
+_REFUSALS = {
+    400: Refusal.MALFORMED,
+    401: Refusal.CREDENTIALS,
+    403: Refusal.CREDENTIALS,
+    409: Refusal.SIGN_AGAIN,
+    413: Refusal.TOO_LARGE,
+    429: Refusal.BUSY,
+}
+_GZIP = b"\x1f\x8b"
+
+
+def http_refusal(reply: Reply) -> CallResult | None:
+    """Return the refusal that an HTTP status means on every wire, or None when the status says nothing for sure."""
+    refusal = _REFUSALS.get(reply.status)
+    if refusal is None:
+        return None
+    return CallResult(
+        Kind.REFUSED,
+        refusal=refusal,
+        code=str(reply.status),
+        http_status=reply.status,
+        retry_after=reply.headers.get("retry-after"),
+        credentials_refused=refusal is Refusal.CREDENTIALS,
+        reply=reply.body,
+    )
+
+
+def unknown(reply: Reply, problem: str) -> CallResult:
+    """Return the result of an answer from which nothing may be concluded."""
+    return CallResult(
+        Kind.UNKNOWN, code=str(reply.status), http_status=reply.status, reply=reply.body, problem=problem
+    )
+
+
+@register("fuzhou_json")
+class FuzhouJson:
+    """`POST /api/v1/records/{dataset}`; the Idempotency-Key makes a repeat harmless, the batch number can be asked for."""
+
+    by_identity: ClassVar[bool] = False
+
+    def __init__(self, context: Context) -> None:
+        self._platform = context.platform
+        self._base = context.connection.base_url
+        self._key = context.connection.login
+        self._secret = context.connection.password
+
+    def encode(self, payload: Payload, there: Sequence[Identity]) -> Piece | Verdict:
+        """Return one record: `U` with its fields as released, `R` with a reason."""
+        record: dict[str, Any] = {
+            "op": "U" if payload.op == "upsert" else "R",
+            "record_id": payload.record_id,
+            "version": payload.version,
+            "fields": {},
+        }
+        if payload.op == "upsert":
+            route = self._platform.datasets[payload.dataset]
+            fields = {
+                forms.renamed(route, code): value
+                for code, value in payload.fields.items()
+                if value and code not in route.omit
+            }
+            if not fields:
+                return Verdict(Outcome.HELD, "EMPTY", "发布后没有任何字段可报送，请检查共享规则")
+            record["fields"] = fields
+        else:
+            record["reason"] = payload.reason.strip() or "撤下"
+        return Piece(payload.dataset, canonical_json(record))
+
+    def overhead(self) -> tuple[int, int]:
+        """Return a generous bound for the envelope, and the comma."""
+        return 512, 1
+
+    def assemble(self, label: Label, pieces: Sequence[bytes]) -> bytes:
+        """Return the request body, compressed when the platform's file says so."""
+        head = {
+            "batch_no": label.batch_no,
+            "dataset": label.dataset,
+            "record_count": len(pieces),
+            "sent_at": label.created_at.astimezone(SHANGHAI).isoformat(timespec="seconds"),
+        }
+        body = canonical_json(head)[:-1] + b',"records":[' + b",".join(pieces) + b"]}"
+        return gzip.compress(body, mtime=0) if self._platform.gzip else body
+
+    def send(self, shipment: Shipment, wire: Wire) -> CallResult:
+        """Send the shipment, signed now; a repeat has the same body and Idempotency-Key."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": shipment.label.idem_key}
+        if shipment.body.startswith(_GZIP):
+            headers["Content-Encoding"] = "gzip"
+        url = f"{self._base}/api/v1/records/{shipment.label.dataset}"
+        reply = self._call(wire, "POST", url, shipment.body, headers)
+        return self._read(shipment, reply)
+
+    def ask(self, shipment: Shipment, wire: Wire) -> CallResult:
+        """Ask for the batch's receipt; 404 means that it never arrived."""
+        reply = self._call(wire, "GET", f"{self._base}/api/v1/batches/{shipment.label.batch_no}", b"", {})
+        if reply.status == 404:
+            return CallResult(Kind.ABSENT, code="404", http_status=404, reply=reply.body)
+        return self._read(shipment, reply)
+
+    def poll(self, shipment: Shipment, wire: Wire) -> CallResult:
+        """Ask, as this platform has no tasks."""
+        return self.ask(shipment, wire)
+
+    def identity_of(self, payload: Payload) -> Identity | None:
+        """Return None: records have ids here."""
+        return None
+
+    def identities(self, shipment: Shipment) -> Mapping[int, Identity]:
+        """Return nothing: records have ids here."""
+        return {}
+
+    def _call(self, wire: Wire, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        stamp = datetime.now(SHANGHAI).strftime("%Y%m%d%H%M%S")
+        nonce = secrets.token_hex(16)
+        signed = f"{method}\n{wire.target(url)}\n{stamp}\n{nonce}\n{sm3_hex(body)}"
+        return wire.call(
+            method,
+            url,
+            headers={
+                **headers,
+                "X-App-Key": self._key,
+                "X-Timestamp": stamp,
+                "X-Nonce": nonce,
+                "X-Signature": hmac_sm3_hex(self._secret.encode(), signed.encode()),
+            },
+            body=body,
+        )
+
+    def _read(self, shipment: Shipment, reply: Reply) -> CallResult:
+        refused = http_refusal(reply)
+        if refused is not None:
+            return refused
+        if reply.status != 200:
+            return unknown(reply, f"HTTP {reply.status}")
+        try:
+            return self._receipt(shipment, reply)
+        except forms.BadReply as bad:
+            return unknown(reply, str(bad))
+
+    def _receipt(self, shipment: Shipment, reply: Reply) -> CallResult:
+        receipt = forms.read_json(reply.body)
+        if receipt.get("code") != "0000":
+            raise forms.BadReply("the code is not 0000")
+        if receipt.get("batch_no") != shipment.label.batch_no:
+            raise forms.BadReply("the receipt names another batch")
+        receipt_no = forms.text(receipt, "receipt_no")
+        results = receipt.get("results")
+        if not isinstance(results, list) or len(results) != len(shipment.lines):
+            raise forms.BadReply("the receipt has not one result for each record")
+        places = {(line.record_id, line.version): line.line_no for line in shipment.lines}
+        verdicts: dict[int, Verdict] = {}
+        for result in results:
+            if not isinstance(result, dict) or not isinstance(result.get("record_id"), str):
+                raise forms.BadReply("a result names no record")
+            place = places.pop((result["record_id"], forms.whole(result.get("version"))), None)
+            if place is None:
+                raise forms.BadReply("a result is for a record that was not sent, or twice for one")
+            verdicts[place] = _verdict(shipment.label.op, result)
+        return CallResult(
+            Kind.STORED, verdicts, code="0000", http_status=200, receipt_no=receipt_no, reply=reply.body
+        )
+
+
+def _verdict(op: str, result: Mapping[str, Any]) -> Verdict:
+    status = result.get("status")
+    if status in ("accepted", "duplicate"):
+        return Verdict(Outcome.DELIVERED, "" if status == "accepted" else "duplicate")
+    if status != "rejected":
+        raise forms.BadReply("a result has an unknown status")
+    code = forms.code_of(result.get("code"))
+    field = result.get("field")
+    message = " ".join(part for part in (forms.said(field), forms.said(result.get("message"))) if part)
+    if code == "1006":
+        return Verdict(Outcome.RECONCILE, code, message)
+    if code == "1007" and op == "withdraw":
+        return Verdict(Outcome.DELIVERED, code, message)
+    if code == "1099":
+        return Verdict(Outcome.AGAIN, code, message)
+    return Verdict(Outcome.REJECTED, code, message)

@@ -1,0 +1,74 @@
+"""Copies the working-day calendar and the statutory clocks from the configuration into tables, when they changed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pyarrow as pa
+
+from credit_exchange.config.loader import config_root
+from credit_exchange.core.business_time import today
+from credit_exchange.core.calendar import WorkCalendar, load_calendar
+from credit_exchange.core.canonical import canonical_json, sm3_hex
+from credit_exchange.steps.context import Exchange
+from credit_exchange.stores import sql
+from credit_exchange.stores.copy import copy_table
+from credit_exchange.stores.database import transaction
+
+FIRST_DAY = date(2016, 1, 1)
+
+
+def sync_reference(exchange: Exchange) -> bool:
+    """Bring calendar and clocks up to date; return whether anything was written.
+
+    Days beyond the published calendar are filled two years ahead and marked provisional.
+    """
+    folder = config_root() / "calendar"
+    if not folder.is_dir():
+        folder = sql.ROOT.parent / "calendar"
+    calendar = load_calendar(folder)
+    last = date(today().year + 2, 12, 31)
+    clocks = [
+        {
+            "dataset": name,
+            "clock": clock.id,
+            "name": clock.name,
+            "amber_days": clock.amber.days,
+            "amber_working": clock.amber.kind == "working",
+            "red_days": clock.red.days,
+            "red_working": clock.red.kind == "working",
+        }
+        for name, dataset in sorted(exchange.config.datasets.items())
+        for clock in dataset.clocks
+    ]
+    days = _days(calendar, last)
+    digest = sm3_hex(canonical_json([clocks, [[str(d), w, p] for d, w, _, p in days]]))
+    with transaction(exchange.engine) as connection:
+        connection.execute(sql.load("reference/lock"))
+        if connection.execute(sql.load("reference/remembered")).scalar() == digest:
+            return False
+        connection.execute(sql.load("reference/clear_calendar"))
+        connection.execute(sql.load("reference/clear_clocks"))
+        table = pa.table(
+            {
+                "day": [str(day) for day, _, _, _ in days],
+                "is_workday": [worked for _, worked, _, _ in days],
+                "ordinal": [ordinal for _, _, ordinal, _ in days],
+                "provisional": [provisional for _, _, _, provisional in days],
+            }
+        )
+        copy_table(connection, "reference/copy_calendar", table)
+        if clocks:
+            connection.execute(sql.load("reference/store_clock"), clocks)
+        connection.execute(sql.load("reference/remember"), {"digest": digest})
+    return True
+
+
+def _days(calendar: WorkCalendar, last: date) -> list[tuple[date, bool, int, bool]]:
+    days, ordinal, day = [], 0, FIRST_DAY
+    while day <= last:
+        worked = calendar.is_workday(day)
+        ordinal += worked
+        days.append((day, worked, ordinal, not calendar.covers(day.year)))
+        day += timedelta(days=1)
+    return days

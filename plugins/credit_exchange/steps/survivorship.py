@@ -1,0 +1,110 @@
+"""Conflicts between departments: per field the declared source priority decides; the losers stay with their claims.
+
+The result is a function of each feed's newest claim alone, so it does not depend on the order of arrival.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pandas as pd
+import pyarrow as pa
+from sqlalchemy import Connection
+
+from credit_exchange.config.catalog import Dataset
+from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex
+from credit_exchange.core.crypto import Keys, open_text
+from credit_exchange.core.identifiers import uscc_valid
+from credit_exchange.steps.context import Exchange
+from credit_exchange.stores import sql
+from credit_exchange.stores.copy import copy_table
+
+SEALED = "enc:v1:"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one feed says about a record, with its newness."""
+
+    feed: str
+    department: str
+    newness: tuple[str, str, int]
+    content: dict[str, str]
+
+
+def resolve(dataset: Dataset, claims: list[Claim]) -> tuple[dict[str, str], str]:
+    """Return the content that stands and the department whose values prevail by default.
+
+    Per field: the declared order of departments; departments that are not named come last; among equals the newest
+    claim, then the feed's name, so that the answer is always the same.
+    """
+    priority = dataset.source_priority
+
+    def rank(field: str, claim: Claim) -> int:
+        order = priority.fields.get(field, priority.default)
+        return order.index(claim.department) if claim.department in order else len(order)
+
+    newest_first = sorted(sorted(claims, key=lambda c: c.feed), key=lambda c: c.newness, reverse=True)
+    fields = sorted({field for claim in claims for field in claim.content})
+    content = {}
+    for field in fields:
+        holders = [claim for claim in newest_first if claim.content.get(field)]
+        if holders:
+            content[field] = min(holders, key=lambda claim: rank(field, claim)).content[field]
+    return content, min(newest_first, key=lambda claim: rank("", claim)).department
+
+
+def content_digest(keys: Keys, content: dict[str, str]) -> str:
+    """Return the keyed digest of a content with its ID numbers in plain (HMAC-SM3, hex)."""
+    plain = {k: open_text(keys, v) if v.startswith(SEALED) else v for k, v in content.items()}
+    return hmac_sm3_hex(keys.hmac, canonical_json(plain))
+
+
+def settle(exchange: Exchange, connection: Connection, parameters: dict[str, Any]) -> int:
+    """Fill the temporary table `settled` for records that several feeds speak about; return how many."""
+    others = defaultdict(list)
+    for row in connection.execute(sql.load("merge/other_claims"), parameters).mappings():
+        newness = (row["business_date"].isoformat(), row["sequence"], row["generation"])
+        others[row["record_id"]].append(Claim(row["feed"], row["department"], newness, orjson.loads(row["content"])))
+    if not others:
+        return 0
+    dataset = exchange.config.datasets[parameters["dataset"]]
+    own_newness = parameters["business_date"].isoformat()
+    rows = []
+    for row in connection.execute(sql.load("merge/multi_staged"), parameters).mappings():
+        own = Claim(
+            parameters["feed"],
+            parameters["department"],
+            (own_newness, row["sequence"], parameters["generation"]),
+            orjson.loads(row["content"]),
+        )
+        content, department = resolve(dataset, [own, *others[row["record_id"]]])
+        rows.append((row["record_id"], content, department))
+    _write(exchange, connection, dataset, rows)
+    return len(rows)
+
+
+def _write(
+    exchange: Exchange, connection: Connection, dataset: Dataset, rows: list[tuple[str, dict[str, str], str]]
+) -> None:
+    subject = dataset.identity.subject
+    codes = pd.Series([content.get(subject.uscc or "", "") for _, content, _ in rows], dtype="str")
+    valid = uscc_valid(codes)
+    end_field = dataset.publication.end_field if dataset.publication else ""
+    table = pa.table(
+        {
+            "record_id": [record_id for record_id, _, _ in rows],
+            "content": [canonical_json(content).decode() for _, content, _ in rows],
+            "content_digest": [content_digest(exchange.keys, content) for _, content, _ in rows],
+            "department": [department for _, _, department in rows],
+            "subject_name": [content.get(subject.name, "") for _, content, _ in rows],
+            "subject_code": pa.array([c if ok else None for c, ok in zip(codes, valid, strict=True)], pa.string()),
+            "subject_kind": [content.get("_subject_kind", "legal") for _, content, _ in rows],
+            "decided_on": pa.array([content.get("_decided_on") for _, content, _ in rows], pa.string()),
+            "publish_until": pa.array([content.get(end_field) for _, content, _ in rows], pa.string()),
+        }
+    )
+    copy_table(connection, "merge/copy_settled", table)

@@ -1,0 +1,139 @@
+"""The watchdog: reads our own tables and raises alerts. It needs neither the scheduler nor Airflow.
+
+Run it from cron, a systemd timer or its own container: what it watches cannot silence it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from typing import Any
+
+from credit_exchange.core import business_time
+from credit_exchange.errors import ConfigurationError
+from credit_exchange.steps.alerts import Severity, clear_others, open_incidents, raise_alert
+from credit_exchange.steps.context import Exchange
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
+
+DUE = time(6, 0)
+LATE, CIRCUIT, UNKNOWN, HELD = "late:", "circuit:", "unknown:", "held:"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong now; `is_new` when no open incident said so before."""
+
+    incident_key: str
+    severity: Severity
+    subject: str
+    detail: str
+    link: str
+    is_new: bool = False
+
+
+def check(exchange: Exchange) -> list[Finding]:
+    """Look at everything once, record what is wrong, clear what is over, and return what is wrong now."""
+    found: list[Finding] = []
+    looks: tuple[tuple[str, Callable[[Exchange], Iterable[Finding]]], ...] = (
+        (LATE, _late),
+        (CIRCUIT, _circuits),
+        (UNKNOWN, _unknown),
+        (HELD, _held),
+    )
+    for prefix, look in looks:
+        found.extend(_record(exchange, prefix, look(exchange)))
+    return found
+
+
+def check_late(exchange: Exchange) -> list[Finding]:
+    """Look only whether last night is finished; what the missed deadline of Airflow calls."""
+    return _record(exchange, LATE, _late(exchange))
+
+
+def last_due() -> date:
+    """Return the newest business date whose night must be finished by now (due at 06:00 the day after)."""
+    now = business_time.now()
+    return now.date() - timedelta(days=1 if now.time() >= DUE else 2)
+
+
+def _record(exchange: Exchange, prefix: str, findings: Iterable[Finding]) -> list[Finding]:
+    recorded = []
+    for finding in findings:
+        new = raise_alert(
+            exchange, finding.incident_key, finding.severity, finding.subject, finding.detail, finding.link
+        )
+        recorded.append(Finding(**{**finding.__dict__, "is_new": new}))
+    clear_others(exchange, prefix, [finding.incident_key for finding in recorded])
+    return recorded
+
+
+def _late(exchange: Exchange) -> list[Finding]:
+    last = last_due()
+    given = {"last": last, "first_configured": _first_date()}
+    missing = [row["day"] for row in _rows(exchange, "alerts/unfinished_nights", given)]
+    if last not in missing:
+        return []  # older holes are the business of backfills, never late news
+    start = last
+    while start - timedelta(days=1) in missing:
+        start -= timedelta(days=1)
+    # one incident for the whole gap, also while it is being caught up from its beginning
+    key = next(iter(open_incidents(exchange, LATE)), f"{LATE}{start}")
+    nights = (last - start).days + 1
+    return [
+        Finding(
+            key,
+            "critical",
+            f"业务日期 {last} 的夜间交换到 06:00 仍未完成",
+            f"自 {start} 起共 {nights} 个业务日期没有完成的交换；请检查调度器和运行状态",
+            f"/exchange/night?date={last}",
+        )
+    ]
+
+
+def _circuits(exchange: Exchange) -> Iterable[Finding]:
+    for row in _rows(exchange, "alerts/open_circuits"):
+        yield Finding(
+            f"{CIRCUIT}{row['platform']}",
+            "warning",
+            f"平台 {row['platform']} 暂停上报",
+            f"连续失败 {row['failures']} 次；{str(row['reason'])[:300]}",
+            "/exchange/platforms",
+        )
+
+
+def _unknown(exchange: Exchange) -> Iterable[Finding]:
+    for row in _rows(exchange, "alerts/unknown_shipments"):
+        yield Finding(
+            f"{UNKNOWN}{row['platform']}",
+            "critical",
+            f"平台 {row['platform']} 有 {row['shipments']} 个上报批次超过 1 小时结果不明",
+            f"涉及 {row['records']} 条记录，最早 {row['since']:%Y-%m-%d %H:%M}；系统先查询再补报，请核对平台",
+            "/exchange/platforms",
+        )
+
+
+def _held(exchange: Exchange) -> Iterable[Finding]:
+    for row in _rows(exchange, "alerts/held_batches"):
+        yield Finding(
+            f"{HELD}{row['feed']}:{row['business_date']}",
+            "warning",
+            f"{row['department_name']} 的报送批次等待人工确认（{row['feed']}，{row['business_date']}）",
+            str(row["problem"])[:500],
+            f"/exchange/batch/{row['batch_id']}",
+        )
+
+
+def _first_date() -> date | None:
+    given = os.environ.get("CREDIT_EXCHANGE_FIRST_DATE", "").strip()
+    try:
+        return date.fromisoformat(given) if given else None
+    except ValueError:
+        raise ConfigurationError(f"CREDIT_EXCHANGE_FIRST_DATE={given!r} is not a date; write e.g. 2026-11-01") from None
+
+
+def _rows(exchange: Exchange, name: str, given: dict[str, Any] | None = None) -> list[Any]:
+    with transaction(exchange.engine) as connection:
+        return list(connection.execute(sql.load(name), given or {}).mappings())

@@ -1,0 +1,201 @@
+"""Landing: objects named by the SM3 of their plain bytes, sealed, on a local folder or any fsspec store.
+
+What a department delivered is put here once and read from here ever after: the same bytes are one object, an object is
+whole or not there at all, and every read proves the digest. Addresses in our tables are relative to the store, so the
+same rows serve a laptop's folder and a bucket that several machines share.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from credit_exchange.core.canonical import new_sm3
+from credit_exchange.core.crypto import Keys, iter_open_stream, seal_stream
+from credit_exchange.errors import ConfigurationError, FatalError, RetriableError
+
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)
+_URI = re.compile(r"([a-z][a-z0-9_]{0,30})/([0-9a-f]{2})/([0-9a-f]{64})", re.ASCII)
+_COPY_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object of the store: `uri` relative to its root, SM3 and number of the plain bytes."""
+
+    uri: str
+    digest: str
+    size: int
+
+
+class _Hashing:
+    """A reader that computes the SM3 of all that passes through it."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self.digest = new_sm3()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._source.read(size) or b""
+        self.digest.update(data)
+        return data
+
+
+class ObjectStore:
+    """Sealed objects by digest. `root` is a folder or an fsspec URL such as ``s3://bucket/landing``."""
+
+    def __init__(self, root: str, keys: Keys) -> None:
+        self._keys = keys
+        try:
+            fs, path = fsspec.core.url_to_fs(root)
+        except (ValueError, ImportError) as error:
+            raise ConfigurationError(
+                f"CREDIT_EXCHANGE_LANDING: no store can be opened there ({type(error).__name__}); give a folder or an "
+                "fsspec URL such as s3://bucket/landing whose driver is installed"
+            ) from error
+        self._fs: Any = fs
+        self._root = str(path).rstrip("/")
+        self._local = isinstance(fs, LocalFileSystem)
+
+    def put_stream(self, kind: str, fileobj: IO[bytes]) -> Stored:
+        """Seal and keep everything `fileobj` gives from its present position; the same bytes again change nothing.
+
+        kind: the object's folder, e.g. ``raw``. Raises RetriableError when the store cannot be written.
+        """
+        if not _KIND.fullmatch(kind):
+            raise ValueError(f"kind {kind!r} must match {_KIND.pattern}")
+        source = _Hashing(fileobj)
+        with tempfile.TemporaryFile() as sealed:  # no name, mode 0600: nothing stays when the process is killed
+            size = seal_stream(self._keys, source, sealed, context=kind.encode())  # type: ignore[arg-type]
+            digest = source.digest.hexdigest()
+            stored = Stored(f"{kind}/{digest[:2]}/{digest}", digest, size)
+            length = sealed.tell()
+            with self._trouble(stored.uri, "written"):
+                # a damaged copy of another length is replaced; anything else is these very bytes already
+                if self._length(stored.uri) != length:
+                    sealed.seek(0)
+                    self._place(stored.uri, sealed)
+        return stored
+
+    def put_bytes(self, kind: str, data: bytes) -> Stored:
+        """:meth:`put_stream` of bytes in memory."""
+        return self.put_stream(kind, BytesIO(data))
+
+    def get_bytes(self, uri: str) -> bytes:
+        """Return an object's plain bytes. Raises as :meth:`open`."""
+        with self.open(uri) as file:
+            return file.read()
+
+    @contextmanager
+    def open(self, uri: str) -> Iterator[BinaryIO]:
+        """Yield an object's plain bytes as a seekable file without a name, gone when the block ends.
+
+        All of it is decrypted and its digest compared before the first byte is given out. Raises FatalError when the
+        object is missing or damaged, RetriableError when the store cannot be reached.
+        """
+        found = _URI.fullmatch(uri)
+        if not found:
+            raise FatalError(f"landing: {uri!r} is no address of an object; the row that holds it was altered")
+        digest = new_sm3()
+        with tempfile.TemporaryFile() as plain:
+            with self._trouble(uri, "read"), self._fs.open(self._path(uri), "rb") as sealed:
+                for data in iter_open_stream(self._keys, sealed, context=found[1].encode()):
+                    digest.update(data)
+                    plain.write(data)
+            if digest.hexdigest() != found[3]:
+                raise FatalError(f"landing: {uri} does not hold the bytes of its digest; restore it from backup")
+            plain.seek(0)
+            yield plain
+
+    def exists(self, uri: str) -> bool:
+        """Tell whether the object is there (not whether it is sound)."""
+        with self._trouble(uri, "looked up"):
+            return self._length(uri) is not None
+
+    # -- inside
+
+    def _path(self, uri: str) -> str:
+        return f"{self._root}/{uri}"
+
+    def _length(self, uri: str) -> int | None:
+        try:
+            return int(self._fs.info(self._path(uri))["size"])
+        except FileNotFoundError:
+            return None
+
+    def _place(self, uri: str, sealed: IO[bytes]) -> None:
+        """Write under a temporary name and move: nobody ever sees half an object."""
+        final = self._path(uri)
+        part = f"{final}.{secrets.token_hex(8)}.part"
+        parent = final.rpartition("/")[0]
+        self._fs.makedirs(parent, exist_ok=True)
+        try:
+            with self._fs.open(part, "wb") as target:
+                if self._local:
+                    Path(part).chmod(0o600)
+                shutil.copyfileobj(sealed, target, _COPY_BYTES)
+                if self._local:
+                    target.flush()
+                    os.fsync(target.fileno())
+            if self._local:
+                Path(part).replace(final)
+                _sync_directory(parent)
+            else:
+                self._fs.mv(part, final)
+        except BaseException:
+            with suppress(OSError):  # the first error is the one to show
+                self._fs.rm(part)
+            raise
+
+    @contextmanager
+    def _trouble(self, uri: str, what: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise FatalError(
+                f"landing: {uri} is not in the store; restore it from backup or collect the delivery again"
+            ) from None
+        except OSError as error:
+            raise RetriableError(
+                f"landing: {uri} cannot be {what} ({type(error).__name__}); look at CREDIT_EXCHANGE_LANDING: space, rights, network"
+            ) from error
+
+
+def _sync_directory(path: str) -> None:
+    """Make a rename last through a power failure."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def home() -> Path:
+    """Return CREDIT_EXCHANGE_HOME: where this machine keeps its data; `.run` of this clone by default."""
+    given = os.environ.get("CREDIT_EXCHANGE_HOME", "").strip()
+    return Path(given).expanduser().absolute() if given else Path(__file__).resolve().parents[3] / ".run"
+
+
+def open_store(keys: Keys) -> ObjectStore:
+    """Open the store that CREDIT_EXCHANGE_LANDING names: a folder or an fsspec URL; `$CREDIT_EXCHANGE_HOME/landing` by
+    default. Raises ConfigurationError when it names no usable store."""
+    given = os.environ.get("CREDIT_EXCHANGE_LANDING", "").strip()
+    if not given:
+        given = str(home() / "landing")
+    if "://" not in given:
+        folder = Path(given).expanduser().absolute()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        given = str(folder)
+    return ObjectStore(given, keys)

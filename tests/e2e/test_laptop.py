@@ -1,0 +1,173 @@
+"""The launcher, as a person uses it: one command, a night, the same again, a stop without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from credit_exchange.laptop.airflow_processes import AirflowProcesses, migrate
+from credit_exchange.laptop.ports import _VARIABLES, Ports
+from credit_exchange.laptop.processes import started_at
+from credit_exchange.laptop.settings import REPOSITORY, Laptop
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(420)]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A home and ports of its own, so that the test runs beside a developer's laptop."""
+
+    home: Path
+    ports: Ports
+
+    def environment(self) -> dict[str, str]:
+        variables = {_VARIABLES[name][0]: str(getattr(self.ports, name)) for name in _VARIABLES}
+        return os.environ | variables | {"CREDIT_EXCHANGE_HOME": str(self.home)}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "credit_exchange.laptop", "run", *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # as a background job of a shell has it: Ctrl-C's signal is ignored from birth
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        )
+
+    def logs(self) -> str:
+        ends = [f"--- {log}\n" + log.read_text(errors="replace")[-1500:] for log in (self.home / "logs").glob("*.log")]
+        return "\n".join(ends)
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    home = Path(tempfile.mkdtemp(prefix="credit-exchange-laptop-"))
+    home.chmod(0o711)
+    yield Place(home, Ports.free())
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def living(root: Path) -> list[str]:
+    """Command lines of living processes whose environment or arguments name this home."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal() or started_at(int(entry.name)) is None or int(entry.name) == os.getpid():
+            continue
+        try:
+            text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+            if str(root).encode() in text:
+                found.append((entry / "cmdline").read_text().replace("\0", " ").strip())
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(process: subprocess.Popen[str], text: str, seconds: float) -> str:
+    """Read the launcher's output up to a text."""
+    assert process.stdout is not None
+    seen = ""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        line = process.stdout.readline()
+        if not line:
+            break
+        seen += line
+        if text in line:
+            return seen
+    raise AssertionError(f"{text!r} did not come:\n{seen}")
+
+
+def test_a_taken_port_ends_the_start_with_its_name(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", place.ports.china)):
+        process = place.start("--once")
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"port {place.ports.china} (sandbox 信用中国) is taken" in output
+    assert "CREDIT_EXCHANGE_CHINA_PORT=" in output
+
+
+def test_one_night_then_the_same_again_and_a_stop_without_a_trace(place: Place) -> None:
+    first = place.start("--once")
+    output, _ = first.communicate(timeout=300)
+    assert first.returncode == 0, output + place.logs()
+    assert living(place.home) == []
+    # nothing that identifies a person or opens a door is readable for others
+    for name in ("secrets.json", "users.json", "platform-credentials.json", "postgres.passwords"):
+        assert (place.home / name).stat().st_mode & 0o077 == 0, name
+    secrets = json.loads((place.home / "secrets.json").read_text())
+
+    second = place.start()
+    try:
+        seen = wait_for(second, "Ctrl-C", 120)
+        assert "is done already" in seen
+        assert json.loads((place.home / "secrets.json").read_text()) == secrets
+        second.send_signal(signal.SIGINT)
+        second.communicate(timeout=60)
+    finally:
+        second.kill()
+        second.wait()
+    assert second.returncode == 0
+    assert living(place.home) == []
+
+
+def test_killing_the_launcher_leaves_nothing_that_hinders_the_next_start(place: Place) -> None:
+    process = place.start()
+    wait_for(process, "everything is up", 180)
+    process.kill()
+    process.communicate(timeout=30)
+    end = time.monotonic() + 30
+    while living(place.home) and time.monotonic() < end:
+        time.sleep(0.2)
+    again = place.start()
+    try:
+        wait_for(again, "everything is up", 180)
+        again.terminate()
+        again.communicate(timeout=60)
+    finally:
+        again.kill()
+        again.wait()
+    assert living(place.home) == []
+
+
+def test_airflow_comes_back_after_a_database_crash(place: Place) -> None:
+    laptop = Laptop.of(place.home, place.ports)
+    laptop.write_credentials()
+    server = laptop.start_server()
+    try:
+        environment = laptop.environment(server)
+        assert migrate(laptop, environment)
+        assert not migrate(laptop, environment)
+        with AirflowProcesses(laptop, environment) as airflow:
+            lock = (server.cluster / "postmaster.pid").read_text().split("\n", 1)[0]
+            os.kill(int(lock), signal.SIGKILL)
+            while server.running():
+                time.sleep(0.05)
+            server.start()
+            end = time.monotonic() + 60
+            while True:
+                airflow.supervisor.tick()
+                health = airflow.api.call("GET", "/api/v2/monitor/health") if time.monotonic() > end - 52 else {}
+                parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+                if health and all(health[part]["status"] == "healthy" for part in parts):
+                    break
+                assert time.monotonic() < end, place.logs()
+                time.sleep(0.5)
+    finally:
+        server.stop()
+    assert living(place.home) == []

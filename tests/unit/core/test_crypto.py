@@ -1,0 +1,132 @@
+"""Encryption at rest: what is opened is what was sealed, or nothing is opened."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from credit_exchange.core import crypto
+from credit_exchange.core.canonical import sm3_hex
+from credit_exchange.errors import ConfigurationError, FatalError
+
+KEYS = crypto.Keys.derive("00" * 31 + "01", "a secret of the exchange")
+OTHER = crypto.Keys.derive("00" * 31 + "02", "a secret of the exchange")
+HEADER = 40
+
+
+def sealed_stream(data: bytes, chunk: int = 16, context: bytes = b"") -> bytes:
+    target = io.BytesIO()
+    assert crypto.seal_stream(KEYS, io.BytesIO(data), target, chunk=chunk, context=context) == len(data)
+    return target.getvalue()
+
+
+def opened(blob: bytes, keys: crypto.Keys = KEYS, context: bytes = b"") -> bytes:
+    target = io.BytesIO()
+    crypto.open_stream(keys, io.BytesIO(blob), target, context)
+    return target.getvalue()
+
+
+def test_keys_are_derived_and_never_shown():
+    assert KEYS.encryption == bytes(31) + b"\x01"
+    assert KEYS.hmac.hex() == sm3_hex(b"a secret of the exchange")
+    assert repr(KEYS) == "Keys()"
+    for wrong in ("", "short", "x" * 15):
+        with pytest.raises(ConfigurationError, match="credit_keys") as error:
+            crypto.Keys.derive("00" * 32, wrong)
+        assert not wrong or wrong not in str(error.value).replace("shorter", "")
+    with pytest.raises(ConfigurationError):
+        crypto.Keys(b"1" * 16, b"2" * 32)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=200), st.binary(max_size=10))
+def test_a_sealed_value_opens_in_its_own_context_only(data: bytes, context: bytes):
+    blob = crypto.seal(KEYS, data, context)
+    assert crypto.open_sealed(KEYS, blob, context) == data
+    assert blob != crypto.seal(KEYS, data, context)
+    for keys, sealed, where in ((OTHER, blob, context), (KEYS, blob, context + b"x"), (KEYS, blob[:-1], context)):
+        with pytest.raises(FatalError, match="sealed data damaged or key wrong"):
+            crypto.open_sealed(keys, sealed, where)
+
+
+def test_every_altered_byte_of_a_value_is_found():
+    blob = crypto.seal(KEYS, b"abc")
+    for place in range(len(blob)):
+        with pytest.raises(FatalError):
+            crypto.open_sealed(KEYS, blob[:place] + bytes([blob[place] ^ 1]) + blob[place + 1 :])
+    with pytest.raises(FatalError):
+        crypto.open_sealed(KEYS, b"")
+
+
+def test_text_is_sealed_as_text():
+    sealed = crypto.seal_text(KEYS, "榕环罚〔2026〕1号", b"record")
+    assert sealed.startswith("enc:v1:")
+    assert sealed.isascii()
+    assert crypto.open_text(KEYS, sealed, b"record") == "榕环罚〔2026〕1号"
+    for wrong in ("plain", "enc:v1:", "enc:v1:!!!", "enc:v1:ÿ", sealed[:-4], sealed.replace("v1", "v2")):
+        with pytest.raises(FatalError):
+            crypto.open_text(KEYS, wrong, b"record")
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 31, 32, 33, 160])
+def test_a_stream_of_any_length_opens_to_itself(size: int):
+    data = bytes(i % 251 for i in range(size))
+    blob = sealed_stream(data, context=b"batch")
+    assert opened(blob, context=b"batch") == data
+    assert len(data) < 15 or data[:15] not in blob
+    with pytest.raises(FatalError):
+        opened(blob, context=b"other")
+    with pytest.raises(FatalError):
+        opened(blob, keys=OTHER, context=b"batch")
+
+
+@pytest.mark.parametrize("size", [0, 16, 32, 40])
+def test_a_stream_cut_off_or_lengthened_anywhere_is_found(size: int):
+    blob = sealed_stream(bytes(size))
+    for length in range(len(blob)):
+        with pytest.raises(FatalError):
+            opened(blob[:length])
+    with pytest.raises(FatalError):
+        opened(blob + b"\0")
+
+
+def test_chunks_that_are_moved_repeated_altered_or_foreign_are_found():
+    blob = sealed_stream(bytes(range(48)))
+    head, chunks = blob[:HEADER], [blob[HEADER + i * 32 : HEADER + (i + 1) * 32] for i in range(3)]
+    assert opened(head + b"".join(chunks)) == bytes(range(48))
+    foreign = sealed_stream(bytes(range(48)))[HEADER : HEADER + 32]
+    for order in (
+        [chunks[1], chunks[0], chunks[2]],
+        [chunks[0], chunks[0], chunks[1], chunks[2]],
+        [chunks[0], chunks[2]],
+        [foreign, chunks[1], chunks[2]],
+    ):
+        with pytest.raises(FatalError):
+            opened(head + b"".join(order))
+    for place in range(len(blob)):
+        with pytest.raises(FatalError):
+            opened(blob[:place] + bytes([blob[place] ^ 1]) + blob[place + 1 :])
+
+
+class Dribble(io.RawIOBase):
+    """A source that gives three bytes at most at a time, as sockets and raw files may."""
+
+    def __init__(self, data: bytes) -> None:
+        self._inner = io.BytesIO(data)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._inner.read(min(size, 3))
+
+
+def test_sources_that_give_little_at_a_time_are_read_whole():
+    target = io.BytesIO()
+    crypto.seal_stream(KEYS, Dribble(bytes(100)), target, chunk=16)
+    assert b"".join(crypto.iter_open_stream(KEYS, Dribble(target.getvalue()))) == bytes(100)
+
+
+def test_chunk_sizes_are_bounded():
+    with pytest.raises(ValueError, match="chunk"):
+        crypto.seal_stream(KEYS, io.BytesIO(), io.BytesIO(), chunk=0)

@@ -1,0 +1,120 @@
+"""Masking: no number or name of a person survives, codes of organisations do."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from credit_exchange.core import masking
+from credit_exchange.core.identifiers import id_card_check_char
+
+ID = "11010519491231002X"
+CARD = "6222021234567890128"
+
+
+def series(*values: str | None) -> pd.Series:
+    return pd.Series(list(values), dtype="str")
+
+
+def test_names_show_the_surname_and_hide_their_length():
+    s = series(
+        "张三",
+        "张三丰",
+        "欧阳锋",
+        "欧阳",
+        "欧阳小小",
+        "司马相如长",
+        "爱新觉罗溥仪",
+        "王",
+        "阿卜杜拉·买买提",
+        " 李 四\u3000",
+        "John Smith",
+    )
+    assert masking.mask_person_name(s).tolist() == [
+        "张*", "张**", "欧阳*", "欧*", "欧阳**", "司马**", "爱新觉罗**", "*", "阿**", "李*", "J**",
+    ]  # fmt: skip
+    assert masking.mask_person_name(series(None, "")).isna().tolist() == [True, False]
+
+
+def test_identity_numbers_show_the_division_only():
+    s = series(ID, "110105491231002", "E12345678", "1101051949123100", None)
+    assert masking.mask_id_number(s).tolist()[:4] == ["110105" + "*" * 12, "110105" + "*" * 12, "*" * 12, "*" * 12]
+    assert masking.mask_id_number(s).isna().tolist() == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        ID,
+        ID.lower(),
+        "１１０１０５１９４９１２３１００２Ｘ",
+        "110105 19491231 002X",
+        "110105-19491231-002X",
+        "1 1 0 1 0 5 1 9 4 9 1 2 3 1 0 0 2 X",
+        "350102199003071230",  # mistyped: the check digit is wrong, the person is not
+        "110105491231002",
+        "13800138000",
+        "138 0013 8000",
+        "138-0013-8000",
+        "１３８００１３８０００",
+        "8613800138000",
+        CARD,
+        "6222 0212 3456 7890 128",
+    ],
+)
+@pytest.mark.parametrize("frame", ["{}", "经查，{}，罚款", "电话{}。", "A{}B", "2024-01-15 {} 2000元"])
+def test_numbers_of_persons_are_masked_in_text(number: str, frame: str):
+    [masked] = masking.scrub_free_text(series(frame.format(number)))
+    left, right = frame.split("{}")
+    assert masked.startswith(left)
+    assert masked.endswith(right)
+    assert set(masked[len(left) : len(masked) - len(right)]) == {"*"}
+    assert len(masked) == len(frame.format(number))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "914403001922038216",
+        "统一社会信用代码9135010026017703XW，罚款20000元",
+        "榕市监罚〔2026〕00000123号",
+        "2026-01-15至2026-02-15，12345678901",
+        "6222021234567890123",  # no card: Luhn fails
+        "0591-87654321",
+        "",
+    ],
+)
+def test_what_belongs_to_no_person_stays_readable(text: str):
+    assert masking.scrub_free_text(series(text, None)).tolist()[0] == text
+
+
+def test_several_numbers_side_by_side_are_all_masked():
+    text = f"当事人{ID} 13800138000，卡{CARD}、13900139000 350102199003071230"
+    masked = masking.scrub_text(text)
+    assert not any(char.isdigit() for char in masked)
+    assert masked.startswith("当事人***")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.from_regex(r"350102(19[0-9]{2}|20[01][0-9])(0[1-9]|1[0-2])(0[1-9]|1[0-9]|2[0-8])[0-9]{3}", fullmatch=True),
+    st.text(alphabet="经查罚款元，。；（）ab \n", max_size=8),
+    st.text(alphabet="经查罚款元，。；（）ab \n", max_size=8),
+)
+def test_every_identity_number_is_masked_wherever_it_stands(first17: str, before: str, after: str):
+    number = first17 + id_card_check_char(first17)
+    assert masking.scrub_text(before + number + after) == before + "*" * 18 + after
+
+
+def test_rows_without_numbers_cost_nothing_and_the_index_stays():
+    s = pd.Series(["超限运输，罚款2000元" * 5] * 50_000 + [ID], dtype="str", index=range(7, 50_008), name="CF_SY")
+    started = time.perf_counter()
+    masked = masking.scrub_free_text(s)
+    assert time.perf_counter() - started < 5
+    assert masked.iloc[-1] == "*" * 18
+    assert masked.index.equals(s.index)
+    assert masked.name == "CF_SY"

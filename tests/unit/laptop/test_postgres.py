@@ -1,0 +1,94 @@
+"""The embedded PostgreSQL keeps its data, asks for passwords, listens on loopback only, and survives a crash."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from credit_exchange.errors import FatalError
+from credit_exchange.laptop.ports import free_port
+from credit_exchange.laptop.postgres import EmbeddedPostgres
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="credit-exchange-test-"))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made)
+
+
+def plain(url: str) -> str:
+    return url.replace("postgresql+psycopg://", "postgresql://")
+
+
+def test_data_survives_a_stop_and_the_port_may_change(directory: Path) -> None:
+    for expected in (1, 2):
+        with EmbeddedPostgres(directory / "postgres", free_port(), durable=False) as server:
+            server.create_role("exchange")
+            server.create_database("exchange", owner="exchange")
+            with psycopg.connect(plain(server.url("exchange", "exchange"))) as connection:
+                connection.execute("CREATE TABLE IF NOT EXISTS kept (i int)")
+                connection.execute("INSERT INTO kept VALUES (1)")
+                assert connection.execute("SELECT count(*) FROM kept").fetchone() == (expected,)
+
+
+def test_without_the_password_nobody_gets_in(pg_server: EmbeddedPostgres) -> None:
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(f"postgresql://postgres:wrong@127.0.0.1:{pg_server.port}/postgres", connect_timeout=5)
+    passwords = pg_server.data.with_name("postgres.passwords")
+    assert stat.S_IMODE(passwords.stat().st_mode) == 0o600
+    with pg_server.connect() as connection:
+        assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)
+
+
+def test_a_server_that_a_killed_parent_left_is_replaced(directory: Path) -> None:
+    first = EmbeddedPostgres(directory / "postgres", free_port(), durable=False)
+    first.start()
+    second = EmbeddedPostgres(directory / "postgres", free_port(), durable=False)
+    with second:
+        assert second.running()
+    first.stop()
+
+
+def test_a_stale_lock_file_does_not_stop_the_start(directory: Path) -> None:
+    with EmbeddedPostgres(directory / "postgres", free_port(), durable=False) as server:
+        pass
+    # the pid of a living process that is no PostgreSQL, as after a reboot
+    (server.cluster / "postmaster.pid").write_text(f"{os.getpid()}\n{server.cluster}\n")
+    with server:
+        assert server.running()
+
+
+def test_lost_passwords_are_told_with_the_remedy(directory: Path) -> None:
+    with EmbeddedPostgres(directory / "postgres", free_port(), durable=False) as server:
+        pass
+    (directory / "postgres.passwords").unlink()
+    with pytest.raises(FatalError, match="restore that file"):
+        server.start()
+    assert not server.running()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to keep the data elsewhere")
+def test_root_finds_its_data_again_below_a_closed_directory(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    server = EmbeddedPostgres(closed / "postgres", free_port(), durable=False)
+    try:
+        with server:
+            server.create_database("kept")
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+        again = EmbeddedPostgres(closed / "postgres", free_port(), durable=False)
+        assert again.cluster == server.cluster != again.data
+        with again, again.connect("kept") as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        server.delete()
+    assert not server.cluster.exists()
