@@ -11,7 +11,7 @@ from random import Random
 
 from city import people
 from city.defects import DEFECTS
-from city.departments import FeedSpec
+from city.departments import BY_ID, FeedSpec
 from city.records import Row, ordinary, penalty, permit, reported_by_window
 
 FEWEST = 14
@@ -42,15 +42,13 @@ def _planted(seed: int, spec: FeedSpec, day: date, volume: float) -> tuple[Row, 
             row.defect = name
             rows.append(row)
     if spec.feed == "fz_zwfw_permit":
-        from city.departments import BY_ID
-
         rows += reported_by_window(seed, spec, day, count_of(BY_ID["fz_scjg_permit"], volume))
     return tuple(_stamp(spec, day, rows, hour=14))
 
 
 def _stamp(spec: FeedSpec, day: date, rows: list[Row], hour: int = 8) -> list[Row]:
     if spec.stamped:
-        start = datetime.combine(day, time(hour))  # noqa: DTZ001 - wall clock Asia/Shanghai, as departments write it
+        start = datetime.combine(day, time(hour))
         for i, row in enumerate(rows):
             row.updated = (start + timedelta(seconds=37 * i)).strftime("%Y-%m-%d %H:%M:%S")
     return rows
@@ -128,7 +126,8 @@ def _full(seed: int, spec: FeedSpec, day: date, volume: float) -> list[Row]:
                 rows += _stamp(spec, day, [_order(row, WITHDRAW, "许可依法注销")], hour=9)
             else:
                 rows.append(_repeat(row) if back else row)
-        rows += planted(seed, spec, born, volume)
+        if born.toordinal() % 5 == 0:  # three bad rows in every window, delivered again each night
+            rows += planted(seed, spec, born, volume)
     return rows
 
 

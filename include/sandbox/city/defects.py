@@ -97,7 +97,13 @@ def _full_width_code(row: Row, rng: Random, day: date) -> list[Row]:
 
 
 def _blank_words(row: Row, rng: Random, day: date) -> list[Row]:
-    for name, word in (("XDR_GSZC", "无"), ("XDR_SWDJ", "/"), ("XDR_ZZJG", "-"), ("XDR_SYDW", "NULL"), ("XDR_SHZZ", "—")):
+    for name, word in (
+        ("XDR_GSZC", "无"),
+        ("XDR_SWDJ", "/"),
+        ("XDR_ZZJG", "-"),
+        ("XDR_SYDW", "NULL"),
+        ("XDR_SHZZ", "—"),
+    ):
         row.set(name, word)
     return [row]
 
@@ -280,6 +286,9 @@ def _fifteen_digits(row: Row, rng: Random, day: date) -> list[Row]:
 DEFECTS: dict[str, Defect] = {
     name.removeprefix("_"): function
     for name, function in list(globals().items())
-    if name.startswith("_") and not name.startswith("__") and callable(function) and name not in ("_person", "_sole_trader")
+    if name.startswith("_")
+    and not name.startswith("__")
+    and callable(function)
+    and name not in ("_person", "_sole_trader")
 }
 """Every planted defect by name."""

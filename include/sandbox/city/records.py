@@ -83,8 +83,19 @@ class Row:
 
 def set_subject(row: Row, subject: people.Subject) -> None:
     """Fill all fields about the subject, as a careful clerk does, and the identity."""
-    for name in ("XDR_SHXYM", "XDR_GSZC", "XDR_ZZJG", "XDR_SWDJ", "XDR_SYDW", "XDR_SHZZ", "FRDB", "FR_ZJLX", "FR_ZJHM",
-                 "XDR_ZJLX", "XDR_ZJHM"):
+    for name in (
+        "XDR_SHXYM",
+        "XDR_GSZC",
+        "XDR_ZZJG",
+        "XDR_SWDJ",
+        "XDR_SYDW",
+        "XDR_SHZZ",
+        "FRDB",
+        "FR_ZJLX",
+        "FR_ZJHM",
+        "XDR_ZJLX",
+        "XDR_ZJHM",
+    ):
         row.set(name, "")
     row.kind = subject.kind
     row.subject = subject.organisation or subject.id_number

@@ -143,8 +143,8 @@ def _finish(connection: Connection, batch: dict[str, Any]) -> dict[str, int]:
     told = sum(value for key, value in numbers.items() if key != "rows_delivered")
     if delivered != told:
         raise FatalError(
-            f"merge: batch {batch['batch_id']} of {batch['feed']} does not add up: {delivered} rows delivered but {told} "
-            "accounted for; nothing was merged, look at the batch page and report it"
+            f"merge: batch {batch['batch_id']} of {batch['feed']} does not add up: {delivered} rows "
+            f"delivered but {told} accounted for; nothing was merged, look at the batch page and report it"
         )
     state = "late" if batch["was_missing"] else "partial" if numbers["rows_held"] else "complete"
     connection.execute(

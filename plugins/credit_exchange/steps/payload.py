@@ -90,8 +90,8 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
     for row, fields in zip(rows, treat(contents, treatments), strict=True):
         if row["op"] == "upsert" and sm3_hex(canonical_json(fields)) != row["payload_digest"]:
             raise FatalError(
-                f"record {row['record_id']} version {row['version']} for {platform_id}: its content no longer matches what "
-                "was released; run the release step again"
+                f"record {row['record_id']} version {row['version']} for {platform_id}: its content no longer "
+                "matches what was released; run the release step again"
             )
         result[row["outbox_id"]] = Payload(
             outbox_id=row["outbox_id"],

@@ -1,4 +1,4 @@
-"""发布: decides, per platform and version, to send, withhold, hold or withdraw, and fills the outbox in the same transaction.
+"""发布: decides, per platform and version, to send, withhold, hold or withdraw, and fills the outbox with it.
 
 Candidates are records with an undecided version and, when the rules in force changed (also by date), every record. What
 a platform already has in the same form is not sent again. Expiry is judged against business "today", never against the

@@ -169,7 +169,8 @@ class ObjectStore:
             ) from None
         except OSError as error:
             raise RetriableError(
-                f"landing: {uri} cannot be {what} ({type(error).__name__}); look at CREDIT_EXCHANGE_LANDING: space, rights, network"
+                f"landing: {uri} cannot be {what} ({type(error).__name__}); "
+                "look at CREDIT_EXCHANGE_LANDING: space, rights, network"
             ) from error
 
 

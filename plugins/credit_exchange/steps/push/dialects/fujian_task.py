@@ -12,8 +12,8 @@ from urllib.parse import quote, urlencode
 
 from credit_exchange.config.catalog import CatalogField
 from credit_exchange.core.canonical import canonical_json, sm3_hex
-from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.push.dialects import forms
+from credit_exchange.steps.push.dialects.answers import http_refusal, unknown
 from credit_exchange.steps.push.dialects.base import (
     CallResult,
     Context,
@@ -30,7 +30,6 @@ from credit_exchange.steps.push.dialects.base import (
     Wire,
     register,
 )
-from credit_exchange.steps.push.dialects.fuzhou_json import http_refusal, unknown
 
 if TYPE_CHECKING:
     from credit_exchange.steps.payload import Payload
@@ -293,12 +292,3 @@ def _written(value: str, field: CatalogField | None) -> str:
         raise forms.BadValue(f"{field.code}: longer than {field.length} characters")
     return value
 
-
-def catalogs_of(context: Context) -> set[str]:
-    """Return every catalog of a platform's file. Raises ConfigurationError when a data set has none."""
-    found: set[str] = set()
-    for name, route in context.platform.datasets.items():
-        if not route.catalog:
-            raise ConfigurationError(f"platforms/{context.platform.platform}.yml: datasets.{name}: catalog is missing")
-        found |= set(route.catalog.values())
-    return found

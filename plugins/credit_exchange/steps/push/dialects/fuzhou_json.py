@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, sm3_hex
 from credit_exchange.steps.push.dialects import forms
+from credit_exchange.steps.push.dialects.answers import http_refusal, unknown
 from credit_exchange.steps.push.dialects.base import (
     CallResult,
     Context,
@@ -19,7 +20,6 @@ from credit_exchange.steps.push.dialects.base import (
     Label,
     Outcome,
     Piece,
-    Refusal,
     Reply,
     Shipment,
     Verdict,
@@ -30,38 +30,7 @@ from credit_exchange.steps.push.dialects.base import (
 if TYPE_CHECKING:
     from credit_exchange.steps.payload import Payload
 
-_REFUSALS = {
-    400: Refusal.MALFORMED,
-    401: Refusal.CREDENTIALS,
-    403: Refusal.CREDENTIALS,
-    409: Refusal.SIGN_AGAIN,
-    413: Refusal.TOO_LARGE,
-    429: Refusal.BUSY,
-}
 _GZIP = b"\x1f\x8b"
-
-
-def http_refusal(reply: Reply) -> CallResult | None:
-    """Return the refusal that an HTTP status means on every wire, or None when the status says nothing for sure."""
-    refusal = _REFUSALS.get(reply.status)
-    if refusal is None:
-        return None
-    return CallResult(
-        Kind.REFUSED,
-        refusal=refusal,
-        code=str(reply.status),
-        http_status=reply.status,
-        retry_after=reply.headers.get("retry-after"),
-        credentials_refused=refusal is Refusal.CREDENTIALS,
-        reply=reply.body,
-    )
-
-
-def unknown(reply: Reply, problem: str) -> CallResult:
-    """Return the result of an answer from which nothing may be concluded."""
-    return CallResult(
-        Kind.UNKNOWN, code=str(reply.status), http_status=reply.status, reply=reply.body, problem=problem
-    )
 
 
 @register("fuzhou_json")

@@ -1,0 +1,13 @@
+-- The outcome of a call, written only by whoever still holds the shipment; ends the lease.
+update exchange.shipment set
+    state = :state,
+    lease_owner = null,
+    lease_until = null,
+    next_attempt_at = clock_timestamp() + make_interval(secs => :wait),
+    task_id = coalesce(:task_id, task_id),
+    receipt_no = coalesce(:receipt_no, receipt_no),
+    reply_sealed = coalesce(:reply_sealed, reply_sealed),
+    reply_digest = coalesce(:reply_digest, reply_digest),
+    problem = :problem,
+    settled_at = case when :state = 'settled' then clock_timestamp() end
+where shipment_no = :shipment_no and fence = :fence and lease_owner = :owner

@@ -1,0 +1,8 @@
+-- Stops all calls to the platform at once (credentials refused, contract broken).
+update exchange.platform_state set
+    circuit = 'open',
+    open_until = clock_timestamp() + make_interval(secs => :seconds),
+    reason = :reason,
+    failures = failures + 1,
+    changed_at = clock_timestamp()
+where platform = :platform

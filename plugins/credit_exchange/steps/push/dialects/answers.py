@@ -1,0 +1,43 @@
+"""What an HTTP status means on every wire: what surely stored nothing, and that everything else is unknown."""
+
+from __future__ import annotations
+
+from credit_exchange.steps.push.dialects.base import CallResult, Kind, Refusal, Reply
+
+_REFUSALS = {
+    400: Refusal.MALFORMED,
+    401: Refusal.CREDENTIALS,
+    403: Refusal.CREDENTIALS,
+    409: Refusal.SIGN_AGAIN,
+    413: Refusal.TOO_LARGE,
+    429: Refusal.BUSY,
+}
+"""The statuses that surely stored nothing; every other one but 200 is unknown (design, delivery to platforms)."""
+
+
+def http_refusal(reply: Reply) -> CallResult | None:
+    """Return the refusal that an HTTP status means on every wire, or None when the status says nothing for sure."""
+    refusal = _REFUSALS.get(reply.status)
+    if refusal is None:
+        return None
+    return CallResult(
+        Kind.REFUSED,
+        refusal=refusal,
+        code=str(reply.status),
+        http_status=reply.status,
+        retry_after=reply.headers.get("retry-after"),
+        credentials_refused=refusal is Refusal.CREDENTIALS,
+        reply=reply.body,
+    )
+
+
+def unknown(reply: Reply, problem: str, *, code: str = "", credentials_refused: bool = False) -> CallResult:
+    """Return the result of an answer from which nothing may be concluded."""
+    return CallResult(
+        Kind.UNKNOWN,
+        code=code or str(reply.status),
+        http_status=reply.status,
+        credentials_refused=credentials_refused,
+        reply=reply.body,
+        problem=problem,
+    )

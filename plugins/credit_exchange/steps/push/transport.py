@@ -1,0 +1,155 @@
+"""One HTTP request with every limit that `requests` lacks: a total deadline, a size limit, no redirects, no repeats.
+
+What is told apart here decides about sending twice: NotSent when the connection was never established (refused, no such
+name, TLS failed), Lost for everything after that. Each request has its own connection: a kept one that died in the
+meantime would turn a refusal into an unknown outcome.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from credit_exchange.steps.push.dialects.base import Lost, NotSent, Reply
+
+_PIECE = 65536
+
+
+class _Guard:
+    """The connection of one request: whether it was established, and its end when the total time is over."""
+
+    def __init__(self, seconds: float) -> None:
+        self.established = False
+        self.expired = False
+        self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+
+    def opened(self, sock: socket.socket | None) -> None:
+        with self._lock:
+            self.established = True
+            if sock is not None:
+                self._sockets.append(sock)
+
+    def _expire(self) -> None:
+        with self._lock:
+            self.expired = True
+            for sock in self._sockets:
+                with contextlib.suppress(OSError):  # it may have ended by itself
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        self._timer.start()
+        try:
+            yield
+        finally:
+            self._timer.cancel()
+
+
+class _Adapter(HTTPAdapter):
+    """Tells its guard when a connection, TLS included, stands."""
+
+    def __init__(self, guard: _Guard) -> None:
+        self._guard = guard
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        guard = self._guard
+
+        class Plain(HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                guard.opened(self.sock)
+
+        class Secure(HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                guard.opened(self.sock)
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+
+
+class Transport:
+    """Sends requests to one platform. Certificates are always verified, against `ca_bundle` where one is given."""
+
+    def __init__(
+        self,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+        total_timeout: float,
+        max_reply_bytes: int,
+        ca_bundle: str | None = None,
+    ) -> None:
+        self._timeouts = (connect_timeout, read_timeout)
+        self._total = total_timeout
+        self._limit = max_reply_bytes
+        self._verify: str | bool = ca_bundle or True
+
+    @staticmethod
+    def target(url: str) -> str:
+        """Return the request target exactly as it will be sent."""
+        return requests.Request("GET", url).prepare().path_url
+
+    def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Send one request and read the whole answer. Raises NotSent or Lost; never follows a redirect."""
+        guard = _Guard(self._total)
+        started = time.monotonic()
+        with guard.running(), requests.Session() as session:
+            session.trust_env = False  # no proxy, no .netrc: credentials go to the configured host only
+            session.headers.clear()
+            session.mount("http://", _Adapter(guard))
+            session.mount("https://", _Adapter(guard))
+            try:
+                response = session.request(
+                    method,
+                    url,
+                    data=body or None,
+                    headers={"Accept-Encoding": "identity", "Connection": "close", **headers},
+                    timeout=self._timeouts,
+                    allow_redirects=False,
+                    stream=True,
+                    verify=self._verify,
+                )
+                with response:
+                    return self._read(response, guard, started)
+            except (requests.RequestException, OSError) as error:
+                # the text of the error may hold the URL with a person's document number: only its kind is kept
+                kind = type(error).__name__
+                if not guard.established:
+                    raise NotSent(f"no connection: {kind}") from None
+                if guard.expired:
+                    raise Lost(f"no whole answer within {self._total:g} s") from None
+                raise Lost(f"the connection broke: {kind}") from None
+
+    def _read(self, response: requests.Response, guard: _Guard, started: float) -> Reply:
+        body = bytearray()
+        for piece in response.iter_content(_PIECE):
+            body += piece
+            if len(body) > self._limit:
+                raise Lost(f"the answer is larger than {self._limit} bytes", bytes(body[:_PIECE]), response.status_code)
+            if guard.expired or time.monotonic() - started > self._total:
+                raise Lost(f"no whole answer within {self._total:g} s", bytes(body), response.status_code)
+        if guard.expired:
+            # a body without a length ends where the connection ends: this end was ours
+            raise Lost(f"no whole answer within {self._total:g} s", bytes(body), response.status_code)
+        names = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status_code, names, bytes(body))

@@ -1,0 +1,248 @@
+"""Accepted rows: their content, digests and the two Parquet objects that the merge reads."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from credit_exchange.config.catalog import Dataset, Publication
+from credit_exchange.core.canonical import hmac_sm3_many
+from credit_exchange.core.crypto import Keys, seal_text
+from credit_exchange.core.identifiers import id_card_valid
+from credit_exchange.core.publication import Period, class_map, periods_from, severities, windows
+from credit_exchange.core.text import as_arrow
+from credit_exchange.steps.validate.identity import Identities, code_lists
+from credit_exchange.steps.validate.normalise import ID_CARD, Sheet
+
+Rows = npt.NDArray[np.int64]
+_ADULT = 180_000  # eighteen years in the arithmetic of YYYYMMDD numbers
+_TEXT = pa.string()
+SCHEMA = pa.schema(
+    [
+        ("line_no", pa.int32()),
+        *((name, _TEXT) for name in ("record_id", "agency_code", "document_no", "document_key", "subject_ref")),
+        ("subject_codes", pa.list_(_TEXT)),
+        *(
+            (name, _TEXT)
+            for name in (
+                "subject_kind subject_code subject_name decided_on publish_until operation reason sequence content "
+                "content_digest"
+            ).split()
+        ),
+    ]
+)
+IDENTITIES = ["record_id", "sequence", "content_digest"]
+
+
+class Contents:
+    """Makes accepted rows of one data set."""
+
+    def __init__(self, dataset: Dataset, keys: Keys) -> None:
+        self._dataset, self._keys = dataset, keys
+        publication = dataset.publication
+        self._publication = publication
+        self._periods = _from_the_beginning(publication) if publication else ()
+        self._classes = (
+            class_map(publication.minor, publication.general, publication.serious, publication.simple_procedure)
+            if publication
+            else {}
+        )
+        self._sealed = [f.code for f in dataset.fields.values() if f.personal == "id_number"]
+
+    def table(self, sheet: Sheet, who: Identities, line_no: npt.NDArray[Any], rows: Rows) -> pa.Table:
+        """The rows at these positions with exactly the columns that the merge expects."""
+        frame = sheet.frame.take(rows)
+        for code, wrong in sheet.unreadable.items():  # only withdrawals get this far with one: it says nothing
+            if wrong[rows].any():
+                frame = frame.assign(**{code: frame[code].mask(wrong[rows])})
+        kind = self._kind(who, rows, frame.index)
+        decided = frame[self._dataset.identity.decided_on]
+        operation = sheet.operation.take(rows)
+        derived: dict[str, pd.Series[Any]] = {"_subject_kind": kind, "_decided_on": decided}
+        minor = self._minor(frame, kind, decided)
+        if minor is not None:
+            derived["_minor"] = minor
+        until = pd.Series(np.nan, index=frame.index, dtype="str")
+        if self._publication:
+            severity, until = self._window(self._publication, frame, decided, operation)
+            derived["_severity"] = severity
+            frame = frame.assign(**{self._publication.end_field: until})
+        content, digest = self._content(frame, derived, operation)
+
+        def text(column: pd.Series[Any]) -> pa.Array:
+            return as_arrow(column).cast(_TEXT)
+
+        return pa.Table.from_arrays(
+            [
+                pa.array(line_no[rows], type=pa.int32()),
+                pa.array(who.record_id[rows], type=_TEXT),
+                text(who.agency_code.take(rows)),
+                text(who.document_no.take(rows)),
+                text(who.document_key.take(rows)),
+                text(who.subject_ref.take(rows)),
+                code_lists(who.codes, rows),
+                text(kind),
+                text(who.subject_code.take(rows)),
+                text(who.name.take(rows).fillna("")),
+                text(decided),
+                text(until),
+                text(operation),
+                text(sheet.reason.take(rows)),
+                text(sheet.sequence.take(rows)),
+                pa.array(content, type=_TEXT),
+                pa.array(digest, type=_TEXT),
+            ],
+            schema=SCHEMA,
+        )
+
+    def _kind(self, who: Identities, rows: Rows, index: pd.Index) -> pd.Series[Any]:
+        """Withdrawals may lack a category: an ID number alone means a natural person."""
+        kind = who.kind.take(rows)
+        unknown = kind.isna()
+        if unknown.any():
+            codes = pd.Series(False, index=index)
+            for prefix, column in who.codes.items():
+                codes |= column.take(rows).notna() if prefix != "id" else False
+            person = unknown & who.codes["id"].take(rows).notna() & ~codes
+            kind = kind.mask(person, "person").fillna("legal")
+        return kind
+
+    def _minor(self, frame: pd.DataFrame, kind: Any, decided: Any) -> pd.Series[Any] | None:
+        """ "1" for a natural person under eighteen on the day of the decision, "0" otherwise; NaN where unknown."""
+        who = self._dataset.identity.subject
+        if who.id_number is None or who.id_type is None:
+            return None
+        number = frame[who.id_number]
+        known = (kind == "person").to_numpy() & (frame[who.id_type] == ID_CARD).to_numpy() & decided.notna().to_numpy()
+        known &= id_card_valid(number)
+        if not known.any():
+            return None
+        born = number[known].str.slice(6, 14).astype("int64")
+        day = decided[known].str.replace("-", "", regex=False).astype("int64")
+        result = pd.Series(np.nan, index=frame.index, dtype="str")
+        result[known] = np.where(day - born < _ADULT, "1", "0")
+        return result
+
+    def _window(
+        self, publication: Publication, frame: pd.DataFrame, decided: Any, operation: Any
+    ) -> tuple[pd.Series[Any], pd.Series[Any]]:
+        procedure = frame[publication.procedure_field] if publication.procedure_field else None
+        types = frame[publication.type_field]
+        severity = severities(types, procedure, self._classes, publication.separators)
+        severity = severity.where((operation == "upsert") | types.notna())
+        given = frame[publication.end_field]
+        ban = frame[publication.ban_end_field] if publication.ban_end_field else None
+        end = windows(decided, severity, given, ban, self._periods)["end"]
+        return severity, end.fillna(given)
+
+    def _content(
+        self, frame: pd.DataFrame, derived: dict[str, pd.Series[Any]], operation: pd.Series[Any]
+    ) -> tuple[list[str], list[str]]:
+        """Canonical JSON of what is there, ID numbers sealed, and the digest of the same with them in plain.
+
+        An order (withdraw, reinstate) has its operation in the digest: it is never equal to a record.
+        """
+        columns = {c: s for c, s in [*frame.items(), *derived.items()] if s.notna().any()}
+        codes = sorted(str(code) for code in columns)
+        values = [columns[code].astype(object).where(columns[code].notna(), None).tolist() for code in codes]
+        option = orjson.OPT_SORT_KEYS
+        dumps = orjson.dumps
+        objects: list[dict[str, str]] = [
+            {code: value for code, value in zip(codes, row, strict=True) if value is not None}
+            for row in zip(*values, strict=True)
+        ] or [{} for _ in range(len(frame))]
+        content = [dumps(one, option=option).decode() for one in objects]
+        plain = content
+        orders = np.flatnonzero((operation != "upsert").to_numpy())
+        if len(orders):
+            plain = list(content)
+            words = operation.tolist()
+            for place in orders:
+                plain[place] = dumps({**objects[place], "_operation": words[place]}, option=option).decode()
+        digest = hmac_sm3_many(self._keys.hmac, plain)
+        for code in self._sealed:
+            if code in columns:
+                for place in np.flatnonzero(columns[code].notna().to_numpy()):
+                    one = objects[place]
+                    one[code] = seal_text(self._keys, one[code])
+        if any(code in columns for code in self._sealed):
+            sealed = np.zeros(len(frame), dtype=np.bool_)
+            for code in self._sealed:
+                if code in columns:
+                    sealed |= columns[code].notna().to_numpy()
+            for place in np.flatnonzero(sealed):
+                content[place] = dumps(objects[place], option=option).decode()
+        return content, digest
+
+
+def _from_the_beginning(publication: Publication) -> tuple[Period, ...]:
+    """The catalogue's periods; a decision older than the first is shown by the first."""
+    first, *rest = periods_from(publication.periods)
+    return Period(date(1, 1, 1), first.basis, first.minor, first.general, first.serious, first.until), *rest
+
+
+class Writer:
+    """Writes accepted rows row group by row group and remembers what whole-batch uniqueness needs."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._writer = pq.ParquetWriter(file, SCHEMA, compression="zstd")
+        self._keys: list[pa.Table] = []
+        self.rows = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Write one chunk."""
+        if table.num_rows:
+            self._writer.write_table(table, row_group_size=table.num_rows)
+            self._keys.append(table.select(["record_id", "operation", "content_digest", "line_no"]))
+            self.rows += table.num_rows
+
+    def close(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Finish the file; return (repeats, conflicts) over all rows written, in order.
+
+        A repeat is an equal row after the first of its identity. Conflicts are all rows of an identity that came with
+        different content (rule S13). A record and an order about it are different things.
+        """
+        self._writer.close()
+        repeats = np.zeros(self.rows, dtype=np.bool_)
+        conflicts = np.zeros(self.rows, dtype=np.bool_)
+        if not self._keys:
+            return repeats, conflicts
+        keys = pa.concat_tables(self._keys)
+        self._keys = []
+        frame = pd.DataFrame({name: keys[name].to_pandas() for name in ("record_id", "operation", "content_digest")})
+        frame["operation"] = frame["operation"] == "upsert"
+        same = frame.duplicated(["record_id", "operation"], keep=False).to_numpy()
+        if same.any():
+            some = frame[same]
+            places = np.flatnonzero(same)
+            kinds = some.groupby(["record_id", "operation"], sort=False)["content_digest"].transform("nunique")
+            differ = (kinds > 1).to_numpy()
+            conflicts[places[differ]] = True
+            repeats[places[~differ & some.duplicated(["record_id", "operation"]).to_numpy()]] = True
+        return repeats, conflicts
+
+
+def rewrite(source: IO[bytes], target: IO[bytes] | None, keep: npt.NDArray[np.bool_], identities: IO[bytes]) -> None:
+    """Copy the kept rows of `source` to `target` (None: all are kept, nothing to copy) and the identities of them."""
+    parquet = pq.ParquetFile(source)
+    small = pa.schema([(name, _TEXT) for name in IDENTITIES])
+    place = 0
+    with pq.ParquetWriter(identities, small, compression="zstd") as ids:
+        writer = pq.ParquetWriter(target, SCHEMA, compression="zstd") if target is not None else None
+        for group in range(parquet.num_row_groups):
+            table = parquet.read_row_group(group, columns=IDENTITIES if writer is None else None)
+            mask = keep[place : place + table.num_rows]
+            place += table.num_rows
+            table = table.filter(pa.array(mask))
+            ids.write_table(table.select(IDENTITIES))
+            if writer is not None and table.num_rows:
+                writer.write_table(table)
+        if writer is not None:
+            writer.close()

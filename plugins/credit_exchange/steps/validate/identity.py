@@ -1,0 +1,181 @@
+"""Who a row is about and which record it is (rule S16): from stable raw fields, by strong identifiers only.
+
+A placeholder, a blank or a code with a wrong check digit never identifies anybody. ID numbers appear only as keyed
+HMAC-SM3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from credit_exchange.config.catalog import Dataset
+from credit_exchange.core.canonical import hmac_sm3_many, opaque_ids
+from credit_exchange.core.crypto import Keys
+from credit_exchange.core.identifiers import (
+    id_card_valid,
+    institution_no_valid,
+    org_code_valid,
+    reg_no_valid,
+    tax_no_valid,
+    uscc_embedded_org_valid,
+    uscc_valid,
+)
+from credit_exchange.core.text import BoolArray, as_arrow, as_mask, document_no_key, map_distinct, name_key
+from credit_exchange.steps.validate.normalise import ID_CARD
+
+Texts = npt.NDArray[np.object_]
+_REFERENCE_ORDER = ("org", "uscc", "reg", "tax", "inst", "assoc", "id")
+_ASSOCIATION = r"^[0-9A-Z\x{4e00}-\x{9fff}-]{6,50}$"
+
+
+@dataclass(frozen=True)
+class Identities:
+    """Per row. kind is NaN where the category is unknown; record_id is None where the identity is incomplete.
+
+    codes: prefix -> "prefix:value" or NaN. by_name: the subject reference a row without valid codes would have had.
+    """
+
+    kind: pd.Series[Any]
+    agency_code: pd.Series[Any]
+    document_no: pd.Series[Any]
+    document_key: pd.Series[Any]
+    name: pd.Series[Any]
+    subject_code: pd.Series[Any]
+    codes: dict[str, pd.Series[Any]]
+    subject_ref: pd.Series[Any]
+    identified: BoolArray
+    record_id: Texts
+    by_name: Texts
+
+
+def kinds(dataset: Dataset, frame: pd.DataFrame) -> pd.Series[Any]:
+    """The subject's kind (legal, person, sole_trader) from the category field; NaN for a category nobody knows.
+
+    A data set without such a field is about legal persons.
+    """
+    category = dataset.identity.subject.kind
+    if category is None:
+        return pd.Series("legal", index=frame.index, dtype="str")
+    meant = {value: kind for kind, values in dataset.kinds.items() for value in values}
+    return map_distinct(frame[category], meant.get)
+
+
+def identify(dataset: Dataset, keys: Keys, frame: pd.DataFrame) -> Identities:
+    """Work out kind, codes, subject reference and record id of every row."""
+    who = dataset.identity.subject
+    nothing = pd.Series(np.nan, index=frame.index, dtype="str")
+
+    def column(code: str | None) -> pd.Series[Any]:
+        return nothing if code is None else frame[code]
+
+    kind = kinds(dataset, frame)
+    name = column(who.name)
+    codes, uscc = _codes(dataset, keys, column, kind, nothing)
+    reference = nothing
+    for prefix in _REFERENCE_ORDER:
+        reference = reference.fillna(codes[prefix])
+    names = name_key(name)
+    named = names.where(names != "")
+    by_name = _hmac(keys, named, "name:")
+    reference = reference.fillna(by_name)
+    document = column(dataset.identity.document_no)
+    document_key = document_no_key(document)
+    document_key = document_key.where(document_key != "")
+    agency = _agency(dataset, frame)
+    identified = (agency.notna() & document_key.notna() & reference.notna()).to_numpy()
+    record_id = _record_ids(dataset, keys, agency, document_key, reference, identified)
+    other = identified & by_name.notna().to_numpy() & (reference != by_name).to_numpy()
+    return Identities(
+        kind=kind,
+        agency_code=agency,
+        document_no=document,
+        document_key=document_key,
+        name=name,
+        subject_code=uscc,
+        codes=codes,
+        subject_ref=reference,
+        identified=identified,
+        record_id=record_id,
+        by_name=_record_ids(dataset, keys, agency, document_key, by_name, other),
+    )
+
+
+def _agency(dataset: Dataset, frame: pd.DataFrame) -> pd.Series[Any]:
+    """The deciding agency's code; where only the placeholder stands, which many share, its name makes it one agency."""
+    code, name = frame[dataset.identity.agency_code], name_key(frame[dataset.identity.agency_name])
+    placeholder = code.isin(dataset.placeholder_codes)
+    return code.mask(placeholder & name.notna(), code + "/" + name)
+
+
+def _codes(
+    dataset: Dataset, keys: Keys, column: Any, kind: pd.Series[Any], nothing: pd.Series[Any]
+) -> tuple[dict[str, pd.Series[Any]], pd.Series[Any]]:
+    who = dataset.identity.subject
+    uscc = column(who.uscc)
+    valid = uscc_valid(uscc) & ~uscc.isin(dataset.placeholder_codes).to_numpy()
+    uscc = uscc.where(valid)
+    # the organisation code inside a valid unified code is the same body's older code, and more certain than a typed one
+    embedded = uscc.str.slice(8, 17).where(uscc_embedded_org_valid(uscc))
+    organisation = column(who.organisation)
+    tax = column(who.tax)
+    good_tax = tax_no_valid(tax)
+    long_tax = (tax.str.len() == 15).to_numpy()
+    from_tax = tax.str.slice(6, 15).where(good_tax & long_tax)
+    org = embedded.fillna(organisation.where(org_code_valid(organisation) & ~valid)).fillna(from_tax.where(~valid))
+    registration = column(who.registration)
+    reg = registration.where(reg_no_valid(registration) & (registration.str.len() == 15).to_numpy())
+    institution = column(who.institution)
+    association = column(who.association)
+    assoc = association.where(as_mask(pc.match_substring_regex(as_arrow(association), pattern=_ASSOCIATION)))
+    number, number_type = column(who.id_number), column(who.id_type)
+    card = (number_type == ID_CARD).to_numpy()
+    # an ID number identifies a natural person; for others it is not theirs
+    person = ~kind.isin(["legal", "sole_trader"]).to_numpy()
+    number = number.where(person & (~card | id_card_valid(number)))
+    number = number.where(card, number_type.fillna("") + ":" + number)
+    plain = {
+        "org": org,
+        "uscc": uscc,
+        "reg": reg,
+        "tax": tax.where(good_tax & long_tax & org.isna().to_numpy()),
+        "inst": institution.where(institution_no_valid(institution)),
+        "assoc": assoc,
+    }
+    codes = {prefix: prefix + ":" + values if values.notna().any() else nothing for prefix, values in plain.items()}
+    codes["id"] = _hmac(keys, number, "id:")
+    return codes, uscc
+
+
+def _hmac(keys: Keys, values: pd.Series[Any], prefix: str) -> pd.Series[Any]:
+    places = values.notna().to_numpy()
+    result: Texts = np.full(len(values), np.nan, dtype=object)
+    if places.any():
+        digests = hmac_sm3_many(keys.hmac, (prefix + values[places]).tolist())
+        result[places] = [prefix + digest for digest in digests]
+    return pd.Series(result, index=values.index, dtype="str")
+
+
+def _record_ids(
+    dataset: Dataset, keys: Keys, agency: Any, document: Any, reference: Any, places: BoolArray
+) -> Texts:
+    result: Texts = np.full(len(places), None, dtype=object)
+    if places.any():
+        columns = [s[places].tolist() for s in (agency, document, reference)]
+        result[places] = opaque_ids(keys.hmac, [[dataset.dataset] * len(columns[0]), *columns])
+    return result
+
+
+def code_lists(codes: dict[str, pd.Series[Any]], rows: npt.NDArray[np.int64]) -> pa.Array:
+    """The codes of each chosen row as an Arrow list of text, blanks left out."""
+    columns = [codes[prefix].to_numpy(dtype=object)[rows] for prefix in ("uscc", "org", "reg", "tax", "inst", "assoc", "id")]
+    matrix = np.stack(columns, axis=1) if len(rows) else np.empty((0, len(columns)), dtype=object)
+    there = ~pd.isna(matrix)
+    offsets = np.concatenate(([0], np.cumsum(there.sum(axis=1)))).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(matrix[there], type=pa.string()))

@@ -1,0 +1,144 @@
+"""Merging: nothing lost, never backwards, quiet, and the same end whatever the order."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import permutations
+
+import pytest
+from merging import CODE, batch, query, row
+
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
+
+D1, D2, D3 = date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 22)
+STATE = "select record_id, status, content_digest, document_no, subject_code from exchange.record order by record_id"
+
+
+def test_a_new_record_is_version_one_with_its_source_line(exchange: Exchange) -> None:
+    counts = merge(exchange, batch(exchange, [row(exchange, "榕许〔2026〕1号")], D1))
+    assert counts["rows_accepted"] == 1
+    (record,) = query(exchange, "select * from exchange.record")
+    assert (record["version"], record["status"]) == (1, "current")
+    (version,) = query(exchange, "select * from exchange.record_version")
+    assert (version["line_no"], version["reason"]) == (2, "content")
+    (told,) = query(exchange, "select state, rows_delivered, rows_accepted from report.batch")
+    assert told == {"state": "complete", "rows_delivered": 1, "rows_accepted": 1}
+
+
+def test_the_same_content_the_next_day_is_unchanged_and_writes_no_record(exchange: Exchange) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
+    before = query(exchange, "select xmin::text, * from exchange.record") + query(
+        exchange, "select xmin::text, * from exchange.claim"
+    )
+    counts = merge(exchange, batch(exchange, [row(exchange, "1号")], D2))
+    assert counts == {
+        "rows_delivered": 1,
+        "rows_accepted": 0,
+        "rows_quarantined": 0,
+        "rows_unchanged": 1,
+        "rows_held": 0,
+    }
+    after = query(exchange, "select xmin::text, * from exchange.record") + query(
+        exchange, "select xmin::text, * from exchange.claim"
+    )
+    assert before == after
+
+
+def test_merging_a_batch_again_changes_nothing(exchange: Exchange) -> None:
+    batch_id = batch(exchange, [row(exchange, "1号")], D1)
+    assert merge(exchange, batch_id) == merge(exchange, batch_id)
+    assert len(query(exchange, "select * from exchange.record_version")) == 1
+
+
+@pytest.mark.parametrize("order", list(permutations([0, 1, 2])))
+def test_backfilled_days_in_any_order_end_in_the_same_content(exchange: Exchange, order: tuple[int, ...]) -> None:
+    contents = ["甲", "乙", "甲"]
+    days = [D1, D2, D3]
+    for place in order:
+        rows = [row(exchange, "1号", fields={"XK_NR": contents[place]})]
+        assert merge(exchange, batch(exchange, rows, days[place]))["rows_delivered"] == 1
+    (record,) = query(exchange, STATE)
+    assert record["content_digest"] == row(exchange, "1号", fields={"XK_NR": "甲"})["content_digest"]
+    newest = row(exchange, "1号", fields={"XK_NR": "甲"})
+    assert record["record_id"] == newest["record_id"]
+
+
+@pytest.mark.parametrize("order", list(permutations([0, 1, 2])))
+def test_a_withdrawal_stands_whatever_full_files_say_and_in_any_order(
+    exchange: Exchange, order: tuple[int, ...]
+) -> None:
+    nights = [
+        (D1, [row(exchange, "1号")]),
+        (D2, [row(exchange, "1号", operation="withdraw", reason="撤销许可")]),
+        (D3, [row(exchange, "1号", fields={"XK_NR": "又报了一次"})]),
+    ]
+    for place in order:
+        day, rows = nights[place]
+        merge(exchange, batch(exchange, rows, day))
+    (record,) = query(exchange, "select status from exchange.record")
+    assert record["status"] == "withdrawn"
+
+
+def test_an_explicit_reinstatement_brings_a_record_back_with_a_higher_version(exchange: Exchange) -> None:
+    for day, operation in ((D1, "upsert"), (D2, "withdraw"), (D3, "reinstate")):
+        merge(exchange, batch(exchange, [row(exchange, "1号", operation=operation)], day))
+    (record,) = query(exchange, "select status, version from exchange.record")
+    assert record == {"status": "current", "version": 3}
+
+
+def test_a_repeated_withdrawal_row_is_unchanged(exchange: Exchange) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
+    merge(exchange, batch(exchange, [row(exchange, "1号", operation="withdraw")], D2))
+    assert merge(exchange, batch(exchange, [row(exchange, "1号", operation="withdraw")], D3))["rows_unchanged"] == 1
+    assert query(exchange, "select version from exchange.record") == [{"version": 2}]
+
+
+def test_blank_codes_join_nobody(exchange: Exchange) -> None:
+    rows = [row(exchange, f"{n}号", codes=[], subject_code=None) for n in range(3)]
+    merge(exchange, batch(exchange, rows, D1))
+    assert len({r["subject_id"] for r in query(exchange, "select subject_id from exchange.record")}) == 3
+
+
+def test_a_legacy_code_is_linked_to_the_unified_code_and_the_record_keeps_its_id(exchange: Exchange) -> None:
+    old = row(exchange, "1号", codes=["reg:350100100012345"], subject_code=None)
+    merge(exchange, batch(exchange, [old], D1))
+    both = [f"org:{CODE[8:17]}", f"uscc:{CODE}", "reg:350100100012345"]
+    merge(exchange, batch(exchange, [row(exchange, "2号", codes=both)], D2))
+    merge(exchange, batch(exchange, [row(exchange, "1号", fields={"XK_NR": "新内容"})], D3))
+    records = query(exchange, "select record_id, subject_id, version from exchange.record where document_no = '1号'")
+    assert [(r["record_id"], r["version"]) for r in records] == [(old["record_id"], 2)]
+    assert len(query(exchange, "select distinct subject_id from exchange.record")) == 1
+
+
+@pytest.mark.parametrize("first", ["fz_a", "fz_b"])
+def test_departments_that_disagree_are_settled_per_field_and_the_loser_is_kept(exchange: Exchange, first: str) -> None:
+    contents = {"fz_a": {"XK_NR": "甲说"}, "fz_b": {"XK_NR": "乙说", "XK_XKBH": "许可 7"}}
+    days = {"fz_a": D2, "fz_b": D1}
+    for department in (first, "fz_b" if first == "fz_a" else "fz_a"):
+        rows = [row(exchange, "1号", fields=contents[department])]
+        merge(exchange, batch(exchange, rows, days[department], feed=f"{department}_permit", department=department))
+    (version,) = query(
+        exchange,
+        """select v.content::jsonb ->> 'XK_NR' as nr, v.content::jsonb ->> 'XK_XKBH' as bh from exchange.record as r
+        join exchange.record_version as v on v.record_id = r.record_id and v.version = r.content_version""",
+    )
+    assert version == {"nr": "甲说", "bh": "许可 7"}, "no priority is declared, so the newest claim stands per field"
+    claims = query(
+        exchange, "select department, content::jsonb ->> 'XK_NR' as nr from exchange.claim order by department"
+    )
+    assert claims == [{"department": "fz_a", "nr": "甲说"}, {"department": "fz_b", "nr": "乙说"}]
+
+
+def test_rows_that_do_not_add_up_stop_the_merge(exchange: Exchange) -> None:
+    batch_id = batch(exchange, [row(exchange, "1号")], D1)
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql(f"update exchange.batch set rows_delivered = 2 where batch_id = {batch_id}")
+    with pytest.raises(Exception, match="does not add up"):
+        merge(exchange, batch_id)
+    assert query(exchange, "select * from exchange.record") == []
+
+
+def test_an_expired_penalty_is_expired_from_the_start(exchange: Exchange) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号", publish_until="2026-11-22")], D1))
+    assert query(exchange, "select status from exchange.record") == [{"status": "expired"}]

@@ -1,0 +1,186 @@
+"""Releasing: nothing leaked, quiet, strictest rule first, takedowns ahead, changed rules seen at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from merging import batch, query, row
+
+from credit_exchange.config.sharing import SharingRule
+from credit_exchange.steps import orders
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
+from credit_exchange.steps.payload import payloads
+from credit_exchange.steps.release import release
+from credit_exchange.stores.database import transaction
+
+D1, D2 = date(2026, 11, 20), date(2026, 11, 21)
+OUTBOX = "select platform, version, op, state from exchange.outbox order by platform, version, op"
+
+
+def deliver(exchange: Exchange) -> None:
+    """Mark everything that waits as delivered, as the push step does at its end."""
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "update exchange.outbox set state = 'delivered', settled_at = now() where state = 'ready'"
+        )
+
+
+def reported(exchange: Exchange) -> Exchange:
+    merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
+    release(exchange)
+    deliver(exchange)
+    return exchange
+
+
+def test_a_released_record_waits_for_all_three_platforms(exchange: Exchange) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
+    assert release(exchange) == {"china.upsert": 1, "fujian.upsert": 1, "fuzhou.upsert": 1}
+
+
+def test_a_second_release_writes_nothing(exchange: Exchange) -> None:
+    reported(exchange)
+    before = query(exchange, "select xmin::text, * from exchange.release") + query(
+        exchange, "select xmin::text, * from exchange.outbox"
+    )
+    assert release(exchange) == {}
+    after = query(exchange, "select xmin::text, * from exchange.release") + query(
+        exchange, "select xmin::text, * from exchange.outbox"
+    )
+    assert before == after
+
+
+def test_without_a_rule_nothing_is_released(exchange: Exchange) -> None:
+    exchange.config = replace(exchange.config, sharing=())
+    merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
+    release(exchange)
+    assert query(exchange, OUTBOX) == []
+    assert {r["rule_id"] for r in query(exchange, "select rule_id from report.withheld")} == {"NO-RULE"}
+
+
+def test_a_natural_persons_permit_goes_out_masked_and_without_any_id_field(exchange: Exchange) -> None:
+    person = row(
+        exchange,
+        "1号",
+        codes=["id:abc"],
+        subject_kind="person",
+        subject_code=None,
+        fields={
+            "XK_XDR_MC": "陈榕生",
+            "XK_XDR_LB": "自然人",
+            "XK_XDR_SHXYM": "",
+            "XK_XDR_ZJLX": "身份证",
+            "XK_XDR_ZJHM": "enc:v1:sealed",
+            "XK_NR": "准予陈某（身份证号11010519491231002X）执业",
+        },
+    )
+    merge(exchange, batch(exchange, [person], D1))
+    release(exchange)
+    with transaction(exchange.engine) as connection:
+        ids = [
+            r["outbox_id"] for r in query(exchange, "select outbox_id from exchange.outbox where platform = 'fuzhou'")
+        ]
+        (payload,) = payloads(exchange, connection, "fuzhou", ids).values()
+    assert payload.fields["XK_XDR_MC"] == "陈**"
+    assert not {"XK_XDR_ZJLX", "XK_XDR_ZJHM"} & set(payload.fields)
+    assert "11010519491231002X" not in payload.fields["XK_NR"]
+    assert not [code for code in payload.fields if code.startswith("_")]
+
+
+def test_a_withdrawal_order_takes_the_next_version_ahead_of_everything(exchange: Exchange) -> None:
+    reported(exchange)
+    record_id = query(exchange, "select record_id from exchange.record")[0]["record_id"]
+    orders.order(exchange, record_id, "withdraw", "repair", "信用修复", "发改委令第36号", "tester")
+    release(exchange)
+    rows = query(exchange, "select version, op, priority, reason from exchange.outbox where state = 'ready'")
+    assert rows == [{"version": 2, "op": "withdraw", "priority": 0, "reason": "信用修复"}] * 3
+    assert query(exchange, "select status from report.record") == [{"status": "withdrawn"}]
+    orders.order(exchange, record_id, "reinstate", "repair", "修复决定撤销", "", "tester")
+    deliver(exchange)
+    release(exchange)
+    assert (
+        query(exchange, "select version, op from exchange.outbox where state = 'ready'")
+        == [{"version": 3, "op": "upsert"}] * 3
+    )
+
+
+def test_a_takedown_before_the_first_send_cancels_and_sends_nothing(exchange: Exchange) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
+    release(exchange)
+    record_id = query(exchange, "select record_id from exchange.record")[0]["record_id"]
+    orders.order(exchange, record_id, "withdraw", "objection", "异议成立", "", "tester")
+    release(exchange)
+    assert {r["state"] for r in query(exchange, OUTBOX)} == {"cancelled"}
+
+
+def test_a_newer_version_supersedes_what_was_never_sent(exchange: Exchange) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
+    release(exchange)
+    merge(exchange, batch(exchange, [row(exchange, "1号", fields={"XK_NR": "新"})], D2))
+    release(exchange)
+    states = {(r["version"], r["state"]) for r in query(exchange, OUTBOX)}
+    assert states == {(1, "superseded"), (2, "ready")}
+
+
+def test_a_rule_that_withholds_from_now_on_withdraws_what_is_out_there(exchange: Exchange) -> None:
+    reported(exchange)
+    rule = SharingRule(
+        id="T-1",
+        name="试验",
+        legal_basis="试验依据",
+        datasets=["permit"],
+        platforms=["fujian"],
+        effect="withhold",
+        valid_from=D1,
+    )
+    exchange.config = replace(exchange.config, sharing=(*exchange.config.sharing, rule))
+    assert release(exchange) == {"china.send": 1, "fujian.withdraw": 1, "fuzhou.send": 1}
+    assert query(exchange, "select platform, version, op from exchange.outbox where state = 'ready'") == [
+        {"platform": "fujian", "version": 2, "op": "withdraw"}
+    ]
+    assert query(exchange, "select platform, rule_id from report.withheld") == [
+        {"platform": "fujian", "rule_id": "T-1"}
+    ]
+    deliver(exchange)
+    assert release(exchange) == {}
+
+
+def test_expiry_withdraws_by_business_today(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号", publish_until="2026-11-24")], D1))
+    release(exchange)
+    deliver(exchange)
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-25T01:30:00")
+    release(exchange)
+    assert {(r["op"]) for r in query(exchange, "select op from exchange.outbox where state = 'ready'")} == {"withdraw"}
+    assert query(exchange, "select status from report.record") == [{"status": "expired"}]
+
+
+def test_a_change_that_a_platform_does_not_see_sends_nothing(exchange: Exchange) -> None:
+    reported(exchange)
+    merge(exchange, batch(exchange, [row(exchange, "1号", fields={"SECRET": "否"})], D2))
+    release(exchange)
+    assert query(exchange, "select * from exchange.outbox where state = 'ready'") == []
+
+
+def test_the_reporting_views_answer(exchange: Exchange) -> None:
+    from credit_exchange.steps.reference import sync_reference
+
+    assert sync_reference(exchange)
+    assert not sync_reference(exchange)
+    reported(exchange)
+    (clock,) = query(exchange, "select * from report.clock")
+    assert (str(clock["started_on"]), str(clock["amber_on"]), str(clock["red_on"])) == (
+        "2026-11-10",
+        "2026-11-17",
+        "2026-11-19",
+    )
+    assert len(query(exchange, "select * from report.published")) == 3
+    (score,) = query(exchange, "select * from report.scorecard")
+    assert score["accepted_rate"] == 1
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql("set local role credit_report")
+        assert connection.exec_driver_sql("select count(*) from report.record").scalar() == 1
+        with pytest.raises(Exception, match="permission denied"):
+            connection.exec_driver_sql("select count(*) from exchange.record")
