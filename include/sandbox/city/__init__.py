@@ -1,5 +1,5 @@
-"""The sandbox city: invented Fuzhou departments whose deliveries are made from a seed, with planted defects and an answer key.
+"""The sandbox city: invented Fuzhou departments, their deliveries made from a seed, planted defects and an answer key.
 
-For trying out and testing. It imports nothing of the exchange on purpose: its own checksums and its own idea of what must
-become of every row make it an independent oracle.
+For trying out and testing. It imports nothing of the exchange on purpose: its own checksums and its own idea of what
+must become of every row make it an independent oracle.
 """

@@ -1,4 +1,4 @@
-"""`python -m city generate|load-database|serve`: makes the sandbox city, fills its front database, runs its services."""
+"""`python -m city generate|load-database|serve`: makes the sandbox city, fills its front tables, runs its services."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def organisation_code(first8: str) -> str:
 
 
 def credit_code(kind: str, division: str, first8: str) -> str:
-    """The unified social credit code of `kind` (two characters, e.g. "91"), `division` (6 digits) and organisation number."""
+    """The unified social credit code of a kind (e.g. "91"), a division (6 digits) and an organisation number."""
     body = kind + division + organisation_code(first8)
     total = sum(USCC_ALPHABET.index(char) * pow(3, i, 31) for i, char in enumerate(body))
     return body + USCC_ALPHABET[(31 - total % 31) % 31]

@@ -113,7 +113,7 @@ OWN_NAMES: dict[str, dict[str, str]] = {
     },
     "fz_gulou_permit": {"XK_WSH": "决定书号", "XK_FRDB": "法定代表人（负责人）"},
 }
-"""Names that single departments use instead of the standard's (domain: a first character lost, an office's name glued on)."""
+"""Names that single departments use instead of the standard's: a first character lost, an office's name glued on."""
 
 OPERATION, REASON, UPDATED, NUMBER = "操作类型", "操作原因", "更新时间", "序号"
 

@@ -31,7 +31,7 @@ def _table(metadata: MetaData, spec: FeedSpec) -> Table:
 
 
 def load(url: str, city: City) -> dict[str, int]:
-    """Make the front tables and fill them with all days of the city; returns rows per table. Repeating it changes nothing."""
+    """Make the front tables and fill them with all days of the city; returns rows per table. Can be repeated."""
     engine = create_engine(url)
     metadata = MetaData()
     made = tables(metadata)

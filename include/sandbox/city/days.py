@@ -132,7 +132,7 @@ def _full(seed: int, spec: FeedSpec, day: date, volume: float) -> list[Row]:
 
 
 def night(seed: int, spec: FeedSpec, day: date, volume: float, days: frozenset[date]) -> list[Row]:
-    """What the exchange reads for this business date: the day's delivery, with yesterday's in the overlap of a window."""
+    """What the exchange reads for this business date: the day's delivery, and yesterday's in a window's overlap."""
     rows = delivery(seed, spec, day, volume)
     yesterday = day - timedelta(days=1)
     if spec.windowed and yesterday in days:

@@ -196,7 +196,7 @@ def _simple_procedure(row: Row, rng: Random, day: date) -> list[Row]:
 
 
 def _secret(row: Row, rng: Random, day: date) -> list[Row]:
-    row.values["SECRET"] = "是"
+    row.values |= dict([("SECRET", "是")])
     row.withheld_by = ("SH-30-SECRET-PERMIT",) if row.dataset == "permit" else ("SH-30-SECRET-PENALTY",)
     return [row]
 

@@ -48,7 +48,7 @@ DEPARTMENTS = {
 class FeedSpec:
     """How one department delivers one data set; the matching description for the exchange is include/feeds/<id>.yml.
 
-    `rows` are new ordinary records a night at volume 1. `path` is below the inbox (or the URL path, or the table's name).
+    `rows` are new ordinary records a night at volume 1. `path` is below the inbox, or a URL path, or a table.
     """
 
     department: str

@@ -1,4 +1,4 @@
-"""Broken deliveries for a red night: a half-written file, one that never came, one that shrank, a service that fails."""
+"""Broken deliveries for a red night: a file half written, one missing, one that shrank, a service that fails."""
 
 from __future__ import annotations
 

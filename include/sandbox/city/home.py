@@ -69,7 +69,7 @@ def write(home: Path, city: City) -> None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write a file whole: a reader sees the old one or the new one, never a part. The same bytes are not written again."""
+    """Write a file whole: a reader sees the old or the new one, never a part. Equal bytes are not written again."""
     if path.is_file() and path.read_bytes() == data:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

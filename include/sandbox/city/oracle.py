@@ -13,7 +13,7 @@ from typing import Any
 
 from city import codes
 from city.days import REINSTATE, WITHDRAW, night
-from city.departments import FEEDS, FeedSpec
+from city.departments import BY_ID, FEEDS, FeedSpec
 from city.faults import SHRUNKEN_ROWS, broken
 from city.forms import FIRST_LINE
 from city.records import Row
@@ -144,8 +144,16 @@ def _final(identity: Identity, record: Known) -> dict[str, Any]:
         "status": record.status,
         "platforms": list(PLATFORMS) if shown else [],
         "withheld_by": list(row.withheld_by),
-        "fields": row.masked if shown else {},
+        "fields": _fields(row, record) if shown else {},
         "must_not_contain": list(row.secrets),
         "feeds": sorted(record.claims),
         "conflict": len(set(record.claims.values())) > 1,
     }
+
+
+def _fields(row: Row, record: Known) -> dict[str, str]:
+    """Some values as a platform must show them: masked names, the date in ISO form, the fine in 万元."""
+    told = row.masked | {f"{row.prefix}_JDRQ": row.get("JDRQ")}
+    if row.get("NR_FK") and all(BY_ID[feed].standard != "v2016" for feed in record.claims):
+        told["CF_NR_FK"] = row.get("NR_FK")
+    return told

@@ -1,4 +1,4 @@
-"""One row as a department means it: a permit or penalty in the fields of 发改办财金〔2018〕790号, with what must become of it."""
+"""One row as a department means it: a permit or penalty (发改办财金〔2018〕790号), and its fate."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ PREFIX = {"permit": "XK", "penalty": "CF"}
 class Row:
     """One delivered row and the truth about it.
 
-    `values` are standard codes with dates in ISO form and amounts in 万元; the forms write them as the department does.
-    `raw` replaces single values exactly as given. `outcome`, `rules` (why it is quarantined) and `warnings` are what this
-    row alone must lead to; `withheld_by` are the sharing rules, any one of which keeps it from every platform.
+    `values` are standard codes with dates in ISO form and amounts in 万元; the forms write them the
+    department's way.
+    `raw` replaces single values exactly as given. `outcome`, `rules` (why it is quarantined) and `warnings`
+    are what this row alone must lead to; `withheld_by` are the sharing rules, any one of which keeps it from every platform.
     """
 
     values: dict[str, str]
@@ -213,7 +214,7 @@ def ordinary(seed: int, spec: FeedSpec, day: date, count: int) -> list[Row]:
 
 
 def reported_by_window(seed: int, spec: FeedSpec, day: date, count: int) -> list[Row]:
-    """Three decisions of 市场监督管理局 that the service window reports too, each with another certificate name: conflicts."""
+    """Three decisions of 市场监督管理局 that the service window reports too, with another certificate name."""
     source = BY_ID["fz_scjg_permit"]
     rows = []
     for row in ordinary(seed, source, day, count)[:3]:

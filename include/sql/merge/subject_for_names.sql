@@ -18,7 +18,6 @@ fresh as (
 
 made as (
     insert into exchange.subject (subject_id, kind, created_batch)
-    overriding system value
     select subject_id, subject_kind, :batch_id
     from fresh
     where known is null

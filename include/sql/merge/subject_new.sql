@@ -10,7 +10,6 @@ with fresh as (
 
 made as (
     insert into exchange.subject (subject_id, kind, uscc, created_batch)
-    overriding system value
     select fresh.subject_id, min(s.subject_kind), min(s.subject_code), :batch_id
     from fresh
     inner join (select distinct leader, subject_ref from subject_link) as l on fresh.leader = l.leader

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from credit_exchange.config.base import Model
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.feed import Feed
 from credit_exchange.config.loader import load
@@ -21,7 +22,7 @@ from credit_exchange.config.sharing import SharingFile
 from credit_exchange.core.business_time import last_business_date, today
 from credit_exchange.errors import ExchangeError
 
-SCHEMAS = {"feed": Feed, "platform": Platform, "dataset": Dataset, "sharing": SharingFile}
+SCHEMAS: dict[str, type[Model]] = {"feed": Feed, "platform": Platform, "dataset": Dataset, "sharing": SharingFile}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -102,7 +103,8 @@ def _run(given: argparse.Namespace, console: Console) -> int:
     if given.command == "config":
         found = load()
         console.print(
-            f"{found.root}: {len(found.datasets)} data sets, {len(found.feeds)} feeds, {len(found.platforms)} platforms, "
+            f"{found.root}: {len(found.datasets)} data sets, {len(found.feeds)} feeds, "
+            f"{len(found.platforms)} platforms, "
             f"{len(found.sharing)} sharing rules: good"
         )
         return 0

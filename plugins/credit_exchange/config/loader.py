@@ -31,19 +31,17 @@ class _StrictLoader(yaml.SafeLoader):
     """YAML in which a key may stand only once and nothing is guessed to be a date, a number or a boolean wrongly."""
 
 
-def _no_duplicates(loader: _StrictLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+def _no_duplicates(loader: Any, node: Any) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
         seen.add(key)
-    return yaml.SafeLoader.construct_mapping(loader, node, deep)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
-_StrictLoader.add_constructor(
-    yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, lambda loader, node: _no_duplicates(loader, node, deep=True)
-)
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _no_duplicates)
 
 
 @dataclass(frozen=True)
@@ -149,7 +147,8 @@ def _files(root: Path, folder: str, model: type[M], problems: list[str]) -> list
             for item in error.errors():
                 place = ".".join(str(part) for part in item["loc"]) or "the file"
                 problems.append(
-                    f"{path}{_line_of(text, item['loc'])}: {place}: {item['msg']}; see `schema` for what may stand there"
+                    f"{path}{_line_of(text, item['loc'])}: {place}: {item['msg']}; "
+                    "`python -m credit_exchange schema` shows what may stand there"
                 )
     return loaded
 
@@ -212,7 +211,8 @@ def _references(
         for name in platform.datasets:
             if name not in datasets and name not in WIRE_DATASETS:
                 problems.append(
-                    f"{root / 'platforms' / platform_id}.yml: datasets.{name}: not in the catalogue; add catalog/{name}.yml"
+                    f"{root / 'platforms' / platform_id}.yml: datasets.{name}: not in the catalogue; "
+                    f"add catalog/{name}.yml"
                 )
     known_fields = {code for dataset in datasets.values() for code in dataset.fields} | DERIVED_ATTRIBUTES
     for rule in rules.values():

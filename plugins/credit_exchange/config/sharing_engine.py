@@ -119,7 +119,7 @@ class RuleSet:
         for effect in ("withhold", "hold"):
             for rule in matching:
                 if rule.effect == effect and not rule.fallback:
-                    return Decision(effect, rule.id, rule.legal_basis, told)  # type: ignore[arg-type]
+                    return Decision(effect, rule.id, rule.legal_basis, told)
         release = next((r for r in matching if r.effect == "release"), None)
         if release is None:
             fallback = next((r for r in matching if r.fallback), None)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 from credit_exchange.errors import ExchangeError
 from credit_exchange.steps.collect import collect
@@ -65,9 +66,8 @@ def run_night(
     for feed_id in chosen:
         exchange.config.feed(feed_id)
         label = f"feed {feed_id}"
-        _part(
-            result, label, say, lambda feed_id=feed_id: run_feed(exchange, feed_id, business_date, recollect=recollect)
-        )
+        work = partial(run_feed, exchange, feed_id, business_date, recollect=recollect)
+        _part(result, label, say, work)
     _part(result, "release", say, lambda: release(exchange))
     targets = list(platforms) or list(exchange.config.platforms)
     with ThreadPoolExecutor(max_workers=max(1, len(targets)), thread_name_prefix="drain") as pool:

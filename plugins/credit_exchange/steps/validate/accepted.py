@@ -200,14 +200,15 @@ class Writer:
         """Write one chunk."""
         if table.num_rows:
             self._writer.write_table(table, row_group_size=table.num_rows)
-            self._keys.append(table.select(["record_id", "operation", "content_digest", "line_no"]))
+            self._keys.append(table.select(["record_id", "operation", "sequence", "content_digest"]))
             self.rows += table.num_rows
 
     def close(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Finish the file; return (repeats, conflicts) over all rows written, in order.
 
         A repeat is an equal row after the first of its identity. Conflicts are all rows of an identity that came with
-        different content (rule S13). A record and an order about it are different things.
+        different content (rule S13). A record and an order about it are different things, and so are orders that the
+        source itself puts in an order of time.
         """
         self._writer.close()
         repeats = np.zeros(self.rows, dtype=np.bool_)
@@ -216,8 +217,9 @@ class Writer:
             return repeats, conflicts
         keys = pa.concat_tables(self._keys)
         self._keys = []
-        frame = pd.DataFrame({name: keys[name].to_pandas() for name in ("record_id", "operation", "content_digest")})
-        frame["operation"] = frame["operation"] == "upsert"
+        frame = pd.DataFrame({name: keys[name].to_pandas() for name in keys.column_names})
+        upsert = frame["operation"] == "upsert"
+        frame["operation"] = ("order " + frame.pop("sequence")).mask(upsert, "upsert")
         same = frame.duplicated(["record_id", "operation"], keep=False).to_numpy()
         if same.any():
             some = frame[same]

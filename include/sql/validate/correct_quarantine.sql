@@ -1,0 +1,15 @@
+-- Older open rows of a record that has now come in good order are corrected by this batch.
+update exchange.quarantine as q set
+    state = 'corrected',
+    settled_at = cast(:now as timestamptz),
+    settled_by = 'validate',
+    settled_reason = '同一记录已重新报送并通过校验',
+    corrected_by_batch = :batch_id
+from exchange.batch as b, exchange.batch as mine
+where
+    q.state = 'open'
+    and q.batch_id = b.batch_id
+    and mine.batch_id = :batch_id
+    and b.batch_id <> mine.batch_id
+    and (b.business_date, b.generation) <= (mine.business_date, mine.generation)
+    and exists (select 1 from good_record as g where g.record_id = q.record_id)

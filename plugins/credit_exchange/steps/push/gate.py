@@ -1,0 +1,143 @@
+"""Before every call: is the circuit closed, is it our turn, is the shipment still ours? Kept in our database, for all workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from credit_exchange.config.platform import Platform
+from credit_exchange.core.business_time import SHANGHAI
+from credit_exchange.steps.push.dialects.base import Reply
+from credit_exchange.steps.push.transport import Transport
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
+
+_MARGIN = 1.04
+"""Two calls that leave exactly half a second apart may arrive a little closer."""
+
+
+class Stop(Exception):
+    """This drain goes no further now; the message says why and what to do."""
+
+
+class Replaced(Stop):
+    """Another process has taken the shipment over: nothing may be sent or written for it any more."""
+
+
+class Gate:
+    """The circuit and the pace of one platform."""
+
+    def __init__(self, engine: Engine, platform: Platform) -> None:
+        self._engine = engine
+        self._platform = platform
+        self._interval = _MARGIN / platform.limits.calls_per_second if platform.limits.calls_per_second else 0.0
+
+    @property
+    def patience(self) -> float:
+        """The longest wait for a turn, in seconds; what asks for more ends the drain, so that no worker sleeps for hours."""
+        return max(self._platform.retry.max_seconds, 1.0)
+
+    def prepare(self, *, at_once: bool) -> None:
+        """Make the platform's row; let an open circuit be tried again (`at_once`: also before its time)."""
+        parameters = {"platform": self._platform.platform}
+        with transaction(self._engine) as connection:
+            state = connection.execute(sql.load("push/state_read"), parameters).one_or_none()
+            if state is None:
+                connection.execute(sql.load("push/state_ensure"), parameters)
+            elif state.circuit == "open":
+                connection.execute(sql.load("push/state_half_open"), parameters | {"at_once": at_once})
+
+    def check(self) -> float:
+        """Return how many seconds until a call may be made. Raises Stop when none will be soon."""
+        name = self._platform.name
+        now = datetime.now(SHANGHAI).time()
+        for window in self._platform.maintenance:
+            inside = (
+                window.start <= now < window.end
+                if window.start <= window.end
+                else now >= window.start or now < window.end
+            )
+            if inside:
+                raise Stop(f"{name}: maintenance until {window.end:%H:%M}; the rest waits for the next drain")
+        with transaction(self._engine) as connection:
+            state = connection.execute(
+                sql.load("push/state_read"), {"platform": self._platform.platform}
+            ).one()
+        if state.circuit == "open":
+            raise Stop(f"{name}: not called any more for now: {state.reason}")
+        if state.wait_seconds > self.patience:
+            raise Stop(f"{name}: asked us to wait {state.wait_seconds:.0f} s; the rest waits for the next drain")
+        return float(state.wait_seconds)
+
+    def turn(self) -> None:
+        """Wait for this platform's next call slot, which is then ours. Raises Stop."""
+        wait = self.check()
+        if self._interval:
+            with transaction(self._engine) as connection:
+                reserved = connection.execute(
+                    sql.load("push/state_reserve"),
+                    {"platform": self._platform.platform, "interval": self._interval, "patience": self.patience},
+                ).scalar_one_or_none()
+            if reserved is None:
+                raise Stop(f"{self._platform.name}: no call slot is free soon; the rest waits for the next drain")
+            wait = float(reserved)
+        if wait > 0:
+            time.sleep(wait)
+
+    def pause(self, seconds: float) -> None:
+        """All workers wait: the platform said so."""
+        self._do("state_pause", seconds=seconds)
+
+    def success(self) -> None:
+        """The platform took a shipment."""
+        self._do("state_success")
+
+    def failure(self, reason: str) -> None:
+        """The platform did not answer properly once more; the circuit may open."""
+        circuit = self._platform.circuit
+        self._do("state_failure", limit=circuit.failures, seconds=circuit.open_seconds, reason=reason)
+
+    def open(self, reason: str) -> None:
+        """Stop all calls to the platform."""
+        self._do("state_open", seconds=self._platform.circuit.open_seconds, reason=reason)
+
+    def _do(self, statement: str, **parameters: object) -> None:
+        with transaction(self._engine) as connection:
+            connection.execute(sql.load(f"push/{statement}"), {"platform": self._platform.platform, **parameters})
+
+
+class Caller:
+    """The wire as a dialect sees it, for one leased shipment: each call takes its turn and renews the lease first."""
+
+    def __init__(self, engine: Engine, gate: Gate, transport: Transport, lease: Mapping[str, object]) -> None:
+        """`lease`: shipment_no, fence, owner, lease (seconds)."""
+        self._engine = engine
+        self._gate = gate
+        self._transport = transport
+        self._lease = dict(lease)
+        self.calls = 0
+        self.begun = False
+        """A request that carries records (or asks about them) has been started."""
+        self.answered = False
+        """One of those has been answered."""
+
+    def target(self, url: str) -> str:
+        """Return the request target exactly as it will be sent."""
+        return self._transport.target(url)
+
+    def call(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", login: bool = False
+    ) -> Reply:
+        """Send one request when it is our turn. Raises NotSent, Lost, Stop; Replaced when the shipment is not ours."""
+        self._gate.turn()
+        with transaction(self._engine) as connection:
+            if connection.execute(sql.load("push/renew"), self._lease).rowcount != 1:
+                raise Replaced(f"shipment {self._lease['shipment_no']} was taken over by another worker")
+        self.begun = self.begun or not login
+        self.calls += 1
+        reply = self._transport.call(method, url, headers or {}, body)
+        self.answered = self.answered or not login
+        return reply

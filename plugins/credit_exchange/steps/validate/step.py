@@ -1,0 +1,333 @@
+"""校验: a landed batch becomes accepted rows and quarantine. Reads landing, writes accepted rows, quarantine and counts.
+
+Everything happens in one transaction and every object is written before it commits: a killed run leaves nothing behind
+that the next one would see, and running it again on a validated batch changes nothing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Connection
+
+from credit_exchange.config.catalog import Dataset
+from credit_exchange.errors import ExchangeError, FatalError, HoldForPerson
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.faultpoint import faultpoint
+from credit_exchange.steps.validate import docs, volume
+from credit_exchange.steps.validate.accepted import Contents, Writer, rewrite
+from credit_exchange.steps.validate.checks import Case
+from credit_exchange.steps.validate.expectations import Judge, message_of
+from credit_exchange.steps.validate.identity import Identities, identify
+from credit_exchange.steps.validate.normalise import Normaliser, version_of
+from credit_exchange.steps.validate.quarantine import Quarantine, Reason
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
+
+CHUNK_ROWS = 50_000
+REPEATS = "repeats"
+_COUNTS = ("rows_delivered", "rows_accepted", "rows_quarantined", "rows_unchanged", "rows_held")
+
+
+class Chunk(Protocol):
+    """What the collect step reads: a part of a delivery. Line numbers are those a person would look at."""
+
+    frame: pd.DataFrame
+    line_no: npt.NDArray[Any]
+    row_problems: list[tuple[int, str, str, str]]
+
+
+Reader = Callable[[Exchange, int, int], Iterator[Any]]
+
+
+@dataclass
+class _Work:
+    """What one validation carries from chunk to chunk."""
+
+    batch: dict[str, Any]
+    dataset: Dataset
+    normaliser: Normaliser
+    judge: Judge
+    contents: Contents
+    quarantine: Quarantine
+    writer: Writer
+    delivered: int = 0
+    positions: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    reader_checks: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    alternatives: list[pa.Array] = field(default_factory=list)
+    wants_alternatives: bool = False
+
+
+def validate(
+    exchange: Exchange, batch_id: int, *, reader: Reader | None = None, chunk_rows: int = CHUNK_ROWS
+) -> dict[str, int]:
+    """Validate a collected batch; return its counts (rows_accepted here: rows handed to the merge).
+
+    reader: where the chunks come from, `steps.collect.read` by default. Raises HoldForPerson when the batch as a whole
+    waits for a person (its size or quality, or its header), FatalError when it cannot be validated at all; both are
+    written to the batch. A batch that is validated or merged is left as it is.
+    """
+    try:
+        with transaction(exchange.engine) as connection:
+            head = connection.execute(sql.load("validate/lock_batch"), {"batch_id": batch_id}).mappings().one_or_none()
+            if head is None:
+                raise FatalError(f"validate: there is no batch {batch_id}")
+            batch = dict(head)
+            if batch["stage"] in ("validated", "merged"):
+                return {key: int(batch[key]) for key in _COUNTS} | {REPEATS: int(batch["source_detail"].get(REPEATS, 0))}
+            if batch["stage"] != "collected":
+                raise FatalError(f"validate: batch {batch_id} of {batch['feed']} is {batch['stage']}; collect it first")
+            counts = _validate(exchange, connection, batch, reader or _collected, chunk_rows)
+            faultpoint("validate.before_commit")
+        return counts
+    except _Held as held:
+        _put_aside(exchange, batch_id, held)
+        raise HoldForPerson(f"batch {batch_id} of {held.feed} is held: {held.problem}") from None
+    except HoldForPerson as problem:
+        with transaction(exchange.engine) as connection:
+            parameters = {"batch_id": batch_id, "problem": str(problem), "delivered": 0, "docs_uri": None}
+            connection.execute(sql.load("validate/hold_batch"), parameters)
+        raise
+    except ExchangeError as problem:
+        with transaction(exchange.engine) as connection:
+            connection.execute(sql.load("validate/fail_batch"), {"batch_id": batch_id, "problem": str(problem)})
+        raise
+
+
+class _Held(Exception):  # noqa: N818 - it carries what must outlive the rolled back transaction, it is no error
+    def __init__(self, feed: str, problem: str, delivered: int, docs_uri: str, checks: list[dict[str, Any]]) -> None:
+        super().__init__(problem)
+        self.feed, self.problem, self.delivered, self.docs_uri, self.checks = feed, problem, delivered, docs_uri, checks
+
+
+def _collected(exchange: Exchange, batch_id: int, chunk_rows: int) -> Iterator[Any]:
+    from credit_exchange.steps.collect import read
+
+    return read(exchange, batch_id, chunk_rows)
+
+
+def _validate(
+    exchange: Exchange, connection: Connection, batch: dict[str, Any], reader: Reader, chunk_rows: int
+) -> dict[str, int]:
+    feed = exchange.config.feed(batch["feed"])
+    dataset = exchange.config.datasets[batch["dataset"]]
+    version = version_of(dataset, batch["schema_version"])
+    batch_id = int(batch["batch_id"])
+    with tempfile.TemporaryFile() as first, tempfile.TemporaryFile() as second, tempfile.TemporaryFile() as ids:
+        work = _Work(
+            batch=batch,
+            dataset=dataset,
+            normaliser=Normaliser(dataset, feed, version),
+            judge=Judge(dataset, version),
+            contents=Contents(dataset, exchange.keys),
+            quarantine=Quarantine(connection, exchange.keys, batch["feed"], batch_id),
+            writer=Writer(first),
+            wants_alternatives=bool(connection.execute(sql.load("validate/open_quarantine"), batch).scalar_one()),
+        )
+        for chunk in reader(exchange, batch_id, chunk_rows):
+            _chunk(exchange, work, chunk)
+        handed = work.writer.rows
+        repeats, conflicts = work.writer.close()
+        keep = ~(repeats | conflicts)
+        if conflicts.any():
+            _conflicts(exchange, work, reader(exchange, batch_id, chunk_rows), conflicts)
+        accepted = int(keep.sum())
+        numbers = (accepted, work.quarantine.rejected, work.quarantine.held, int(repeats.sum()))
+        _adds_up(work, handed, numbers)
+        checks = _checks(work, handed, int(conflicts.sum()))
+        docs_uri = exchange.landing.put_bytes("docs", _page(work, checks, numbers)).uri
+        objection = volume.objection(
+            feed, work.delivered, work.quarantine.rejected, volume.usual_size(connection, batch)
+        )
+        if objection and not batch["approved_by"]:
+            raise _Held(batch["feed"], objection, work.delivered, docs_uri, checks)
+        first.seek(0)
+        rewrite(first, None if keep.all() else second, keep, ids)
+        source = first if keep.all() else second
+        source.seek(0)
+        ids.seek(0)
+        stored = exchange.landing.put_stream("accepted", source)
+        identities = exchange.landing.put_stream("identities", ids)
+        work.quarantine.store()
+        if work.wants_alternatives:
+            source.seek(0)
+            parquet = pq.ParquetFile(source)
+            groups = (parquet.read_row_group(g, columns=["record_id"])["record_id"] for g in range(parquet.num_row_groups))
+            work.quarantine.correct([*groups, *work.alternatives])
+    _store_checks(connection, batch_id, checks)
+    connection.execute(
+        sql.load("validate/finish_batch"),
+        {
+            "batch_id": batch_id,
+            "delivered": work.delivered,
+            "quarantined": numbers[1],
+            "held": numbers[2],
+            "repeats": numbers[3],
+            "accepted_uri": stored.uri,
+            "accepted_digest": stored.digest,
+            "identities_uri": identities.uri,
+            "docs_uri": docs_uri,
+        },
+    )
+    return dict(
+        zip(_COUNTS, (work.delivered, accepted, numbers[1], numbers[3], numbers[2]), strict=True), **{REPEATS: numbers[3]}
+    )
+
+
+def _chunk(exchange: Exchange, work: _Work, chunk: Chunk) -> None:
+    raw = chunk.frame
+    rows = len(raw)
+    line_no = np.asarray(chunk.line_no)
+    sheet = work.normaliser.sheet(raw)
+    who = identify(work.dataset, exchange.keys, sheet.frame)
+    case = Case(
+        dataset=work.dataset,
+        version=version_of(work.dataset, work.batch["schema_version"]),
+        sheet=sheet,
+        kind=who.kind,
+        identified=who.identified,
+        business_date=work.batch["business_date"],
+    )
+    failures = work.judge.judge(case)
+    reasons = [
+        Reason(int(position), item.rule.id, item.field, item.message, item.effect == "hold")
+        for item in work.judge.planned
+        if item.effect != "warn" and item.column in failures
+        for position in failures[item.column].tolist()
+    ]
+    seen: set[tuple[int, str, str]] = set()
+    for position, rule_id, code, message in chunk.row_problems:
+        reasons.append(Reason(int(position), rule_id, code or "", message))
+        if (position, rule_id, code) not in seen:
+            seen.add((position, rule_id, code))
+            key = (rule_id, code or "", message)
+            work.reader_checks[key] = work.reader_checks.get(key, 0) + 1
+    taken = work.quarantine.add(raw, line_no, who.record_id, reasons)
+    good = np.flatnonzero(~taken)
+    work.writer.add(work.contents.table(sheet, who, line_no, good))
+    work.positions.append(good + work.delivered)
+    if work.wants_alternatives:
+        work.alternatives.append(_alternatives(who, good))
+    work.delivered += rows
+
+
+def _alternatives(who: Identities, rows: npt.NDArray[np.int64]) -> pa.Array:
+    """The ids under which rows of these records lie in quarantine when their codes were unusable: by name."""
+    some = who.by_name[rows]
+    return pa.array(some[some != None], type=pa.string())  # noqa: E711 - an element-wise comparison
+
+
+def _conflicts(exchange: Exchange, work: _Work, chunks: Iterator[Chunk], conflicts: npt.NDArray[np.bool_]) -> None:
+    """Quarantine the rows of identities that came with different content: read again, since only few need it."""
+    rule = next((r for r in work.dataset.rules if r.check == "unique"), None)
+    if rule is None:
+        raise FatalError(
+            f"include/catalog/{work.dataset.dataset}.yml has no rule with check `unique`, and a batch holds one record "
+            "twice with different content; add rule S13"
+        )
+    code = rule.fields[0] if rule.fields else ""
+    message = message_of(work.dataset, rule, code)
+    places = np.concatenate(work.positions)[conflicts]
+    start = 0
+    for chunk in chunks:
+        here = places[(places >= start) & (places < start + len(chunk.frame))] - start
+        start += len(chunk.frame)
+        if len(here):
+            who = identify(work.dataset, exchange.keys, work.normaliser.sheet(chunk.frame).frame)
+            reasons = [Reason(int(p), rule.id, code, message, rule.on_failure == "hold") for p in here]
+            work.quarantine.add(chunk.frame, np.asarray(chunk.line_no), who.record_id, reasons)
+
+
+def _adds_up(work: _Work, handed: int, numbers: tuple[int, int, int, int]) -> None:
+    """Promise 1: delivered = accepted + quarantined + held + repeats."""
+    if work.delivered != sum(numbers):
+        accepted, rejected, held, repeats = numbers
+        raise FatalError(
+            f"validate: batch {work.batch['batch_id']} of {work.batch['feed']} does not add up: {work.delivered} rows "
+            f"delivered, {handed} handed on, but {accepted} accepted, {rejected} quarantined, {held} held, {repeats} repeated; "
+            "nothing was written, report it with this line"
+        )
+
+
+def _checks(work: _Work, handed: int, conflicting: int) -> list[dict[str, Any]]:
+    """The score of every rule and field; several expectations of one rule on one field never fail for the same row."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def add(rule_id: str, code: str, effect: str, message: str, failed: int, checked: int) -> None:
+        line = found.setdefault(
+            (rule_id, code),
+            {"rule_id": rule_id, "field": code, "severity": effect, "failed": 0, "checked": 0, "message": message},
+        )
+        if failed and not line["failed"]:
+            line["message"] = message
+        line["failed"] += failed
+        line["checked"] = max(line["checked"], checked, line["failed"])
+
+    for item in work.judge.planned:
+        if item.rule.check == "unique":
+            add(item.rule.id, item.field, item.effect, item.message, conflicting, handed)
+        else:
+            tally = work.judge.tallies[item.column]
+            add(item.rule.id, item.field, item.effect, item.message, tally.failed, tally.checked)
+    for (rule_id, code, message), failed in work.reader_checks.items():
+        add(rule_id, code, "reject", message, failed, work.delivered)
+    return list(found.values())
+
+
+def _page(work: _Work, checks: list[dict[str, Any]], numbers: tuple[int, int, int, int]) -> bytes:
+    batch, fields = work.batch, work.dataset.fields
+    header = [
+        ("报送批次", batch["batch_id"]),
+        ("部门", batch["department_name"]),
+        ("报送源", batch["feed"]),
+        ("数据集", f"{work.dataset.name}（{batch['schema_version']}）"),
+        ("业务日期", batch["business_date"].isoformat()),
+        ("原始数据摘要（SM3）", batch["digest"] or "—"),
+        ("收到", work.delivered),
+        ("通过", numbers[0]),
+        ("问题数据", numbers[1]),
+        ("待人工", numbers[2]),
+        ("批内重复", numbers[3]),
+    ]
+    lines = [
+        docs.Line(
+            c["rule_id"],
+            c["field"],
+            fields[c["field"]].name if c["field"] in fields else c["field"],
+            c["message"],
+            c["severity"],
+            c["failed"],
+            c["checked"],
+        )
+        for c in checks
+    ]
+    return docs.page(header, lines)
+
+
+def _store_checks(connection: Connection, batch_id: int, checks: list[dict[str, Any]]) -> None:
+    connection.execute(sql.load("validate/delete_checks"), {"batch_id": batch_id})
+    rows = [{k: v for k, v in c.items() if k != "message"} | {"batch_id": batch_id} for c in checks]
+    if rows:
+        connection.execute(sql.load("validate/insert_check"), rows)
+
+
+def _put_aside(exchange: Exchange, batch_id: int, held: _Held) -> None:
+    with transaction(exchange.engine) as connection:
+        _store_checks(connection, batch_id, held.checks)
+        connection.execute(
+            sql.load("validate/hold_batch"),
+            {
+                "batch_id": batch_id,
+                "problem": held.problem,
+                "delivered": held.delivered,
+                "docs_uri": held.docs_uri,
+            },
+        )

@@ -1,0 +1,44 @@
+"""The breaker: is this delivery of a size and quality that may go on without a person looking at it?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from credit_exchange.config.feed import Feed
+from credit_exchange.stores import sql
+
+
+def usual_size(connection: Connection, batch: dict[str, Any]) -> tuple[int, float]:
+    """How many earlier batches of this feed count, and the median of the last seven of them (rows)."""
+    found = connection.execute(sql.load("validate/usual_size"), batch).mappings().one()
+    return int(found["batches"]), float(found["usual"] or 0)
+
+
+def objection(feed: Feed, delivered: int, rejected: int, history: tuple[int, float]) -> str | None:
+    """Why a person must look at this delivery first (Chinese), or None.
+
+    delivered, rejected: rows. history: as :func:`usual_size` gives it. An empty delivery that the contract accepts is
+    judged by its size only where the feed delivers everything each time.
+    """
+    contract, bounds = feed.contract, feed.contract.volume
+    if delivered == 0:
+        if contract.empty == "fail":
+            return "本次报送没有任何数据，约定不接受空报送；请与部门核实后重新报送，或批准本批次"
+        if feed.transfer == "incremental" and bounds.min_rows == 0:
+            return None
+    if delivered < bounds.min_rows:
+        return f"本次报送{delivered}条，少于约定的下限{bounds.min_rows}条；请与部门核实后重新报送，或批准本批次"
+    if delivered > bounds.max_rows:
+        return f"本次报送{delivered}条，超过约定的上限{bounds.max_rows}条；请与部门核实后重新报送，或批准本批次"
+    batches, usual = history
+    if batches >= bounds.baseline_after and usual >= bounds.baseline_min_rows:
+        if delivered < usual * bounds.hold_below:
+            return f"本次报送{delivered}条，明显少于平常的{usual:.0f}条；请与部门核实是否报送不全，或批准本批次"
+        if delivered > usual * bounds.hold_above:
+            return f"本次报送{delivered}条，明显多于平常的{usual:.0f}条；请与部门核实，或批准本批次"
+    if delivered and rejected > delivered * contract.bad_rows_max_share:
+        share = f"{contract.bad_rows_max_share:.0%}"
+        return f"本次报送{delivered}条中{rejected}条有问题，超过约定的{share}；请与部门核实后重新报送，或批准本批次"
+    return None
