@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "plugins" / "credit_exchange"
-LEVELS = {"errors": 0, "core": 1, "config": 2, "stores": 3, "steps": 4, "ui": 6, "cli": 6, "adapters": 6, "laptop": 7}
+LEVELS = {"errors": 0, "core": 1, "config": 2, "stores": 3, "steps": 4, "ui": 6, "cli": 6, "adapters": 6, "laptop": 6}
 SOURCES = sorted(
     path
     for folder in ("plugins", "dags", "tests", "include/sandbox", "config")

@@ -163,7 +163,7 @@ def _two_parties(row: Row, rng: Random, day: date) -> list[Row]:
 def _numeric_identity(row: Row, rng: Random, day: date) -> list[Row]:
     row.set("XDR_GSZC", codes.registration_number(rng))
     row.numeric = ("CF_XDR_GSZC",)
-    return [row.reject("S03")]
+    return [row.reject("NUM01")]
 
 
 def _personal_text(row: Row, rng: Random, day: date) -> list[Row]:
@@ -196,7 +196,7 @@ def _simple_procedure(row: Row, rng: Random, day: date) -> list[Row]:
 
 
 def _secret(row: Row, rng: Random, day: date) -> list[Row]:
-    row.values |= dict([("SECRET", "是")])
+    row.values["SECRET"] = "是"  # noqa: S105 - a field that says whether a decision is classified
     row.withheld_by = ("SH-30-SECRET-PERMIT",) if row.dataset == "permit" else ("SH-30-SECRET-PENALTY",)
     return [row]
 

@@ -19,9 +19,9 @@ class Row:
     """One delivered row and the truth about it.
 
     `values` are standard codes with dates in ISO form and amounts in 万元; the forms write them the
-    department's way.
-    `raw` replaces single values exactly as given. `outcome`, `rules` (why it is quarantined) and `warnings`
-    are what this row alone must lead to; `withheld_by` are the sharing rules, any one of which keeps it from every platform.
+    department's way. `raw` replaces single values exactly as given. `outcome`, `rules` (why it is
+    quarantined) and `warnings` are what this row alone must lead to; `withheld_by` are the sharing rules, any
+    one of which keeps it from every platform.
     """
 
     values: dict[str, str]

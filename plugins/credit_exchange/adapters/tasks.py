@@ -62,9 +62,11 @@ class OpenNight(ExchangeOperator):
     def work(self, exchange: Exchange, context: Any) -> list[str]:
         """Return the ids of all feeds."""
         from credit_exchange.steps.nights import open_night
+        from credit_exchange.steps.reference import sync_reference
 
         run = context["dag_run"]
         night = open_night(exchange, run.run_id, business_date(run.partition_key), run_kind(run.run_type))
+        sync_reference(exchange)  # calendar and clocks of the configuration, for the views
         self.log.info("业务日期 %s，报送源 %d 个", night.business_date, len(exchange.config.feeds))
         return sorted(exchange.config.feeds)
 
@@ -276,7 +278,7 @@ def counts(result: Mapping[str, Any] | Any) -> dict[str, int]:
 def failed_parts(states: Mapping[str, str], mapped: Mapping[str, list[str]], own: str) -> dict[str, str]:
     """Return part -> its first failed step, from the run's task states (keys as `feeds.collect_3`).
 
-    Parts are `feed:<id>`, `platform:<id>` and, for everything else, `step:<task>`.
+    Parts are `feed <id>`, `platform <id>` and, for everything else, the task's id.
     """
     found: dict[str, str] = {}
     for key, state in states.items():
@@ -285,11 +287,11 @@ def failed_parts(states: Mapping[str, str], mapped: Mapping[str, list[str]], own
         task, _, index = key.rpartition("_")
         kind = {"feeds.": "feed", "push": "platform"}.get(task[: task.find(".") + 1] or task)
         if kind and index.isdigit() and int(index) < len(mapped[kind]):
-            part, step = f"{kind}:{mapped[kind][int(index)]}", task.rpartition(".")[2]
+            part, step = f"{kind} {mapped[kind][int(index)]}", task.rpartition(".")[2]
         elif key == own:
             continue
         else:
-            part, step = f"step:{key}", key
+            part, step = key, key
         # the step that really failed is named, not those that waited for it
         if part not in found or str(state) == "failed":
             found[part] = step
@@ -304,12 +306,12 @@ def feed_label(exchange: Exchange, feed_id: str) -> str:
 
 def part_label(exchange: Exchange, part: str) -> str:
     """Return how people call a part of the night."""
-    kind, _, name = part.partition(":")
+    kind, _, name = part.partition(" ")
     if kind == "feed" and name in exchange.config.feeds:
         return feed_label(exchange, name)
     if kind == "platform" and name in exchange.config.platforms:
         return exchange.config.platform(name).name
-    return name or part
+    return part
 
 
 def _unbalanced(exchange: Exchange, day: Any) -> dict[str, str]:
@@ -318,4 +320,4 @@ def _unbalanced(exchange: Exchange, day: Any) -> dict[str, str]:
 
     with transaction(exchange.engine) as connection:
         feeds = connection.execute(sql.load("ui/unbalanced"), {"business_date": day}).scalars()
-        return {f"feed:{feed}": "行数不平衡" for feed in feeds}
+        return {f"feed {feed}": "行数不平衡" for feed in feeds}

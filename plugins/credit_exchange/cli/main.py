@@ -45,6 +45,10 @@ def parser() -> argparse.ArgumentParser:
     night.add_argument("--platform", action="append", default=[], help="only this platform (repeatable)")
     night.add_argument("--recollect", action="store_true", help="collect anew: a new generation of the batch")
 
+    dry = commands.add_parser("dry-run", help="try one feed's delivery out: nothing is written or sent")
+    dry.add_argument("--feed", required=True)
+    dry.add_argument("--date", type=date.fromisoformat, help="business date (default: the last one)")
+
     explain = commands.add_parser("explain", help="why a record is what and where it is")
     explain.add_argument("record_id", nargs="?")
     explain.add_argument("--document-no", help="look the record up by its 文书号")
@@ -113,6 +117,10 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 
         migrate()
         return 0
+    if given.command == "dry-run":
+        from credit_exchange.cli.dry_run import dry_run
+
+        return dry_run(given.feed, given.date or last_business_date(), console)
     return _with_exchange(given, console)
 
 

@@ -16,7 +16,6 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.nights import close_night, open_night
 from credit_exchange.steps.push import drain
-from credit_exchange.steps.reference import sync_reference
 from credit_exchange.steps.release import release
 from credit_exchange.steps.validate import validate
 
@@ -61,7 +60,6 @@ def run_night(
     result = NightResult(business_date)
     run_id = f"command__{business_date}__{uuid.uuid4().hex[:12]}"
     open_night(exchange, run_id, business_date, "command")
-    sync_reference(exchange)
     chosen = list(feeds) or ([] if platforms else list(exchange.config.feeds))
     for feed_id in chosen:
         exchange.config.feed(feed_id)

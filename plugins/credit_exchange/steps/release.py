@@ -21,6 +21,7 @@ from credit_exchange.core.canonical import canonical_json, sm3_hex
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.payload import treat
+from credit_exchange.steps.reference import sync_reference
 from credit_exchange.stores import sql
 from credit_exchange.stores.copy import copy_table
 from credit_exchange.stores.database import transaction
@@ -74,6 +75,7 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
     Date-independent and safe to run at any time; decisions are committed chunk by chunk, so a killed run goes on where
     it stopped. `platform_ids` limits the platforms (all by default).
     """
+    sync_reference(exchange)
     platforms = sorted(platform_ids or exchange.config.platforms)
     rules = _rules_in_force(exchange, platforms)
     with transaction(exchange.engine) as connection:

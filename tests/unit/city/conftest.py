@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+
 from city.generate import generate
 
 UNTIL = date(2026, 11, 22)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
 from city import serve
 from city.columns import columns, extra_columns
+from city.days import night
 from city.departments import BY_ID, FEEDS
 from credit_exchange.config.loader import load
+from credit_exchange.core.masking import mask_person_name, scrub_text
 
 CITY = Path(serve.__file__).parent
 
@@ -56,6 +61,17 @@ def test_rules_named_by_the_key_exist_in_the_catalogue(configuration):
     named = set(re.findall(r'"(S\d\d(?:-[a-z]+)?)"', text))
     assert named
     assert named <= known
+
+
+def test_the_key_masks_and_hides_as_the_exchange_does():
+    rows = [row for spec in FEEDS for row in night(7, spec, date(2026, 11, 22), 1.0, frozenset())]
+    masked = [(row.values[code], told) for row in rows for code, told in row.masked.items()]
+    assert list(mask_person_name(pd.Series([name for name, _ in masked], dtype="str"))) == [told for _, told in masked]
+    texts = [row for row in rows if row.defect == "personal_text"]
+    assert texts
+    for row in texts:
+        shown = scrub_text(row.get("SY")) + scrub_text(row.get("NR"))
+        assert not [secret for secret in row.secrets if secret in shown]
 
 
 def test_natural_persons_penalties_are_only_kept_back_by_a_fallback(configuration):

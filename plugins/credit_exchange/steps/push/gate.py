@@ -1,4 +1,4 @@
-"""Before every call: is the circuit closed, is it our turn, is the shipment still ours? Kept in our database, for all workers."""
+"""Before every call: is the circuit closed, is it our turn, is the shipment still ours? Kept in our database, for all."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Gate:
 
     @property
     def patience(self) -> float:
-        """The longest wait for a turn, in seconds; what asks for more ends the drain, so that no worker sleeps for hours."""
+        """The longest wait for a turn, in seconds; what asks for more ends the drain: no worker sleeps for hours."""
         return max(self._platform.retry.max_seconds, 1.0)
 
     def prepare(self, *, at_once: bool) -> None:

@@ -1,4 +1,4 @@
-"""Who holds a lease: one drain of one process, named so that others on the same machine can tell whether it still lives."""
+"""Who holds a lease: one drain of one process, named so that others on this machine can tell whether it still lives."""
 
 from __future__ import annotations
 

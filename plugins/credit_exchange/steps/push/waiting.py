@@ -42,6 +42,6 @@ def _seconds(given: str | float | None, now: datetime) -> float | None:
 
 
 def pause(policy: RetryPolicy, failures: int) -> float:
-    """Return the pause in seconds after so many failures in a row (from 1): doubling, at most max_seconds, with jitter."""
+    """Return the pause in seconds after so many failures in a row (from 1): doubling up to max_seconds, with jitter."""
     longest = min(policy.max_seconds, policy.first_seconds * 2 ** min(max(failures, 1) - 1, 20))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads workers, hides nothing

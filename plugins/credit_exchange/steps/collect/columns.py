@@ -1,0 +1,142 @@
+"""Which delivered column is which field: the header of a delivery against the feed's contract (reliability C9, C15)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from credit_exchange.config.catalog import Dataset
+from credit_exchange.config.feed import Feed, TableSource
+from credit_exchange.errors import FatalError, HoldForPerson
+
+_SPACE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff\u00ad]+")
+_LONG_NUMBER = re.compile(r"\d{6}")
+_SHOWN = 40
+
+
+def normal(name: str) -> str:
+    """Return a column name for comparison: NFKC, without white space and zero-width characters, case ignored."""
+    return _SPACE.sub("", unicodedata.normalize("NFKC", name)).casefold()
+
+
+class Layout:
+    """The columns a feed delivers and the columns the reader gives.
+
+    `columns`: field codes of the feed's schema version, then `_operation`, `_reason`, `_sequence` where declared.
+    `identifiers`: fields in which a numeric cell is a problem. `where`: department and feed, for messages.
+    """
+
+    def __init__(self, feed_id: str, feed: Feed, dataset: Dataset) -> None:
+        self.feed_id = feed_id
+        self.feed = feed
+        self.where = f"{feed.department.name}（{feed_id}）"
+        self._names: dict[str, list[str]] = dict(feed.aliases())
+        self._mandatory = _mandatory(feed, dataset)
+        operation = feed.operation
+        extras = (
+            ("_operation", operation.column if operation else None),
+            ("_reason", operation.reason_column if operation else None),
+            ("_sequence", feed.sequence),
+        )
+        for column, delivered in extras:
+            if delivered:
+                self._names[column] = feed.aliases().get(delivered, [delivered])
+                if column != "_reason":  # without them a withdrawal would look like a record
+                    self._mandatory.add(column)
+        self.columns = list(self._names)
+        self._targets: dict[str, list[str]] = {}
+        for column, names in self._names.items():
+            for name in names:
+                self._targets.setdefault(normal(name), []).append(column)
+        self._ignored = {normal(name) for name in feed.ignore}
+        if isinstance(feed.source, TableSource):
+            self._ignored.add(normal(feed.source.updated_at))
+        self.identifiers = _identifiers(feed, dataset) & set(self.columns)
+        self.new_columns: list[str] = []
+        self.missing_columns: list[str] = []
+
+    def targets(self, name: str) -> list[str]:
+        """Return the columns that a delivered column fills; none for an unknown or ignored one."""
+        return self._targets.get(normal(name), [])
+
+    def known(self, name: str) -> bool:
+        """Tell whether the contract knows this column, used or ignored."""
+        return normal(name) in self._targets or normal(name) in self._ignored
+
+    def names(self, column: str) -> list[str]:
+        """Return the names under which a column may be delivered."""
+        return self._names[column]
+
+    def matches(self, header: Sequence[str]) -> int:
+        """Return how many names of a row are columns of this feed; used to find the header."""
+        return sum(bool(name and normal(name) in self._targets) for name in header)
+
+    def check(self, header: Sequence[str], place: str) -> list[list[str]]:
+        """Check a whole header and return, per delivered column, the columns that it fills.
+
+        Raises FatalError for a missing mandatory column or one that stands twice, HoldForPerson for an unknown one when
+        the contract says `freeze`. Delivered text is shown only once the header is surely a header.
+        """
+        filled = [self.targets(name) if name else [] for name in header]
+        counted = Counter(column for columns in filled for column in columns)
+        self.missing(set(counted), place)
+        for position, name in enumerate(header, start=1):
+            again = next((column for column in filled[position - 1] if counted[column] > 1), None)
+            if again:
+                raise FatalError(
+                    f"{self.where} {place}: column {position} is one of {counted[again]} columns for {again}; "
+                    "the department must deliver it once"
+                )
+            if name and not self.known(name):
+                self.unknown(name, position, place)
+        return filled
+
+    def missing(self, found: set[str], place: str, error: type[FatalError] | type[HoldForPerson] = FatalError) -> None:
+        """Note which columns are absent; raises `error` when a mandatory one is."""
+        absent = [column for column in self.columns if column not in found]
+        mandatory = [column for column in absent if column in self._mandatory]
+        if mandatory:
+            wanted = "; ".join(f"{column} ({' / '.join(self._names[column])})" for column in mandatory)
+            raise error(
+                f"{self.where} {place}: columns missing: {wanted}. The department must deliver them (check the header "
+                f"and the encoding), or add the new names to columns in feeds/{self.feed_id}.yml"
+            )
+        self.missing_columns = absent
+
+    def unknown(self, name: str, position: int, place: str) -> None:
+        """Deal with a column that nobody agreed to: HoldForPerson under `freeze`, a note under `quarantine`."""
+        shown = name[:_SHOWN] if not _LONG_NUMBER.search(name) else f"column {position}"
+        if self.feed.contract.new_columns == "freeze":
+            raise HoldForPerson(
+                f"{self.where} {place}: new column {shown!r} (number {position}) under the contract `freeze`; map it "
+                f"under columns or name it under ignore in feeds/{self.feed_id}.yml, then collect again"
+            )
+        if shown not in self.new_columns:
+            self.new_columns.append(shown)
+
+
+def _mandatory(feed: Feed, dataset: Dataset) -> set[str]:
+    """The declared columns without which no row could be accepted, unless a constant stands for them."""
+    version = dataset.version(feed.schema_version) if feed.schema_version else dataset.current
+    assert version is not None  # checked when the configuration was loaded
+    if version.fields:
+        required = {field.code for field in version.fields if field.required}
+    else:
+        required = {old for old, new in version.crosswalk.items() if new and dataset.fields[new].required}
+    given = set(feed.constants) | {old for old, new in version.crosswalk.items() if new in feed.constants}
+    return (required & set(feed.columns)) - given
+
+
+def _identifiers(feed: Feed, dataset: Dataset) -> set[str]:
+    """The fields that are identifiers: codes, document number, ID numbers; in the codes of the feed's version."""
+    current = {code for code, field in dataset.fields.items() if field.type == "code" or field.personal == "id_number"}
+    current |= {dataset.identity.document_no, dataset.identity.agency_code}
+    version = dataset.version(feed.schema_version) if feed.schema_version else dataset.current
+    assert version is not None
+    if version is dataset.current:
+        return current
+    old = {code for code, new in version.crosswalk.items() if new in current}
+    old |= {code for new, codes in version.join.items() if new in current for code in codes}
+    return old | {field.code for field in version.fields if field.personal == "id_number"}

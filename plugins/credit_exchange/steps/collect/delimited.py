@@ -1,0 +1,299 @@
+"""Reads CSV and other delimited text in bounded memory (reliability C1, C3, C9, C10, C14).
+
+A quick look over the bytes decides: regular text goes through Arrow's parser, block by block; text with line breaks in
+quotes, damaged bytes or other oddities through Python's csv module. When Arrow meets a row of another width, the rest of
+the file goes through csv as well, so both ways give the same rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from credit_exchange.errors import FatalError
+from credit_exchange.steps.collect.columns import Layout
+from credit_exchange.steps.collect.encoding import BLOCK, Encoding, detect, recode
+from credit_exchange.steps.collect.rows import BROKEN_ROW, ChunkBuilder, RawChunk, frame_of
+
+MAX_LINE = 1024 * 1024
+"""Bytes (and characters) of one line or one row."""
+_MAX_RAGGED = 0.01
+_CONTROLS = bytes(set(range(32)) - {9, 10, 13})
+_REPLACED = "\ufffd".encode()
+_NONCHARACTERS = (_REPLACED, "\ufffe".encode(), "\uffff".encode())
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a quick look over the bytes found."""
+
+    regular: bool
+    quotes: bool
+
+
+def read_delimited(
+    file: IO[bytes], layout: Layout, delimiter: str, declared: str, chunk_rows: int, *, number_rows: bool = False
+) -> Iterator[RawChunk]:
+    """Yield the rows below the header; line_no is the line of the file (with `number_rows` the number of the row).
+
+    Raises FatalError for a file without header, cut off, with an unclosed quote, with a line over 1 MiB, or with more
+    than 1 % of its rows of another width than the header; HoldForPerson as Layout.check.
+    """
+    encoding = detect(file, declared, lambda line: layout.matches(next(csv.reader([line], delimiter=delimiter), [])) > 0)
+    if not encoding.sound:
+        reader = _SlowReader(file, encoding, layout, delimiter, chunk_rows, number_rows)
+        yield from reader.chunks()
+        return
+    with tempfile.TemporaryFile() as recoded:
+        if encoding.codec != "utf-8":
+            recode(file, encoding, recoded)
+            file, encoding = recoded, Encoding("utf-8", 0, True)
+        look = _look(file, encoding.bom, layout.where)
+        slow = _SlowReader(file, encoding, layout, delimiter, chunk_rows, number_rows)
+        if look.regular and slow.header_line:
+            done = yield from _fast(file, slow, look, delimiter, chunk_rows)
+            if done is None:
+                return
+            slow.skip = done
+        yield from slow.chunks()
+
+
+def _look(file: IO[bytes], start: int, where: str) -> _Look:
+    """Look over the text: line lengths, line breaks inside quotes, blank lines, control characters."""
+    regular, quotes = True, False
+    line, since, tail, odd = 1, 0, b"", False
+    ended = False
+    file.seek(start)
+    while block := file.read(BLOCK):
+        if b"\r" in block and block.count(b"\r\n") + block.endswith(b"\r") < block.count(b"\r"):
+            regular = False
+        first = min((p for p in (block.find(b"\n"), block.find(b"\r")) if p >= 0), default=-1)
+        if since + (first if first >= 0 else len(block)) > MAX_LINE:
+            raise FatalError(
+                f"{where} line {line}: longer than {MAX_LINE} bytes, perhaps an unclosed quote; the department must export it again"
+            )
+        since = since + len(block) if first < 0 else len(block) - 1 - max(block.rfind(b"\n"), block.rfind(b"\r"))
+        if len(block.translate(None, _CONTROLS)) < len(block) or any(c in tail + block for c in _NONCHARACTERS):
+            regular = False
+        joined = (tail + block).replace(b"\r\n", b"\n")
+        if ended and tail + block.strip(b"\r\n") and block.strip(b"\r\n"):
+            regular = False  # text after blank lines: their numbers must count
+        stripped = joined.rstrip(b"\r\n")
+        if b"\n\n" in stripped:
+            regular = False
+        ended = len(joined) - len(stripped) > 1
+        if b'"' in block:
+            quotes = True
+            pieces = block.split(b"\n")
+            odd_pieces = [piece.count(b'"') & 1 for piece in pieces]
+            odd_pieces[0] ^= odd
+            if any(odd_pieces[:-1]):
+                regular = False
+            odd = bool(odd_pieces[-1])
+        elif b"\n" in block and odd:
+            regular = False
+        line += block.count(b"\n")
+        tail = block[-2:]
+    return _Look(regular and not odd, quotes)
+
+
+def _fast(
+    file: IO[bytes], slow: _SlowReader, look: _Look, delimiter: str, chunk_rows: int
+) -> Iterator[RawChunk]:
+    """Yield chunks by Arrow; return None when all is read, else how many rows were given out before an odd one."""
+    layout = slow.layout
+    names = [str(position) for position in range(len(slow.filled))]
+    wanted = [(name, columns) for name, columns in zip(names, slow.filled, strict=True) if columns]
+    file.seek(slow.encoding.bom)
+    for _ in range(slow.header_line):
+        file.readline(MAX_LINE)
+    given = 0
+    pending: list[pa.RecordBatch] = []
+    waiting = 0
+
+    def chunk(table: pa.Table) -> RawChunk:
+        nonlocal given
+        columns = dict.fromkeys(layout.columns, pa.repeat(pa.scalar("", pa.large_string()), table.num_rows))
+        for name, targets in wanted:
+            array = table.column(name).combine_chunks()
+            columns |= dict.fromkeys(targets, array)
+        first = given + 1 + (0 if slow.number_rows else slow.header_line)
+        given += table.num_rows
+        return RawChunk(frame_of(columns, table.num_rows), np.arange(first, first + table.num_rows, dtype=np.int64))
+
+    try:
+        batches = pa_csv.open_csv(
+            pa.PythonFile(_Unclosed(file), mode="r"),
+            read_options=pa_csv.ReadOptions(column_names=names, block_size=4 * MAX_LINE),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=delimiter, quote_char='"' if look.quotes else False, newlines_in_values=False
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.large_string()),
+                strings_can_be_null=False,
+                include_columns=[name for name, _ in wanted],
+            ),
+        )
+        for batch in batches:
+            pending.append(batch)
+            waiting += batch.num_rows
+            while waiting >= chunk_rows:
+                table = pa.Table.from_batches(pending)
+                yield chunk(table.slice(0, chunk_rows))
+                rest = table.slice(chunk_rows)
+                pending, waiting = rest.to_batches(), rest.num_rows
+        if waiting:
+            yield chunk(pa.Table.from_batches(pending))
+    except pa.ArrowInvalid:
+        # a row of another width, or nothing below the header: csv says which and goes on from here
+        return given
+    slow.rows = given
+    return None
+
+
+class _Unclosed(io.RawIOBase):
+    """Keeps Arrow from closing a file that is still needed."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+
+class _SlowReader:
+    """Python's csv over lines of bounded length, with line numbers and a report of every odd row."""
+
+    def __init__(
+        self, file: IO[bytes], encoding: Encoding, layout: Layout, delimiter: str, chunk_rows: int, number_rows: bool
+    ) -> None:
+        self.layout = layout
+        self.encoding = encoding
+        self.number_rows = number_rows
+        self.skip = 0
+        self.rows = 0
+        self._file = file
+        self._delimiter = delimiter
+        self._chunk_rows = chunk_rows
+        self._ends_with_newline = True
+        self.header_line = 0
+        self.filled: list[list[str]] = []
+        self._header(self._records())
+
+    def _lines(self) -> Iterator[str]:
+        self._file.seek(self.encoding.bom)
+        errors = "strict" if self.encoding.sound else "surrogateescape"
+        text = io.TextIOWrapper(
+            io.BufferedReader(_Whole(self._file)), self.encoding.codec, errors=errors, newline=""
+        )
+        number = 0
+        while line := text.readline(MAX_LINE + 1):
+            number += 1
+            if len(line) > MAX_LINE:
+                raise FatalError(
+                    f"{self.layout.where} line {number}: longer than {MAX_LINE} characters, perhaps an unclosed quote; "
+                    "the department must export it again"
+                )
+            self._ends_with_newline = line[-1] in "\r\n"
+            yield line
+
+    def _records(self) -> Iterator[tuple[int, list[str] | None]]:
+        """Yield (first line, values); None for a row with broken quotes."""
+        reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
+        while True:
+            line = reader.line_num + 1
+            try:
+                values = next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                if reader.line_num > line or reader.line_num < line:
+                    raise FatalError(
+                        f"{self.layout.where} line {line}: a quote is opened and not closed properly; the department must "
+                        "export it again with quotes doubled"
+                    ) from None
+                yield line, None
+                continue
+            if values:
+                yield line, values
+
+    def _header(self, records: Iterator[tuple[int, list[str] | None]]) -> None:
+        line, header = next(((n, v) for n, v in records if v is None or any(x.strip() for x in v)), (1, None))
+        if header is None:
+            raise FatalError(
+                f"{self.layout.where}: no header line (only blank lines, or broken quotes in line {line}); a delivery "
+                "without records still needs its header"
+            )
+        self.filled = self.layout.check(header, f"line {line}")
+        self._unnamed = [index for index, name in enumerate(header) if not name.strip()]
+        # Arrow cannot tell that a column without a name is filled, or where a header of several lines ends
+        self.header_line = line if not self._unnamed and not any("\n" in n or "\r" in n for n in header) else 0
+        self._header_at = line
+
+    def chunks(self) -> Iterator[RawChunk]:
+        builder = ChunkBuilder(self.layout.columns, self._chunk_rows)
+        position = {column: index for index, column in enumerate(self.layout.columns)}
+        width = len(self.filled)
+        ragged = 0
+        last: tuple[int, bool] = (0, False)
+        for line, row in self._records():
+            if line <= self._header_at:
+                continue
+            if row is not None and len(row) == 1 and width > 1 and not row[0].strip():
+                continue  # a line of blanks
+            self.rows += 1
+            if self.rows <= self.skip:
+                continue
+            problems = self._problems(row, width)
+            short = row is None or len(row) < width
+            ragged += row is None or len(row) != width
+            last = line, short
+            values = [""] * len(position)
+            for columns, value in zip(self.filled, row or (), strict=False):
+                for column in columns:
+                    values[position[column]] = value
+            if chunk := builder.add(self.rows if self.number_rows else line, values, problems):
+                yield chunk
+        if last[1] and not self._ends_with_newline:
+            raise FatalError(f"{self.layout.where} line {last[0]}: the file is cut off in the middle of a row; deliver it again")
+        if ragged > 1 and ragged > _MAX_RAGGED * self.rows:
+            raise FatalError(
+                f"{self.layout.where}: {ragged} of {self.rows} rows have another number of values than the header "
+                f"({width}); check the delimiter and the quotes, and export it again"
+            )
+        yield from builder.rest()
+
+    def _problems(self, row: Sequence[str] | None, width: int) -> list[tuple[str, str, str]]:
+        if row is None:
+            return [(BROKEN_ROW, "", "引号不成对，无法分列；请将内容中的引号写成两个")]
+        if len(row) != width:
+            return [(BROKEN_ROW, "", f"本行有{len(row)}列，表头有{width}列；内容中的分隔符须用引号括起")]
+        if any(row[index].strip() for index in self._unnamed):
+            return [(BROKEN_ROW, "", "没有列名的列中有内容，请核对是否错列")]
+        return []
+
+
+class _Whole(io.RawIOBase):
+    """The file from where it stands, for a text wrapper that shall not close it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)

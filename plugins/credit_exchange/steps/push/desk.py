@@ -1,0 +1,299 @@
+"""The shipments of one platform in our database: leases, attempts and outcomes. Every write is under the fence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from credit_exchange.config.platform import Platform
+from credit_exchange.core.canonical import sm3_hex
+from credit_exchange.core.crypto import open_sealed, seal
+from credit_exchange.steps.faultpoint import faultpoint
+from credit_exchange.steps.push import owner
+from credit_exchange.steps.push.claim import STATE_OF, seal_identity, wire_key
+from credit_exchange.steps.push.dialects.base import CallResult, Identity, Label, Line, Outcome, Shipment, Verdict
+from credit_exchange.steps.push.gate import Replaced
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
+
+if TYPE_CHECKING:
+    from credit_exchange.steps.context import Exchange
+
+T = TypeVar("T")
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Leased:
+    """A shipment that is ours until its lease ends, and the state it was in."""
+
+    shipment: Shipment
+    before: str
+    lease: Mapping[str, object]
+
+
+class Desk:
+    """Takes, renews and settles shipments in the name of one drain."""
+
+    def __init__(self, exchange: Exchange, platform: Platform, me: str) -> None:
+        self._exchange = exchange
+        self._platform = platform
+        self._me = me
+        self._base = {"platform": platform.platform, "owner": me, "lease": platform.lease_seconds}
+        self._dead: list[str] = []
+
+    def _safely(self, work: Callable[[Connection], T]) -> T:
+        """Do one transaction; a lost database connection is tried again, since the fence makes repeating harmless."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with transaction(self._exchange.engine) as connection:
+                    return work(connection)
+            except OperationalError:
+                if attempt == _TRIES:
+                    raise
+                time.sleep(0.3 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    # --- taking
+
+    def recover(self) -> None:
+        """Free what drains that are gone held: unknown when an attempt had begun, else to be sent as it is."""
+
+        def work(connection: Connection) -> None:
+            names = connection.execute(sql.load("push/owners"), self._base).scalars().all()
+            self._dead = [name for name in names if owner.surely_gone(name)]
+            connection.execute(
+                sql.load("push/recover"),
+                {**self._base, "dead": self._dead, "settle": self._platform.settle_after_seconds},
+            ).one()
+
+        self._safely(work)
+
+    def take(self, skip: Sequence[str], *, takedowns_only: bool) -> Leased | str | None:
+        """Lease the next shipment to send.
+
+        None: there is none. A shipment number: that one was overtaken while it waited, and its records go afresh.
+        """
+
+        def work(connection: Connection) -> Leased | str | None:
+            row = connection.execute(
+                sql.load("push/take"), {**self._base, "skip": list(skip), "takedowns_only": takedowns_only}
+            ).one_or_none()
+            if row is None:
+                return None
+            if row.state_before == "retry":
+                number = {"shipment_no": row.shipment_no}
+                resumed = connection.execute(sql.load("push/resume_lines"), number).rowcount
+                if resumed != row.records:
+                    self._dissolve(connection, row.shipment_no, row.fence, "overtaken while it waited", None)
+                    return str(row.shipment_no)
+            return self._leased(connection, row, row.state_before)
+
+        try:
+            return self._safely(work)
+        except IntegrityError:  # another version of one of its records left at this very moment: seen the next time
+            return None
+
+    def take_open(self, state: str, skip: Sequence[str]) -> Leased | None:
+        """Lease the next shipment in this state that is due to be asked about."""
+
+        def work(connection: Connection) -> Leased | None:
+            row = connection.execute(
+                sql.load("push/take_open"), {**self._base, "state": state, "skip": list(skip), "dead": self._dead}
+            ).one_or_none()
+            return self._leased(connection, row, state) if row is not None else None
+
+        return self._safely(work)
+
+    def _leased(self, connection: Connection, row: Row[Any], before: str) -> Leased:
+        lines = connection.execute(sql.load("push/lines"), {"shipment_no": row.shipment_no})
+        label = Label(
+            row.shipment_no, row.batch_no, row.idem_key, row.dataset, row.lane, row.op, row.created_at
+        )
+        shipment = Shipment(
+            label=label,
+            body=open_sealed(self._exchange.keys, bytes(row.body_sealed), row.shipment_no.encode()),
+            lines=[Line(*line) for line in lines],
+            fence=row.fence,
+            task_id=row.task_id,
+        )
+        lease = {"shipment_no": row.shipment_no, "fence": row.fence, "owner": self._me, "lease": self._base["lease"]}
+        return Leased(shipment, before, lease)
+
+    # --- attempts and outcomes
+
+    def begin(self, leased: Leased, kind: str) -> int:
+        """Write the attempt before the socket opens. Raises Replaced."""
+
+        def work(connection: Connection) -> int:
+            attempt = connection.execute(
+                sql.load("push/attempt_begin"), {**leased.lease, "kind": kind}
+            ).scalar_one_or_none()
+            if attempt is None:
+                raise Replaced(f"shipment {leased.lease['shipment_no']} was taken over by another worker")
+            if kind == "send":
+                connection.execute(sql.load("push/lines_sent"), dict(leased.lease))
+            return int(attempt)
+
+        return self._safely(work)
+
+    def record(
+        self,
+        leased: Leased,
+        attempt: int | None,
+        result: CallResult,
+        *,
+        state: str,
+        lines: str | None = None,
+        wait: float = 0.0,
+        waits: Mapping[int, float] | None = None,
+        identities: Mapping[int, Identity] | None = None,
+    ) -> None:
+        """Write what a call came to, in one transaction, if the shipment is still ours; else raise Replaced.
+
+        state: the shipment's new one. lines: the state of all its records, or None to take the result's verdicts.
+        wait: seconds until it is looked at again. waits: by line, seconds until a record may go afresh.
+        identities: by line, where delivered records lie now (platforms without record ids).
+        """
+        number = leased.shipment.label.shipment_no
+        sealed = seal(self._exchange.keys, result.reply, number.encode()) if result.reply else None
+        digest = sm3_hex(result.reply) if result.reply else None
+
+        def work(connection: Connection) -> None:
+            written = connection.execute(
+                sql.load("push/shipment_record"),
+                {
+                    **leased.lease,
+                    "state": state,
+                    "wait": wait,
+                    "task_id": result.task_id,
+                    "receipt_no": result.receipt_no,
+                    "reply_sealed": sealed,
+                    "reply_digest": digest,
+                    "problem": result.problem or (f"{result.kind} {result.code}" if state != "settled" else None),
+                },
+            ).rowcount
+            if written != 1:
+                raise Replaced(f"shipment {number} was taken over by another worker; its answer is settled there")
+            self._end(connection, attempt, result, digest)
+            if lines is not None:
+                connection.execute(
+                    sql.load("push/lines_state"),
+                    {"shipment_no": number, "state": lines, "code": result.code or None},
+                )
+                return
+            self._lines(connection, leased, result, waits or {})
+            if identities is not None:
+                self._identities(connection, leased, result, identities)
+
+        self._safely(work)
+        faultpoint("push.after_record")
+
+    def dissolve(self, leased: Leased, attempt: int, result: CallResult, problem: str) -> None:
+        """Give up a shipment that surely stored nothing: its records go afresh in another one."""
+
+        def work(connection: Connection) -> None:
+            self._end(connection, attempt, result, sm3_hex(result.reply) if result.reply else None)
+            self._dissolve(connection, leased.shipment.label.shipment_no, leased.shipment.fence, problem, result)
+
+        self._safely(work)
+
+    def _dissolve(
+        self, connection: Connection, number: str, fence: int, problem: str, result: CallResult | None
+    ) -> None:
+        reply = result.reply if result else b""
+        done = connection.execute(
+            sql.load("push/dissolve"),
+            {
+                "shipment_no": number,
+                "fence": fence,
+                "problem": problem,
+                "reply_sealed": seal(self._exchange.keys, reply, number.encode()) if reply else None,
+                "reply_digest": sm3_hex(reply) if reply else None,
+            },
+        ).rowcount
+        if done != 1:
+            raise Replaced(f"shipment {number} was taken over by another worker")
+        connection.execute(
+            sql.load("push/lines_state"),
+            {"shipment_no": number, "state": "retry", "code": result.code if result else None},
+        )
+
+    @staticmethod
+    def _end(connection: Connection, attempt: int | None, result: CallResult, digest: str | None) -> None:
+        if attempt is not None:
+            connection.execute(
+                sql.load("push/attempt_end"),
+                {
+                    "attempt_id": attempt,
+                    "outcome": f"{result.kind}:{result.refusal}" if result.refusal else str(result.kind),
+                    "http_status": result.http_status,
+                    "code": result.code or None,
+                    "reply_digest": digest,
+                },
+            )
+
+    @staticmethod
+    def _lines(
+        connection: Connection, leased: Leased, result: CallResult, waits: Mapping[int, float]
+    ) -> None:
+        verdicts: list[tuple[int, Verdict]] = sorted(result.verdicts.items())
+        written = connection.execute(
+            sql.load("push/lines_record"),
+            {
+                "shipment_no": leased.shipment.label.shipment_no,
+                "receipt_no": result.receipt_no,
+                "line_nos": [number for number, _ in verdicts],
+                "states": [STATE_OF[verdict.outcome] for _, verdict in verdicts],
+                "codes": [verdict.code for _, verdict in verdicts],
+                "messages": [verdict.message for _, verdict in verdicts],
+                "waits": [waits.get(number, 0.0) for number, _ in verdicts],
+            },
+        ).rowcount
+        if written != len(verdicts):
+            raise Replaced(f"shipment {leased.shipment.label.shipment_no}: its records are no longer all under way")
+
+    def _identities(
+        self, connection: Connection, leased: Leased, result: CallResult, identities: Mapping[int, Identity]
+    ) -> None:
+        keys, platform_id = self._exchange.keys, self._platform.platform
+        there = {
+            line.line_no: line.record_id
+            for line in leased.shipment.lines
+            if result.verdicts[line.line_no].outcome is Outcome.DELIVERED
+        }
+        lying = {number: identities[number] for number in there if number in identities}
+        wire_keys = {number: wire_key(keys, platform_id, identity) for number, identity in lying.items()}
+        connection.execute(
+            sql.load("push/identity_drop"),
+            {"platform": platform_id, "record_ids": list(there.values()), "keep": list(wire_keys.values())},
+        )
+        connection.execute(
+            sql.load("push/identity_add"),
+            {
+                "platform": platform_id,
+                "wire_keys": list(wire_keys.values()),
+                "record_ids": [there[number] for number in lying],
+                "sealed": [seal_identity(keys, identity) for identity in lying.values()],
+            },
+        )
+
+    # --- looking
+
+    def left(self) -> dict[str, int]:
+        """Return how many records are not finished, by state."""
+        with transaction(self._exchange.engine) as connection:
+            return {row.state: row.records for row in connection.execute(sql.load("push/left"), self._base)}
+
+    def next_due(self, skip: Sequence[str], skip_rows: Sequence[int]) -> dict[str, float]:
+        """Return in how many seconds the next shipment, unknown, task, other worker's lease or record is due."""
+        with transaction(self._exchange.engine) as connection:
+            rows = connection.execute(
+                sql.load("push/next_due"), {**self._base, "skip": list(skip), "skip_rows": list(skip_rows)}
+            )
+            return {row.what: float(row.seconds) for row in rows if row.seconds is not None}

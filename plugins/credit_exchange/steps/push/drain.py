@@ -1,0 +1,280 @@
+"""上报: brings what waits in the outbox to one platform and settles what became of it.
+
+Safe to run never, once, or many times at once, and to be killed at any moment: what is sent is stored first, and the
+lease, the fence and every state are in our database. No transaction is open while a platform is called.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import IntegrityError
+
+from credit_exchange.core.business_time import SHANGHAI
+from credit_exchange.steps.faultpoint import faultpoint
+from credit_exchange.steps.payload import payloads
+from credit_exchange.steps.push import owner
+from credit_exchange.steps.push.claim import Claimer, PayloadSource
+from credit_exchange.steps.push.desk import Desk, Leased
+from credit_exchange.steps.push.dialects.base import (
+    CallResult,
+    Context,
+    Kind,
+    Lost,
+    NotSent,
+    Refusal,
+    Shipment,
+    Wire,
+    dialect_for,
+)
+from credit_exchange.steps.push.gate import Caller, Gate, Replaced, Stop
+from credit_exchange.steps.push.settle import Settler
+from credit_exchange.steps.push.transport import Transport
+from credit_exchange.stores.database import transaction
+
+if TYPE_CHECKING:
+    from credit_exchange.steps.context import Exchange
+
+_TAKEDOWNS = 0
+_EVERYTHING = 32_767
+_LONGEST_NAP = 1.0
+_RECOVER_EVERY = 2.0
+
+
+@dataclass(frozen=True)
+class DrainResult:
+    """What one drain did (delivered, rejected, held, calls) and what it left (retry, unknown, awaiting), in records.
+
+    `problem` says in one sentence why something is left that a person should know of, or is None.
+    """
+
+    delivered: int = 0
+    rejected: int = 0
+    retry: int = 0
+    unknown: int = 0
+    awaiting: int = 0
+    held: int = 0
+    calls: int = 0
+    problem: str | None = None
+
+
+def drain(
+    exchange: Exchange,
+    platform_id: str,
+    *,
+    until: datetime | None = None,
+    payload_source: PayloadSource = payloads,
+) -> DrainResult:
+    """Send and settle until nothing is left that can be done now, the time is over or the platform does not work.
+
+    until: an aware real time at which to end; never later than the platform's drain_seconds from now. Unknown shipments
+    whose settling time lies within that are waited for; open tasks for poll_in_drain_seconds, the rest is for
+    `poll_receipts`. Raises ConfigurationError for an unknown platform, dialect or connection.
+    """
+    return _run(exchange, platform_id, until, payload_source, sending=True)
+
+
+def poll_receipts(
+    exchange: Exchange, platform_id: str, *, payload_source: PayloadSource = payloads
+) -> DrainResult:
+    """Look after open tasks and unknown shipments that are due, without sending anything and without waiting."""
+    return _run(exchange, platform_id, None, payload_source, sending=False)
+
+
+def _run(
+    exchange: Exchange, platform_id: str, until: datetime | None, source: PayloadSource, *, sending: bool
+) -> DrainResult:
+    with owner.working() as me:
+        return _Drain(exchange, platform_id, until, source, me, sending=sending).run()
+
+
+class _Drain:
+    """One drain at work."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        platform_id: str,
+        until: datetime | None,
+        source: PayloadSource,
+        me: str,
+        *,
+        sending: bool,
+    ) -> None:
+        self._exchange = exchange
+        self._platform = platform = exchange.config.platform(platform_id)
+        self._sending = sending
+        seconds = platform.drain_seconds
+        if until is not None:
+            seconds = min(seconds, (until - datetime.now(SHANGHAI)).total_seconds())
+        self._end = time.monotonic() + seconds
+        connection = exchange.connection(platform.connection)
+        self._dialect = dialect_for(Context(platform, exchange.config.datasets, connection))
+        self._transport = Transport(
+            connect_timeout=platform.connect_timeout,
+            read_timeout=platform.read_timeout,
+            total_timeout=platform.total_timeout,
+            max_reply_bytes=platform.max_reply_bytes,
+            ca_bundle=platform.ca_bundle,
+        )
+        self._gate = Gate(exchange.engine, platform)
+        self._desk = Desk(exchange, platform, me)
+        self._claimer = Claimer(exchange, platform, self._dialect, source)
+        self._settler = Settler(platform, self._dialect, self._desk, self._gate, self._claimer)
+        self._calls = 0
+        self._quick = 0
+        self._recover_at = 0.0
+        self._tasks_until: float | None = None
+
+    def run(self) -> DrainResult:
+        """Work until there is nothing to do or a reason to stop."""
+        problem: str | None = None
+        try:
+            self._gate.prepare(at_once=self._sending)
+            while True:
+                if time.monotonic() >= self._end:
+                    problem = f"{self._platform.name}: the time of this drain is over; the rest waits for the next"
+                    break
+                if not self._step() and not self._wait():
+                    break
+        except Stop as stop:
+            problem = str(stop)
+        return self._result(problem)
+
+    def _step(self) -> bool:
+        """Do the most urgent thing; False when there is nothing that can be done now."""
+        if time.monotonic() >= self._recover_at:
+            self._desk.recover()
+            self._recover_at = time.monotonic() + _RECOVER_EVERY
+        if self._look("unknown", "ask", self._dialect.ask) or self._look("awaiting_receipt", "poll", self._dialect.poll):
+            return True
+        if not self._sending:
+            return False
+        # a takedown that has just been ordered goes before shipments that are already packed
+        return (
+            self._send(takedowns_only=True)
+            or self._claim(_TAKEDOWNS)
+            or self._send(takedowns_only=False)
+            or self._claim(_EVERYTHING)
+        )
+
+    def _claim(self, priority: int) -> bool:
+        faultpoint("push.before_claim")
+        try:
+            with transaction(self._exchange.engine) as connection:
+                done = self._claimer.claim(connection, priority, self._settler.skip_records)
+        except IntegrityError:  # another worker was quicker with one of these records; a few times, then it is our bug
+            self._quick += 1
+            if self._quick > 20:
+                raise
+            return True
+        if done is None:
+            return False
+        self._settler.counts.update(done[1])
+        faultpoint("push.after_claim")
+        return True
+
+    def _send(self, *, takedowns_only: bool) -> bool:
+        leased = self._desk.take(sorted(self._settler.skip_shipments), takedowns_only=takedowns_only)
+        if leased is None:
+            return False
+        if isinstance(leased, Leased):
+            self._call(leased, "send", self._dialect.send)
+        return True
+
+    def _look(self, state: str, kind: str, method: Callable[[Shipment, Wire], CallResult]) -> bool:
+        leased = self._desk.take_open(state, sorted(self._settler.skip_shipments))
+        if leased is None:
+            return False
+        self._call(leased, kind, method)
+        return True
+
+    def _call(self, leased: Leased, kind: str, method: Callable[[Shipment, Wire], CallResult]) -> None:
+        """Attempt row, call, outcome."""
+        try:
+            self._gate.check()
+        except Stop:
+            self._settler.put_back(leased, None)
+            raise
+        attempt = self._desk.begin(leased, kind)
+        faultpoint("push.after_attempt_row")
+        caller = Caller(self._exchange.engine, self._gate, self._transport, leased.lease)
+        stop: Stop | None = None
+        try:
+            result = method(leased.shipment, caller)
+        except NotSent as error:
+            result = _not_sent(str(error)) if not caller.answered else CallResult(Kind.UNKNOWN, problem=str(error))
+        except Lost as error:
+            result = (
+                CallResult(Kind.UNKNOWN, http_status=error.status, reply=error.reply, problem=str(error))
+                if caller.begun
+                else _not_sent(str(error))
+            )
+        except Replaced:
+            raise
+        except Stop as error:
+            stop = error
+            if not caller.begun:
+                self._settler.put_back(leased, attempt)
+                raise
+            result = CallResult(Kind.UNKNOWN, problem=str(error))
+        finally:
+            self._calls += caller.calls
+        faultpoint("push.after_send")
+        if kind == "send":
+            self._settler.sent(leased, attempt, result)
+        else:
+            self._settler.asked(leased, attempt, result)
+        if stop is not None:
+            raise stop
+
+    def _wait(self) -> bool:
+        """Wait a little for the next thing that will be due within this drain; False when there is none."""
+        if not self._sending:
+            return False
+        due = self._desk.next_due(sorted(self._settler.skip_shipments), sorted(self._settler.skip_records))
+        now = time.monotonic()
+        waits = [
+            seconds
+            for what, seconds in due.items()
+            if what != "task" and seconds <= (self._end - now if what in ("unknown", "other") else self._gate.patience)
+        ]
+        if "task" in due and not waits:
+            if self._tasks_until is None:
+                self._tasks_until = now + self._platform.poll_in_drain_seconds
+            if now + due["task"] < self._tasks_until:
+                waits.append(due["task"])
+        if not waits or now + min(waits) > self._end:
+            return False
+        time.sleep(min(max(min(waits), 0.01), _LONGEST_NAP))
+        return True
+
+    def _result(self, problem: str | None) -> DrainResult:
+        left = self._desk.left()
+        counts: Counter[str] = self._settler.counts
+        waiting = left.get("ready", 0) + left.get("retry", 0) + left.get("sending", 0)
+        unknown = left.get("unknown", 0)
+        if problem is None and self._sending and (waiting or unknown):
+            problem = (
+                f"{self._platform.name}: {waiting} records still to be sent, of {unknown} it is unknown whether they "
+                f"arrived; {self._settler.last_problem or 'the next drain goes on'}"
+            )
+        return DrainResult(
+            delivered=counts["delivered"],
+            rejected=counts["rejected"],
+            retry=waiting,
+            unknown=unknown,
+            awaiting=left.get("awaiting_receipt", 0),
+            held=counts["held"],
+            calls=self._calls,
+            problem=problem,
+        )
+
+
+def _not_sent(problem: str) -> CallResult:
+    return CallResult(Kind.REFUSED, refusal=Refusal.UNREACHABLE, code="unreachable", problem=problem)

@@ -1,0 +1,180 @@
+"""What an answer means for a shipment: settled, asked again, sent again, split, or given to a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from credit_exchange.config.platform import Platform
+from credit_exchange.steps.push.claim import STATE_OF, Claimer
+from credit_exchange.steps.push.desk import Desk, Leased
+from credit_exchange.steps.push.dialects.base import CallResult, Dialect, Kind, Outcome, Refusal, Verdict
+from credit_exchange.steps.push.gate import Gate, Stop
+from credit_exchange.steps.push.waiting import pause, retry_after
+
+_MALFORMED_IN_A_ROW = 3
+_BUSY_IN_A_ROW = 100
+
+
+class Settler:
+    """Writes outcomes and remembers, for one drain, what has been tried often enough."""
+
+    def __init__(self, platform: Platform, dialect: Dialect, desk: Desk, gate: Gate, claimer: Claimer) -> None:
+        self._platform = platform
+        self._dialect = dialect
+        self._desk = desk
+        self._gate = gate
+        self._claimer = claimer
+        self.counts: Counter[str] = Counter()
+        self.skip_shipments: set[str] = set()
+        self.skip_records: set[int] = set()
+        self.last_problem = ""
+        self._failed: Counter[str] = Counter()
+        self._again: Counter[int] = Counter()
+        self._malformed = 0
+        self._busy = 0
+
+    # --- after sending
+
+    def sent(self, leased: Leased, attempt: int, result: CallResult) -> None:
+        """Settle what came of sending. Raises Stop when the platform must not be called any more."""
+        number = leased.shipment.label.shipment_no
+        if result.refusal is not Refusal.MALFORMED:
+            self._malformed = 0
+        if result.kind is Kind.STORED and self._complete(leased, result):
+            self._settle(leased, attempt, result)
+            self._gate.success()
+        elif result.kind is Kind.PENDING:
+            wait = self._platform.poll_seconds
+            self._desk.record(leased, attempt, result, state="awaiting_receipt", lines="awaiting_receipt", wait=wait)
+            self._gate.success()
+        elif result.kind is Kind.REFUSED:
+            self._refused(leased, attempt, result)
+        else:
+            self._failed[number] += 1
+            wait = self._platform.settle_after_seconds
+            self._desk.record(leased, attempt, result, state="unknown", lines="unknown", wait=wait)
+            self._trouble(result)
+
+    def _refused(self, leased: Leased, attempt: int, result: CallResult) -> None:
+        """Nothing was stored: the same bytes again, later, unless they are what the platform cannot take."""
+        match result.refusal:
+            case Refusal.TOO_LARGE:
+                self._split(leased, attempt, result)
+            case Refusal.MALFORMED:
+                self._give_back(leased, attempt, result)
+            case Refusal.BUSY:
+                wait = retry_after(result.retry_after, self._platform.retry)
+                self._desk.record(leased, attempt, result, state="retry", lines="retry", wait=wait)
+                self._wait_for_platform(wait)
+            case Refusal.CREDENTIALS:
+                self._desk.record(leased, attempt, result, state="retry", lines="retry")
+                self._trouble(result)
+            case _:
+                number = leased.shipment.label.shipment_no
+                self._failed[number] += 1
+                wait = self._pause_or_skip(number)
+                self._desk.record(leased, attempt, result, state="retry", lines="retry", wait=wait)
+                if result.refusal is Refusal.UNREACHABLE:
+                    self._trouble(result)
+
+    def _split(self, leased: Leased, attempt: int, result: CallResult) -> None:
+        count = len(leased.shipment.lines)
+        if count > 1:
+            # the records go back and come again in halves
+            self._claimer.most[leased.shipment.label.lane] = (count + 1) // 2
+            self._desk.dissolve(leased, attempt, result, "too large: split")
+            return
+        verdict = Verdict(Outcome.REJECTED, result.code, "单条记录超过平台允许的大小")
+        self._settle(leased, attempt, CallResult(Kind.STORED, {1: verdict}, code=result.code, reply=result.reply))
+
+    def _give_back(self, leased: Leased, attempt: int, result: CallResult) -> None:
+        """The platform calls a whole shipment malformed: its contract or our configuration changed, not the records."""
+        self._desk.dissolve(leased, attempt, result, f"malformed for the platform ({result.code})")
+        self.skip_records |= {line.outbox_id for line in leased.shipment.lines}
+        self._malformed += 1
+        self.last_problem = f"the platform calls whole shipments malformed ({result.code})"
+        if self._malformed >= _MALFORMED_IN_A_ROW:
+            reason = f"contract broken: {self._malformed} shipments in a row were malformed ({result.code})"
+            self._gate.open(reason)
+            raise Stop(f"{self._platform.name}: {reason}; compare its file and dialect with the platform's interface")
+
+    # --- after asking
+
+    def asked(self, leased: Leased, attempt: int, result: CallResult) -> None:
+        """Settle what came of asking about an unknown shipment or looking at a task."""
+        number = leased.shipment.label.shipment_no
+        if result.kind is Kind.STORED and self._complete(leased, result):
+            self._settle(leased, attempt, result)
+            self._gate.success()
+            return
+        if result.kind is Kind.PENDING:
+            wait = self._platform.poll_seconds
+            self._desk.record(leased, attempt, result, state="awaiting_receipt", lines="awaiting_receipt", wait=wait)
+            self._gate.success()
+            return
+        if result.kind is Kind.ABSENT and self._failed[number] < self._platform.retry.attempts:
+            # surely never arrived: the same bytes under the same key, and no other version may overtake them
+            self._desk.record(leased, attempt, result, state="ready", lines="sending")
+            return
+        busy = result.refusal is Refusal.BUSY
+        if not busy:
+            self._failed[number] += 1
+        wait = retry_after(result.retry_after, self._platform.retry) if busy else self._pause_or_skip(number)
+        self._desk.record(leased, attempt, result, state=leased.before, lines=leased.before, wait=wait)
+        if busy:
+            self._wait_for_platform(wait)
+        elif result.kind is not Kind.ABSENT:
+            self._trouble(result)
+
+    def put_back(self, leased: Leased, attempt: int | None) -> None:
+        """The shipment was leased and then not called about: as it was before."""
+        lines = {"ready": "sending"}.get(leased.before, leased.before)
+        result = CallResult(Kind.REFUSED, code="not_called")
+        self._desk.record(leased, attempt, result, state=leased.before, lines=lines)
+
+    # --- common
+
+    def _complete(self, leased: Leased, result: CallResult) -> bool:
+        return result.verdicts.keys() == {line.line_no for line in leased.shipment.lines}
+
+    def _settle(self, leased: Leased, attempt: int, result: CallResult) -> None:
+        waits: dict[int, float] = {}
+        for line in leased.shipment.lines:
+            if result.verdicts[line.line_no].outcome is Outcome.AGAIN:
+                self._again[line.outbox_id] += 1
+                if self._again[line.outbox_id] >= self._platform.retry.attempts:
+                    self.skip_records.add(line.outbox_id)
+                    self.last_problem = f"the platform could not store some records ({result.code})"
+                else:
+                    waits[line.line_no] = pause(self._platform.retry, self._again[line.outbox_id])
+        identities = self._dialect.identities(leased.shipment) if self._dialect.by_identity else None
+        self._desk.record(leased, attempt, result, state="settled", waits=waits, identities=identities)
+        states = Counter(STATE_OF[verdict.outcome] for verdict in result.verdicts.values())
+        del states["retry"]
+        self.counts.update(states)
+        self._busy = 0
+
+    def _pause_or_skip(self, number: str) -> float:
+        """Return the pause before the next try; after the last one of this drain none, for the next drain."""
+        if self._failed[number] >= self._platform.retry.attempts:
+            self.skip_shipments.add(number)
+            return 0.0
+        return pause(self._platform.retry, self._failed[number])
+
+    def _wait_for_platform(self, seconds: float) -> None:
+        self._gate.pause(seconds)
+        self._busy += 1
+        if self._busy >= _BUSY_IN_A_ROW:
+            raise Stop(f"{self._platform.name}: busy {self._busy} times in a row; the rest waits for the next drain")
+
+    def _trouble(self, result: CallResult) -> None:
+        """Count a failure of the platform; refused credentials stop everything at once."""
+        self.last_problem = result.problem or result.code
+        if result.credentials_refused:
+            reason = f"credentials refused ({result.code})"
+            self._gate.open(reason)
+            raise Stop(
+                f"{self._platform.name}: {reason}; correct the connection {self._platform.connection}, "
+                "it is not tried again in this drain"
+            )
+        self._gate.failure(result.problem or f"{result.kind} {result.code}")

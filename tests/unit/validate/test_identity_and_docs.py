@@ -1,0 +1,177 @@
+"""A record's identity comes from strong identifiers only; nothing personal shows in it or on the page."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from conftest import KEYS, PENALTY, PERMIT, PERSON, feed
+
+from credit_exchange.core.crypto import open_text
+from credit_exchange.steps.validate import docs, volume
+from credit_exchange.steps.validate.accepted import SCHEMA, Contents
+from credit_exchange.steps.validate.identity import identify
+
+
+def who(bench: Any, *rows: dict[str, str]) -> Any:
+    return identify(bench.dataset, KEYS, bench.sheet([bench.good | row for row in rows]).frame)
+
+
+def table(bench: Any, *rows: dict[str, str]) -> list[dict[str, Any]]:
+    sheet = bench.sheet([bench.good | row for row in rows])
+    identities = identify(bench.dataset, KEYS, sheet.frame)
+    places = np.arange(len(rows))
+    return Contents(bench.dataset, KEYS).table(sheet, identities, places + 2, places).to_pylist()
+
+
+def test_the_same_decision_written_differently_is_one_record(permit: Any) -> None:
+    ids = who(
+        permit,
+        {},
+        {"XK_WSH": "榕市监许[2026]0012号"},
+        {"XK_XDR_SHXYM": "9135010026017703xw", "XK_NR": "别的内容"},
+        {"XK_XDR_SHXYM": "00000000000000000X", "XK_XDR_ZZJG": "26017703-X"},
+    ).record_id
+    assert len(set(ids)) == 1
+    assert ids[0].isascii()
+    assert len(ids[0]) <= 64
+
+
+def test_other_parties_agencies_and_leading_zeros_are_other_records(permit: Any) -> None:
+    ids = who(
+        permit,
+        {},
+        {"XK_XDR_SHXYM": "914403001922038216"},
+        {"XK_XKJGDM": "121000004000001234"},
+        {"XK_WSH": "榕市监许〔2026〕12号"},
+    ).record_id
+    assert len(set(ids)) == 4
+
+
+def test_placeholders_join_nobody(permit: Any) -> None:
+    place = {"XK_XDR_SHXYM": "00000000000000000X"}
+    found = who(permit, place, place | {"XK_XDR_MC": "福州另一家公司"})
+    assert found.record_id[0] != found.record_id[1]
+    assert found.subject_ref[0].startswith("name:")
+    assert not any(column.notna().any() for column in found.codes.values())
+
+
+def test_agencies_that_share_the_placeholder_stay_apart(permit: Any) -> None:
+    place = {"XK_XKJGDM": "00000000000000000X"}
+    ids = who(permit, place, place | {"XK_XKJG": "福州市另一机关"}).record_id
+    assert ids[0] != ids[1]
+
+
+def test_a_wrong_code_lies_under_the_name_where_the_corrected_row_finds_it(permit: Any) -> None:
+    wrong, right = who(permit, {"XK_XDR_SHXYM": "9135010026017703XA"}), who(permit, {})
+    assert wrong.record_id[0] == right.by_name[0]
+
+
+def test_the_accepted_table_is_exactly_what_the_merge_reads(permit: Any) -> None:
+    row = table(permit, {})[0]
+    assert list(row) == SCHEMA.names
+    assert row["subject_codes"] == ["uscc:9135010026017703XW", "org:26017703X"]
+    assert (row["subject_kind"], row["subject_code"]) == ("legal", "9135010026017703XW")
+    assert row["decided_on"] == "2026-08-20"
+    assert row["publish_until"] is None
+    assert row["operation"] == "upsert"
+    content = orjson.loads(row["content"])
+    assert content["XK_WSH"] == PERMIT["XK_WSH"]
+    assert "BZ" not in content
+    assert content["_subject_kind"] == "legal"
+
+
+def test_an_id_number_is_sealed_and_the_digest_does_not_change_with_the_sealing(permit: Any) -> None:
+    number = PERSON["XK_XDR_ZJHM"]
+    first, second = table(permit, PERSON)[0], table(permit, PERSON)[0]
+    assert number not in str(first)
+    content = orjson.loads(first["content"])
+    assert open_text(KEYS, content["XK_XDR_ZJHM"]) == number
+    assert first["content"] != second["content"]
+    assert first["content_digest"] == second["content_digest"]
+    assert first["subject_ref"].startswith("id:")
+    assert first["subject_kind"] == "person"
+    assert content["_minor"] == "0"
+
+
+@pytest.mark.parametrize(("number", "minor"), [("11010520080820003X", "0"), ("110105200808210012", "1")])
+def test_a_minor_is_one_until_the_eighteenth_birthday(penalty: Any, number: str, minor: str) -> None:
+    from credit_exchange.core.identifiers import id_card_check_char
+
+    number = number[:17] + id_card_check_char(number[:17])
+    person = {k.replace("XK_", "CF_"): v for k, v in PERSON.items()} | {"CF_XDR_ZJHM": number}
+    assert orjson.loads(table(penalty, person)[0]["content"])["_minor"] == minor
+
+
+@pytest.mark.parametrize(
+    ("change", "severity", "until"),
+    [
+        ({}, "general", "2027-08-20"),
+        ({"CF_GSJZQ": "2026-08-25"}, "general", "2026-11-20"),
+        ({"CF_GSJZQ": "2099/12/31"}, "general", "2027-08-20"),
+        ({"CF_CFLB": "罚款;限制从业", "BAN_END": "2031-08-20"}, "serious", "2031-08-20"),
+        ({"CF_CFLB": "警告"}, "minor", "2026-11-20"),
+        ({"PROCEDURE": "简易"}, "minor", "2026-11-20"),
+        ({"CF_JDRQ": "2019-03-15"}, "general", "2020-03-15"),
+        ({"CF_JDRQ": "2023-05-01"}, "general", "2026-05-01"),
+        ({"CF_JDRQ": "2014-01-01"}, "general", "2015-01-01"),
+    ],
+)
+def test_the_end_of_publication_follows_the_decision_date(
+    penalty: Any, change: dict[str, str], severity: str, until: str
+) -> None:
+    row = table(penalty, change)[0]
+    content = orjson.loads(row["content"])
+    assert (content["_severity"], row["publish_until"], content["CF_GSJZQ"]) == (severity, until, until)
+
+
+def test_the_page_shows_counts_and_no_markup_of_others() -> None:
+    lines = [docs.Line("S01", "XK_NR", "许可内容", "为空<b>", "reject", 1, 4000), docs.Line("S02", "", "", "好", "warn", 0, 9)]
+    page = docs.page([("部门", "<script>")], lines).decode()
+    assert 'id="S01-XK_NR"' in page
+    assert "1 / 4000" in page
+    assert "<script" not in page
+    assert "http" not in page
+
+
+@pytest.mark.parametrize(
+    ("delivered", "rejected", "contract", "history", "held"),
+    [
+        (100, 0, {}, (5, 100.0), False),
+        (49, 0, {}, (5, 100.0), True),
+        (49, 0, {}, (2, 100.0), False),
+        (501, 0, {}, (5, 100.0), True),
+        (0, 0, {}, (5, 100.0), False),
+        (0, 0, {"empty": "fail"}, (0, 0.0), True),
+        (3, 0, {"volume": {"min_rows": 5}}, (0, 0.0), True),
+        (10, 6, {"bad_rows_max_share": 0.5}, (0, 0.0), True),
+        (10, 5, {"bad_rows_max_share": 0.5}, (0, 0.0), False),
+    ],
+)
+def test_a_delivery_of_unusual_size_or_quality_waits_for_a_person(
+    delivered: int, rejected: int, contract: dict[str, Any], history: tuple[int, float], held: bool
+) -> None:
+    assert (volume.objection(feed(contract=contract), delivered, rejected, history) is not None) == held
+
+
+def test_an_empty_full_delivery_is_never_taken_for_a_good_one() -> None:
+    assert volume.objection(feed(transfer="full"), 0, 0, (5, 100.0)) is not None
+
+
+def test_penalty_and_permit_of_one_number_are_two_records(permit: Any, penalty: Any) -> None:
+    same = {"CF_WSH": PERMIT["XK_WSH"], "CF_CFJGDM": PERMIT["XK_XKJGDM"]}
+    assert PENALTY["CF_XDR_SHXYM"] == PERMIT["XK_XDR_SHXYM"]
+    assert who(penalty, same).record_id[0] != who(permit, {}).record_id[0]
+
+
+def test_dates_of_the_catalogue_are_dates(penalty: Any) -> None:
+    assert [p.since for p in penalty.dataset.publication.periods] == [
+        date(2016, 1, 1),
+        date(2019, 1, 1),
+        date(2019, 7, 1),
+        date(2023, 5, 1),
+        date(2026, 4, 1),
+    ]

@@ -1,0 +1,128 @@
+"""Every rule of the catalogue on rows that break exactly one thing, judged through Great Expectations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import PERSON
+
+OK: set[str] = set()
+WRONG_USCC = "9135010026017703XA"
+PLACEHOLDER = "00000000000000000X"
+
+PERMIT_CASES: list[tuple[str, dict[str, str], set[str]]] = [
+    ("a good row passes", {}, OK),
+    ("a natural person passes", PERSON, OK),
+    ("required and blank", {"XK_NR": ""}, {"S01"}),
+    ("required and a word for nothing", {"XK_NR": "　无 "}, {"S01"}),
+    ("category not listed", {"XK_XDR_LB": "企业"}, {"S02"}),
+    ("status not listed", {"XK_ZT": "3"}, {"S02-status"}),
+    ("unified code missing", {"XK_XDR_SHXYM": "/"}, {"S03"}),
+    ("unified code with a wrong check digit", {"XK_XDR_SHXYM": WRONG_USCC}, {"S03"}),
+    ("placeholder instead of a code", {"XK_XDR_SHXYM": PLACEHOLDER}, OK),
+    ("lower case and full width are the same code", {"XK_XDR_SHXYM": "９135010026017703xw"}, OK),
+    ("person with a company's code", PERSON | {"XK_XDR_GSZC": "440301103448669"}, {"S03"}),
+    ("person with a representative", PERSON | {"XK_FRDB": "林某甲"}, {"S03"}),
+    ("legal person without representative", {"XK_FRDB": ""}, {"S03-representative"}),
+    ("person without ID", PERSON | {"XK_XDR_ZJLX": "", "XK_XDR_ZJHM": ""}, {"S04"}),
+    ("person with a wrong ID", PERSON | {"XK_XDR_ZJHM": "110105194912310021"}, {"S04"}),
+    ("old ID of fifteen digits", PERSON | {"XK_XDR_ZJHM": "110105491231002"}, OK),
+    ("ID type not listed", PERSON | {"XK_XDR_ZJLX": "驾驶证"}, {"S04"}),
+    ("passport", PERSON | {"XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": "E12345678"}, OK),
+    ("sole trader's code on a company", {"XK_XDR_SHXYM": "92340603MA2UK1TD00"}, {"S05"}),
+    ("company's code on a sole trader", {"XK_XDR_LB": "个体工商户"}, {"S05"}),
+    ("sole trader", {"XK_XDR_LB": "个体工商户", "XK_XDR_SHXYM": "92340603MA2UK1TD00"}, OK),
+    ("ID number without type", {"XK_FR_ZJHM": "11010519491231002X"}, {"S06"}),
+    ("ID type without number", {"XK_FR_ZJLX": "身份证"}, {"S06"}),
+    ("kind of permit not listed", {"XK_XKLB": "特别许可"}, {"S07"}),
+    ("other kind with a note", {"XK_XKLB": "其他－备案"}, OK),
+    ("other kind without a note", {"XK_XKLB": "其他"}, {"S07-note"}),
+    ("no date", {"XK_JDRQ": "2026-02-30"}, {"S09"}),
+    ("zero date", {"XK_JDRQ": "1900-01-01"}, {"S09"}),
+    ("decided after the business date", {"XK_JDRQ": "2026-09-02", "XK_YXQZ": "2026-09-02"}, {"S09"}),
+    ("decided on the business date", {"XK_JDRQ": "2026年9月1日"}, OK),
+    ("valid to before valid from", {"XK_YXQZI": "2026-08-19"}, {"S09"}),
+    ("long-term end", {"XK_YXQZI": "2099/12/31"}, OK),
+    ("long-term beginning", {"XK_YXQZ": "2099/12/31", "XK_YXQZI": "2099/12/31"}, {"S09"}),
+    ("agency code invalid", {"XK_LYDWDM": "11230500001755309A"}, {"S10"}),
+    ("agency code of a company", {"XK_XKJGDM": "9135010026017703XW"}, {"S10"}),
+    ("too long", {"XK_XKZS": "证" * 65}, {"S14"}),
+    ("as long as allowed", {"XK_XKZS": "证" * 64}, OK),
+    ("mark of secrecy nobody understands", {"SECRET": "也许"}, {"S15-secret"}),
+    ("document number of nothing but a word", {"XK_WSH": "第"}, {"S16"}),
+    ("control character", {"XK_NR": "食品\x01"}, {"S18"}),
+]
+
+PENALTY_CASES: list[tuple[str, dict[str, str], set[str]]] = [
+    ("a good row passes", {}, OK),
+    ("fine without amount", {"CF_NR_FK": ""}, {"S08"}),
+    ("confiscation without amount", {"CF_CFLB": "罚款;没收违法所得"}, {"S08"}),
+    ("revocation without licence", {"CF_CFLB": "吊销许可证件", "CF_NR_FK": ""}, {"S08"}),
+    ("warning needs no amount", {"CF_CFLB": "警告&警告", "CF_NR_FK": ""}, OK),
+    ("negative amount", {"CF_NR_FK": "-1"}, {"S08"}),
+    ("seven decimals", {"CF_NR_FK": "0.1234567"}, {"S08"}),
+    ("no number", {"CF_NR_FK": "2000元"}, {"S08"}),
+    ("unit is probably yuan", {"CF_NR_FK": "20,000"}, {"S08-unit"}),
+    ("exactly the bound", {"CF_NR_FK": "10000"}, OK),
+    ("statutory type outside of the list", {"CF_CFLB": "罚款、通报批评"}, OK),
+    ("end before the decision", {"CF_YXQ": "2026-08-19"}, {"S09"}),
+    ("publication ends before the decision", {"CF_GSJZQ": "2026-08-19"}, {"S09"}),
+    ("not punished", {"CF_NR": "不予行政处罚。", "CF_CFLB": "警告", "CF_NR_FK": ""}, {"S17"}),
+    ("punished, and something else not", {"CF_NR": "罚款2000元，另一行为不予行政处罚"}, OK),
+    ("procedure nobody understands", {"PROCEDURE": "特别程序"}, {"S15-procedure"}),
+]
+
+
+@pytest.mark.parametrize(("change", "expected"), [c[1:] for c in PERMIT_CASES], ids=[c[0] for c in PERMIT_CASES])
+def test_a_permit_fails_exactly_the_rules_it_breaks(permit: Any, change: dict[str, str], expected: set[str]) -> None:
+    assert permit.rules(change) == expected
+
+
+@pytest.mark.parametrize(("change", "expected"), [c[1:] for c in PENALTY_CASES], ids=[c[0] for c in PENALTY_CASES])
+def test_a_penalty_fails_exactly_the_rules_it_breaks(penalty: Any, change: dict[str, str], expected: set[str]) -> None:
+    assert penalty.rules(change) == expected
+
+
+def test_all_reasons_of_a_row_are_told(permit: Any) -> None:
+    found = permit.judge([{"XK_NR": "", "XK_XDR_SHXYM": WRONG_USCC, "XK_JDRQ": "昨天"}])[0]
+    assert {("S01", "XK_NR"), ("S03", "XK_XDR_SHXYM"), ("S09", "XK_JDRQ")} <= found
+
+
+def test_no_list_of_failures_is_capped(permit: Any) -> None:
+    found = permit.judge([{"XK_NR": ""}] * 3000)
+    assert all(row == {("S01", "XK_NR")} for row in found)
+
+
+def test_a_withdrawal_needs_only_its_identity(permit: Any) -> None:
+    row = {
+        "XK_WSH": "榕市监许〔2026〕0012号",
+        "XK_XKJGDM": "11230500001755309F",
+        "XK_XDR_SHXYM": "9135010026017703XW",
+        "_operation": "撤下",
+    }
+    operation = {"column": "操作", "withdraw": ["撤下"]}
+    assert permit.judge([row], whole=True, operation=operation) == [set()]
+    lacking = {k: v for k, v in row.items() if k != "XK_XDR_SHXYM"}
+    assert permit.judge([lacking], whole=True, operation=operation) == [{("S16", "XK_WSH")}]
+    assert permit.judge([row | {"_operation": ""}], whole=True, operation=operation)[0] > {("S01", "XK_NR")}
+
+
+def test_every_message_says_which_field_and_holds_no_placeholder(permit: Any, penalty: Any) -> None:
+    from credit_exchange.steps.validate.expectations import plan
+
+    for bench in (permit, penalty):
+        for version in bench.dataset.versions:
+            for item in plan(bench.dataset, version):
+                assert "{" not in item.message
+                assert "；" in item.message, item.rule.id
+
+
+def test_the_catalogue_is_the_standard_of_790(permit: Any, penalty: Any) -> None:
+    assert sum(not f.internal for f in permit.dataset.fields.values()) == 28
+    assert sum(not f.internal for f in penalty.dataset.fields.values()) == 30
+    ids = {rule.id for bench in (permit, penalty) for rule in bench.dataset.rules}
+    assert {f"S{n:02d}" for n in (*range(1, 11), 13, 14, 16)} <= ids
+    for bench in (permit, penalty):
+        for rule in bench.dataset.rules:
+            assert (rule.on_failure == "warn") == (rule.id in ("S05", "S10", "S08-unit", "S07-note", "S03-representative"))
