@@ -16,6 +16,8 @@ from credit_exchange.adapters.exchange import NotReady, StepFailed, guarded
 from credit_exchange.errors import FatalError, HoldForPerson, NotDelivered
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+# Airflow reads .airflowignore through an older name of pathspec
+pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")

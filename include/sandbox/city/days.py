@@ -49,8 +49,9 @@ def _planted(seed: int, spec: FeedSpec, day: date, volume: float) -> tuple[Row, 
 def _stamp(spec: FeedSpec, day: date, rows: list[Row], hour: int = 8) -> list[Row]:
     if spec.stamped:
         start = datetime.combine(day, time(hour))
+        step = max(1, min(37, 5 * 3600 // max(1, len(rows))))  # all within five hours, no two at once
         for i, row in enumerate(rows):
-            row.updated = (start + timedelta(seconds=37 * i)).strftime("%Y-%m-%d %H:%M:%S")
+            row.updated = (start + timedelta(seconds=step * i)).strftime("%Y-%m-%d %H:%M:%S")
     return rows
 
 

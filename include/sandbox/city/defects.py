@@ -137,7 +137,7 @@ def _sole_trader_as_person(row: Row, rng: Random, day: date) -> list[Row]:
 
 def _sole_trader_as_legal(row: Row, rng: Random, day: date) -> list[Row]:
     _sole_trader(row, rng, day)
-    row.kind, row.warnings, row.masked = "legal", ("S05",), {}
+    row.kind, row.warnings = "legal", ("S05",)  # the operator stays a person, whatever the category says
     return [row.set("XDR_LB", people.LABELS["legal"])]
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from random import Random
 
@@ -79,7 +78,7 @@ class Row:
 
     def clone(self) -> Row:
         """A copy that shares nothing."""
-        return copy.deepcopy(self)
+        return replace(self, values=dict(self.values), raw=dict(self.raw), masked=dict(self.masked))
 
 
 def set_subject(row: Row, subject: people.Subject) -> None:

@@ -1,4 +1,4 @@
--- What became of an incident on each channel: <channel>:sent, <channel>:skipped or <channel>:failed.
+-- What became of an incident on each channel, as channel and sent, skipped or failed joined by a colon.
 update exchange.alert
 set channels = cast(:channels as text[]), notified_at = :notified_at
 where incident_key = :incident_key

@@ -3,7 +3,7 @@ select incident_key, severity, subject, detail, link, raised_at, times, channels
 from exchange.alert
 where cleared_at is null
   and notified_at is null
-  and (channels = '{}' or exists (select from unnest(channels) as c where c like '%:failed'))
+  and (channels = '{}' or exists (select from unnest(channels) as c where split_part(c, ':', 2) = 'failed'))
   and not (incident_key = any(cast(:tried as text[])))
 order by raised_at, incident_key
 limit 1

@@ -1,10 +1,11 @@
 -- The business dates up to :last that have no finished night, since the first night there ever was (30 days at most).
 -- :first_configured replaces the first night where it is set, so that a scheduler that never started is missed too.
-with bounds as (
-    select greatest(
-        coalesce(cast(:first_configured as date), (select min(business_date) from exchange.night)),
-        cast(:last as date) - 30
-    ) as first_day
+-- Without either nothing is expected yet.
+with known as (
+    select coalesce(cast(:first_configured as date), (select min(business_date) from exchange.night)) as first_day
+),
+bounds as (
+    select greatest(first_day, cast(:last as date) - 30) as first_day from known where first_day is not null
 )
 select cast(day as date) as day
 from bounds, generate_series(bounds.first_day, cast(:last as date), interval '1 day') as day

@@ -69,7 +69,11 @@ class Sandbox:
             platforms += ["--faults-file", str(script)]
         self._serve(supervisor, "platforms", ["platforms", *platforms])
         city = ["serve", "--home", str(laptop.home / "city"), "--port", str(laptop.ports.city)]
-        self._serve(supervisor, "city", ["city", *city, "--token", laptop.secrets["city_token"]])
+        self._serve(
+            supervisor,
+            "city",
+            ["city", *city, "--token", laptop.secrets["city_token"], *(["--faults"] if self._faults else [])],
+        )
 
     def _serve(self, supervisor: Supervisor, name: str, module: list[str]) -> None:
         command = [sys.executable, "-m", *module]

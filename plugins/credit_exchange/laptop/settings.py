@@ -143,7 +143,9 @@ class Laptop:
         programs = Path(sys.executable).parent
         paths = [REPOSITORY / "plugins", REPOSITORY / "config", REPOSITORY / "include" / "sandbox"]
         # the scheduled nights begin tonight; the night before is started by hand when the laptop starts
-        child.setdefault("CREDIT_EXCHANGE_FIRST_BUSINESS_DATE", business_time.today().isoformat())
+        child.setdefault("CREDIT_EXCHANGE_FIRST_DATE", business_time.today().isoformat())
+        # nobody waits two minutes in front of a terminal for the second try
+        child.setdefault("CREDIT_EXCHANGE_RETRY_SECONDS", "5")
         child |= {
             "PATH": f"{programs}{os.pathsep}{child.get('PATH', os.defpath)}",
             "PYTHONPATH": os.pathsep.join(map(str, paths)),

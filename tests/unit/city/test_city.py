@@ -167,8 +167,8 @@ def test_codes_are_valid_by_an_outside_judge():
             assert ric.calc_check_digit(number) == number[-1]
 
 
-def test_the_front_database_is_filled_and_can_be_filled_again(city_made, tmp_path):
-    url = f"sqlite:///{tmp_path / 'front.db'}"
+def test_the_front_database_is_filled_and_can_be_filled_again(city_made, empty_database_url):
+    url = empty_database_url
     assert main(["load-database", "--url", url, "--home", str(city_made[0])]) == 0
     assert main(["load-database", "--url", url, "--home", str(city_made[0])]) == 0
     engine = create_engine(url)

@@ -33,7 +33,7 @@ def test_the_description_fits_the_delivery(configuration, spec):
     feed = configuration.feed(spec.feed)
     aliases = feed.aliases()
     for code, name in columns(spec).items():
-        assert name in aliases[code]
+        assert name.casefold() in {alias.casefold() for alias in aliases[code]}
     extra = {feed.sequence, *(feed.ignore)} | (
         {feed.operation.column, feed.operation.reason_column} if feed.operation else set()
     )

@@ -1,8 +1,8 @@
 """Reads CSV and other delimited text in bounded memory (reliability C1, C3, C9, C10, C14).
 
 A quick look over the bytes decides: regular text goes through Arrow's parser, block by block; text with line breaks in
-quotes, damaged bytes or other oddities through Python's csv module. When Arrow meets a row of another width, the rest of
-the file goes through csv as well, so both ways give the same rows.
+quotes, damaged bytes or other oddities through Python's csv module. When Arrow meets a row of another width, the rest
+of the file goes through csv as well.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -47,7 +47,11 @@ def read_delimited(
     Raises FatalError for a file without header, cut off, with an unclosed quote, with a line over 1 MiB, or with more
     than 1 % of its rows of another width than the header; HoldForPerson as Layout.check.
     """
-    encoding = detect(file, declared, lambda line: layout.matches(next(csv.reader([line], delimiter=delimiter), [])) > 0)
+
+    def is_header(line: str) -> bool:
+        return layout.matches(next(csv.reader([line], delimiter=delimiter), [])) > 0
+
+    encoding = detect(file, declared, is_header)
     if not encoding.sound:
         reader = _SlowReader(file, encoding, layout, delimiter, chunk_rows, number_rows)
         yield from reader.chunks()
@@ -78,18 +82,19 @@ def _look(file: IO[bytes], start: int, where: str) -> _Look:
         first = min((p for p in (block.find(b"\n"), block.find(b"\r")) if p >= 0), default=-1)
         if since + (first if first >= 0 else len(block)) > MAX_LINE:
             raise FatalError(
-                f"{where} line {line}: longer than {MAX_LINE} bytes, perhaps an unclosed quote; the department must export it again"
+                f"{where} line {line}: longer than {MAX_LINE} bytes, perhaps an unclosed quote; "
+                "the department must export it again"
             )
         since = since + len(block) if first < 0 else len(block) - 1 - max(block.rfind(b"\n"), block.rfind(b"\r"))
         if len(block.translate(None, _CONTROLS)) < len(block) or any(c in tail + block for c in _NONCHARACTERS):
             regular = False
         joined = (tail + block).replace(b"\r\n", b"\n")
-        if ended and tail + block.strip(b"\r\n") and block.strip(b"\r\n"):
-            regular = False  # text after blank lines: their numbers must count
+        if ended and block.strip(b"\r\n"):
+            regular = False  # text after blank lines, which Arrow would not count
         stripped = joined.rstrip(b"\r\n")
         if b"\n\n" in stripped:
             regular = False
-        ended = len(joined) - len(stripped) > 1
+        ended = len(joined) - len(stripped) > 1 or (ended and not stripped)
         if b'"' in block:
             quotes = True
             pieces = block.split(b"\n")
@@ -107,7 +112,7 @@ def _look(file: IO[bytes], start: int, where: str) -> _Look:
 
 def _fast(
     file: IO[bytes], slow: _SlowReader, look: _Look, delimiter: str, chunk_rows: int
-) -> Iterator[RawChunk]:
+) -> Generator[RawChunk, None, int | None]:
     """Yield chunks by Arrow; return None when all is read, else how many rows were given out before an odd one."""
     layout = slow.layout
     names = [str(position) for position in range(len(slow.filled))]
@@ -155,7 +160,6 @@ def _fast(
     except pa.ArrowInvalid:
         # a row of another width, or nothing below the header: csv says which and goes on from here
         return given
-    slow.rows = given
     return None
 
 
@@ -187,6 +191,7 @@ class _SlowReader:
         self._delimiter = delimiter
         self._chunk_rows = chunk_rows
         self._ends_with_newline = True
+        self._line = ""
         self.header_line = 0
         self.filled: list[list[str]] = []
         self._header(self._records())
@@ -206,6 +211,7 @@ class _SlowReader:
                     "the department must export it again"
                 )
             self._ends_with_newline = line[-1] in "\r\n"
+            self._line = line
             yield line
 
     def _records(self) -> Iterator[tuple[int, list[str] | None]]:
@@ -218,15 +224,24 @@ class _SlowReader:
             except StopIteration:
                 return
             except csv.Error:
-                if reader.line_num > line or reader.line_num < line:
-                    raise FatalError(
-                        f"{self.layout.where} line {line}: a quote is opened and not closed properly; the department must "
-                        "export it again with quotes doubled"
-                    ) from None
+                if reader.line_num != line:
+                    raise self._unclosed(line) from None
                 yield line, None
                 continue
+            if self.filled and reader.line_num > line and len(values) != len(self.filled):
+                raise self._unclosed(line)  # it swallowed the rows after it
             if values:
                 yield line, values
+
+    def _unclosed(self, line: int) -> FatalError:
+        return FatalError(
+            f"{self.layout.where} line {line}: a quote is opened and not closed properly; the department must "
+            "export the file again with the quotes inside values doubled"
+        )
+
+    def _as_it_is(self) -> list[str]:
+        """The values of the line just read, its quotes taken as they come."""
+        return next(csv.reader([self._line.replace('"', "")], delimiter=self._delimiter), [])
 
     def _header(self, records: Iterator[tuple[int, list[str] | None]]) -> None:
         line, header = next(((n, v) for n, v in records if v is None or any(x.strip() for x in v)), (1, None))
@@ -260,13 +275,15 @@ class _SlowReader:
             ragged += row is None or len(row) != width
             last = line, short
             values = [""] * len(position)
-            for columns, value in zip(self.filled, row or (), strict=False):
+            for columns, value in zip(self.filled, self._as_it_is() if row is None else row, strict=False):
                 for column in columns:
                     values[position[column]] = value
             if chunk := builder.add(self.rows if self.number_rows else line, values, problems):
                 yield chunk
         if last[1] and not self._ends_with_newline:
-            raise FatalError(f"{self.layout.where} line {last[0]}: the file is cut off in the middle of a row; deliver it again")
+            raise FatalError(
+                f"{self.layout.where} line {last[0]}: the file is cut off in the middle of a row; deliver it again"
+            )
         if ragged > 1 and ragged > _MAX_RAGGED * self.rows:
             raise FatalError(
                 f"{self.layout.where}: {ragged} of {self.rows} rows have another number of values than the header "

@@ -1,4 +1,4 @@
-"""Which encoding a delivered text is in, decided strictly: nothing is ever replaced or left out (reliability C4, C5)."""
+"""Which encoding a delivered text is in, decided strictly: nothing is replaced or left out (reliability C4, C5)."""
 
 from __future__ import annotations
 

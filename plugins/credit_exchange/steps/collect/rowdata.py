@@ -79,14 +79,14 @@ def _rows(
                     values[position[column]] = "".join(child.itertext())
             yield values, problems
             element.clear()
-            while element.getprevious() is not None:  # rows that were read go away
-                del root[0]
+            while (earlier := element.getprevious()) is not None:  # rows that were read go away
+                root.remove(earlier)
     except etree.XMLSyntaxError as error:
         # the parser's own text could quote the delivery
         line = error.position[0] if error.position else "?"
         raise FatalError(
-            f"{layout.where} {place}, line {line}: not well-formed XML (error {error.code}), perhaps half-written or not"
-            " escaped; the department must deliver it again"
+            f"{layout.where} {place}, line {line}: not well-formed XML (error {error.code}), perhaps half-written or "
+            "not escaped; the department must deliver it again"
         ) from None
     if root is None:
         raise FatalError(f"{layout.where} {place}: no XML element; the department must deliver it again")

@@ -63,7 +63,10 @@ def _find(workbook: CalamineWorkbook, layout: Layout, source: XlsxSource) -> tup
         if best * 2 < min(len(layout.columns), 4):
             continue
         if found:
-            raise FatalError(f"{layout.where}: two sheets have the header; name the right one as the feed's source.sheet")
+            raise FatalError(
+                f"{layout.where}: two sheets have the header; name the right one as the feed's "
+                "source.sheet"
+            )
         found = sheet, best_row
     if not found:
         raise FatalError(

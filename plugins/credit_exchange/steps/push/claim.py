@@ -1,4 +1,4 @@
-"""Takes waiting records out of the outbox and packs them into shipments: bytes and keys, stored before anything is sent."""
+"""Takes waiting records out of the outbox and packs them into shipments: bytes and keys, stored before sending."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class Claimer:
         return found
 
     def _clashes(self, connection: Connection, payloads: Mapping[int, Payload]) -> dict[int, Verdict]:
-        """Return the rows to hold: two of our records would be one row there, and nobody could tell them apart again."""
+        """Return the rows to hold: two of our records would be one row there, never to be told apart again."""
         ours = {i: p for i, p in payloads.items() if p.op == "upsert"}
         if not ours:
             return {}

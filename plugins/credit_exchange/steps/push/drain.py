@@ -151,7 +151,9 @@ class _Drain:
         if time.monotonic() >= self._recover_at:
             self._desk.recover()
             self._recover_at = time.monotonic() + _RECOVER_EVERY
-        if self._look("unknown", "ask", self._dialect.ask) or self._look("awaiting_receipt", "poll", self._dialect.poll):
+        if self._look("unknown", "ask", self._dialect.ask):
+            return True
+        if self._look("awaiting_receipt", "poll", self._dialect.poll):
             return True
         if not self._sending:
             return False

@@ -1,4 +1,4 @@
-"""Before every call: is the circuit closed, is it our turn, is the shipment still ours? Kept in our database, for all."""
+"""Before every call: is the circuit closed, is it our turn, is the shipment still ours? Kept in our database."""
 
 from __future__ import annotations
 

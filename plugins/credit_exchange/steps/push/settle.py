@@ -163,6 +163,7 @@ class Settler:
 
     def _wait_for_platform(self, seconds: float) -> None:
         self._gate.pause(seconds)
+        self.last_problem = f"the platform asked us to wait {seconds:.0f} s"
         self._busy += 1
         if self._busy >= _BUSY_IN_A_ROW:
             raise Stop(f"{self._platform.name}: busy {self._busy} times in a row; the rest waits for the next drain")

@@ -194,7 +194,7 @@ class Writer:
     def __init__(self, file: IO[bytes]) -> None:
         self._writer = pq.ParquetWriter(file, SCHEMA, compression="zstd")
         self._keys: list[pa.Table] = []
-        self.rows = 0
+        self.rows = 0  # written so far
 
     def add(self, table: pa.Table) -> None:
         """Write one chunk."""
@@ -202,6 +202,14 @@ class Writer:
             self._writer.write_table(table, row_group_size=table.num_rows)
             self._keys.append(table.select(["record_id", "operation", "sequence", "content_digest"]))
             self.rows += table.num_rows
+
+    def __enter__(self) -> Writer:
+        """The writer itself."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close the file, also when the batch could not be read to its end."""
+        self._writer.close()
 
     def close(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Finish the file; return (repeats, conflicts) over all rows written, in order.

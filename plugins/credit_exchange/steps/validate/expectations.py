@@ -19,7 +19,11 @@ import pandas as pd
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # before the import: nothing of ours calls outside
 
 import great_expectations as gx
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.expectations.metrics import ColumnMapMetricProvider, column_condition_partial
@@ -105,8 +109,15 @@ class Judge:
         self.planned = [p for p in plan(dataset, version)]
         self.tallies: dict[str, Tally] = defaultdict(Tally)
         self._chunkwise = [p for p in self.planned if p.rule.check not in BATCH_CHECKS]
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+        # in memory, quiet, and without the temporary folder that the default gives to Data Docs we do not use
+        context = gx.get_context(
+            mode="ephemeral",
+            project_config=DataContextConfig(
+                store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+                progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+                analytics_enabled=False,
+            ),
+        )
         suite = gx.ExpectationSuite(name=f"{dataset.dataset}.{version.id}")
         for item in self._chunkwise:
             suite.add_expectation(

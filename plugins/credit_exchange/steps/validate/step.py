@@ -132,10 +132,11 @@ def _validate(
             writer=Writer(first),
             wants_alternatives=bool(connection.execute(sql.load("validate/open_quarantine"), batch).scalar_one()),
         )
-        for chunk in reader(exchange, batch_id, chunk_rows):
-            _chunk(exchange, work, chunk)
-        handed = work.writer.rows
-        repeats, conflicts = work.writer.close()
+        with work.writer as writer:
+            for chunk in reader(exchange, batch_id, chunk_rows):
+                _chunk(exchange, work, chunk)
+            handed = writer.rows
+            repeats, conflicts = writer.close()
         keep = ~(repeats | conflicts)
         if conflicts.any():
             _conflicts(exchange, work, reader(exchange, batch_id, chunk_rows), conflicts)

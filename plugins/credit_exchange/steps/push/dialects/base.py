@@ -1,4 +1,4 @@
-"""What a platform's wire has to know to be spoken. One class a dialect, registered by name; nothing else changes for a new one.
+"""What the exchange has to know of a platform's wire. A dialect is one class, registered by name; nothing else changes.
 
 A dialect turns payloads into pieces, pieces into the immutable bytes of a shipment, and the platform's answers into
 outcomes. It never touches the database, the clock of retries, or the decision to send again: those are the drain's.
@@ -158,7 +158,7 @@ class Wire(Protocol):
     def call(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", login: bool = False
     ) -> Reply:
-        """Send one request. `login` marks one that carries no records. Raises NotSent, Lost, or the drain's own stops."""
+        """Send one request. `login`: it carries no records. Raises NotSent, Lost, or the drain's own stops."""
 
 
 @dataclass(frozen=True)

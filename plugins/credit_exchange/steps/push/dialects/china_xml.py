@@ -1,4 +1,4 @@
-"""Dialect C (信用中国): XML that stops at the first bad row, without ids, versions or keys. Source: platform-protocols, C.
+"""Dialect C (信用中国): XML that stops at the first bad row, without ids, versions or keys. Source: its protocol (C).
 
 A row lies there under document number, deciding agency's code and subject. What we sent is kept in a shipment as a JSON
 list of rows: the row's XML, the identity it will have, and the old identities that must be revoked before it.
@@ -45,7 +45,7 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @register("china_xml")
 class ChinaXml:
-    """`POST /services/importPermissionXml`, `/services/importPenaltyXml`, `/services/revokeXml`; queries settle the rest."""
+    """`POST /services/importPermissionXml`, `importPenaltyXml` and `revokeXml`; queries settle what is unknown."""
 
     by_identity: ClassVar[bool] = True
 
@@ -63,7 +63,7 @@ class ChinaXml:
             known = list(there) or [i for i in [self.identity_of(payload)] if i]
             if not known:
                 return Verdict(Outcome.DELIVERED, "NONE", "该记录从未报送到平台，无需撤下")
-            row = {"revoke": known, "reason": payload.reason.strip() or "撤下"}
+            row: dict[str, Any] = {"revoke": known, "reason": payload.reason.strip() or "撤下"}
             return Piece(payload.dataset, canonical_json(row), alone=True)
         route, _ = self._route(payload.dataset)
         if route.kind == "penalty" and payload.subject_kind == "person":
@@ -91,7 +91,7 @@ class ChinaXml:
         return f"<ROW>{''.join(cells)}</ROW>"
 
     def identity_of(self, payload: Payload) -> Identity | None:
-        """Return kind, document number, agency's code and subject as they will stand there, or None when one is absent."""
+        """Return kind, document number, agency's code and subject as they will stand there; None when one is absent."""
         route, dataset = self._route(payload.dataset)
         names = dataset.identity
         code = payload.fields.get(names.subject.uscc or "", "")
@@ -154,7 +154,7 @@ class ChinaXml:
         return unknown(reply, f"code {code}", code=code)
 
     def _revoke(self, wire: Wire, identity: Identity, reason: str) -> CallResult:
-        """Take one row off: settled when it is gone (read back), held when the platform refuses and it is still there."""
+        """Take one row off: settled when it is gone (read back), held when it is refused and still there."""
         reply = self._post(wire, "/services/revokeXml", {**identity, "reason": reason})
         try:
             early = _early(reply)

@@ -35,7 +35,7 @@ _GZIP = b"\x1f\x8b"
 
 @register("fuzhou_json")
 class FuzhouJson:
-    """`POST /api/v1/records/{dataset}`; the Idempotency-Key makes a repeat harmless, the batch number can be asked for."""
+    """`POST /api/v1/records/{dataset}`; a repeat under its key is harmless, and the batch number can be asked for."""
 
     by_identity: ClassVar[bool] = False
 

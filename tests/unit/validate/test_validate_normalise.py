@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import PERMIT, PERSON
+from validate_bench import PERMIT, PERSON
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

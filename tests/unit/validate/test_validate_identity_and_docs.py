@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from conftest import KEYS, PENALTY, PERMIT, PERSON, feed
+from validate_bench import KEYS, PENALTY, PERMIT, PERSON, feed
 
 from credit_exchange.core.crypto import open_text
 from credit_exchange.steps.validate import docs, volume

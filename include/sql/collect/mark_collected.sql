@@ -1,0 +1,12 @@
+-- The bytes have landed; the batch counts as failed until it is merged. One that was missing before stays known as late.
+update exchange.batch
+set stage = 'collected',
+    state = 'failed',
+    problem = null,
+    was_missing = was_missing or state = 'missing',
+    digest = :digest,
+    landed_uri = :uri,
+    landed_bytes = :size,
+    collected_at = :at,
+    source_detail = source_detail || cast(:detail as jsonb)
+where batch_id = :batch_id

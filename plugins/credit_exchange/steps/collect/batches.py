@@ -1,0 +1,120 @@
+"""The row of exchange.batch as the collect step sees it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Engine
+
+from credit_exchange.core import business_time
+from credit_exchange.errors import FatalError, RetriableError
+from credit_exchange.stores.database import transaction
+from credit_exchange.stores.sql import load
+
+_WAIT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch, as far as collecting and reading need it."""
+
+    batch_id: int
+    feed: str
+    schema_version: str
+    business_date: date
+    generation: int
+    stage: str
+    state: str
+    problem: str | None
+    digest: str | None
+    landed_uri: str | None
+    approved_by: str | None
+    source_detail: dict[str, Any]
+
+
+@contextmanager
+def only_one(engine: Engine, feed_id: str, business_date: date, wait: float = _WAIT_SECONDS) -> Iterator[None]:
+    """Hold the lock of a feed and business date. Raises RetriableError when another run keeps it for `wait` seconds.
+
+    A session's lock on a connection of its own: collecting may take long, and no transaction stays open for it.
+    """
+    key = f"collect/{feed_id}/{business_date.isoformat()}"
+    end = time.monotonic() + wait
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.execute(load("collect/lock"), {"key": key}).scalar_one():
+            if time.monotonic() >= end:
+                raise RetriableError(
+                    f"{feed_id} of {business_date} is being collected by another run; try again after "
+                    "it"
+                )
+            time.sleep(0.5)
+        try:
+            yield
+        finally:
+            connection.execute(load("collect/unlock"), {"key": key})
+
+
+def newest(engine: Engine, feed_id: str, business_date: date) -> Batch | None:
+    """Return the newest generation of a feed's business date, or None."""
+    with transaction(engine) as connection:
+        values = {"feed": feed_id, "business_date": business_date}
+        row = connection.execute(load("collect/newest"), values).one_or_none()
+    return Batch(**row._mapping) if row else None
+
+
+def by_id(engine: Engine, batch_id: int) -> Batch:
+    """Return a batch. Raises FatalError when there is none."""
+    with transaction(engine) as connection:
+        row = connection.execute(load("collect/by_id"), {"batch_id": batch_id}).one_or_none()
+    if row is None:
+        raise FatalError(f"there is no batch {batch_id}; see report.batch for those that exist")
+    return Batch(**row._mapping)
+
+
+def create(engine: Engine, **values: Any) -> int:
+    """Make the row of a new generation, not yet collected, and return its id."""
+    with transaction(engine) as connection:
+        return int(connection.execute(load("collect/create"), values).scalar_one())
+
+
+def mark_collected(engine: Engine, batch_id: int, digest: str, uri: str, size: int, detail: dict[str, Any]) -> None:
+    """Note that the bytes have landed."""
+    values = {"batch_id": batch_id, "digest": digest, "uri": uri, "size": size, "detail": json.dumps(detail)}
+    with transaction(engine) as connection:
+        connection.execute(load("collect/mark_collected"), values | {"at": business_time.now()})
+
+
+def mark_missing(engine: Engine, batch_id: int, problem: str, *, accepted: bool) -> None:
+    """Note that nothing was delivered; accepted when the feed's contract allows it."""
+    values = {"batch_id": batch_id, "problem": problem, "stage": "merged" if accepted else "expected"}
+    with transaction(engine) as connection:
+        connection.execute(load("collect/mark_missing"), values)
+
+
+def mark_problem(engine: Engine, batch_id: int, state: str, problem: str) -> None:
+    """Note why a delivery could not be collected (state failed or held)."""
+    with transaction(engine) as connection:
+        connection.execute(
+            load("collect/mark_problem"), {"batch_id": batch_id, "state": state, "problem": problem}
+        )
+
+
+def remember(engine: Engine, batch_id: int, detail: dict[str, Any]) -> None:
+    """Merge what was found into source_detail."""
+    with transaction(engine) as connection:
+        connection.execute(load("collect/remember"), {"batch_id": batch_id, "detail": json.dumps(detail)})
+
+
+def earlier_with(engine: Engine, feed_id: str, digest: str, business_date: date) -> str | None:
+    """Return the ISO date of an earlier business date whose delivery had the same bytes (reliability C18)."""
+    with transaction(engine) as connection:
+        found = connection.execute(
+            load("collect/earlier_with"), {"feed": feed_id, "digest": digest, "business_date": business_date}
+        ).scalar_one_or_none()
+    return found.isoformat() if found else None

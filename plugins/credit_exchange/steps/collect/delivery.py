@@ -1,0 +1,214 @@
+"""Takes a delivered file out of the inbox: whole, unchanged, as its manifest says, or not at all (reliability C1-C3).
+
+A half-written, replaced or empty file is never taken for a good one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import IO, Any
+
+from credit_exchange.config.feed import CsvSource, RowdataZipSource, XlsxSource
+from credit_exchange.core.canonical import new_sm3
+from credit_exchange.errors import ConfigurationError, FatalError, NotDelivered
+from credit_exchange.stores.landing import home
+
+FileSource = CsvSource | XlsxSource | RowdataZipSource
+_BLOCK = 1024 * 1024
+_MANIFEST_BYTES = 64 * 1024
+_SECOND_LOOK = 0.3
+"""Seconds between the two looks at a file that has no manifest."""
+
+
+class Absent(NotDelivered):
+    """There is no delivery at all (as against one that is being written)."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a manifest says of its delivery; None where it says nothing."""
+
+    rows: int | None = None
+    bytes: int | None = None
+    sm3: str | None = None
+    sha256: str | None = None
+
+
+def inbox() -> Path:
+    """Return CREDIT_EXCHANGE_INBOX, where departments' files are dropped; `$CREDIT_EXCHANGE_HOME/inbox` by default."""
+    given = os.environ.get("CREDIT_EXCHANGE_INBOX", "").strip()
+    return Path(given).expanduser().absolute() if given else home() / "inbox"
+
+
+def path_of(source: FileSource, business_date: date, where: str) -> Path:
+    """Return the path of a business date's file. Raises ConfigurationError when it leads out of the inbox."""
+    try:
+        relative = source.path.format(date=business_date.strftime("%Y%m%d"), iso=business_date.isoformat())
+    except (KeyError, IndexError, ValueError):
+        raise ConfigurationError(
+            f"{where}: source.path may hold {{date}} and {{iso}} only; mend the feed's "
+            "file"
+        ) from None
+    root = inbox().resolve()
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root) or path == root:
+        raise ConfigurationError(f"{where}: source.path leads out of the inbox; give a path below it")
+    return root / relative
+
+
+def take(source: FileSource, business_date: date, where: str, target: IO[bytes]) -> dict[str, Any]:
+    """Copy the delivery to `target` and return what to remember of it (path, mtime, manifest's promises).
+
+    Raises Absent when nothing is there, NotDelivered when it is being written or was replaced while it was read,
+    FatalError when it is empty, too large or not what its manifest says.
+    """
+    path = path_of(source, business_date, where)
+    name = source.path.format(date=business_date.strftime("%Y%m%d"), iso=business_date.isoformat())
+    promise = _promise(source, path, name, where)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if promise:
+            raise NotDelivered(f"{where}: the manifest of {name} is there, the file is not; it should follow") from None
+        raise Absent(f"{where}: {name} was not delivered; ask the department ({inbox()} is the inbox)") from None
+    except OSError as error:
+        raise FatalError(
+            f"{where}: {name} cannot be opened ({type(error).__name__}); look at its rights; no "
+            "links"
+        ) from None
+    with os.fdopen(handle, "rb") as file:
+        before = os.fstat(file.fileno())
+        _acceptable(before, source, name, where)
+        if promise is None:
+            _settled(file.fileno(), before, source, name, where)
+        elif promise.bytes is not None and before.st_size < promise.bytes:
+            raise NotDelivered(
+                f"{where}: {name} has {before.st_size} bytes of {promise.bytes}; it is still being "
+                "written"
+            )
+        size, sm3, sha256 = _copy(file, target, source.max_bytes)
+        after = os.fstat(file.fileno())
+        if _mark(before) != _mark(after) or size != after.st_size or not _same_file(path, after):
+            raise NotDelivered(f"{where}: {name} changed while it was read; run again when the department has finished")
+    if promise:
+        _kept(promise, size, sm3, sha256, name, where)
+    remembered: dict[str, Any] = {"file": name, "modified": int(after.st_mtime)}
+    if promise:
+        remembered["manifest"] = {k: v for k, v in vars(promise).items() if v is not None}
+    return remembered
+
+
+def _promise(source: FileSource, path: Path, name: str, where: str) -> Promise | None:
+    if source.manifest is None:
+        return None
+    beside = path.with_name(path.name + source.manifest.suffix)
+    if not beside.is_file() or beside.is_symlink():
+        # the habit of replacing the ending: permit_20260101.ok beside permit_20260101.csv
+        beside = path.with_suffix(source.manifest.suffix)
+    if not beside.is_file() or beside.is_symlink():
+        if source.manifest.required and path.exists():
+            raise NotDelivered(f"{where}: {name} has no {source.manifest.suffix} file yet; without it nothing is taken")
+        return None
+    with beside.open("rb") as file:
+        raw = file.read(_MANIFEST_BYTES + 1)
+    label = f"{where}: the manifest of {name}"
+    if not raw.strip():
+        raise NotDelivered(f"{label} is empty; it is still being written, or the department must write it")
+    return parse_manifest(raw, label)
+
+
+def parse_manifest(raw: bytes, label: str) -> Promise:
+    """Read a manifest: a JSON object or lines `key=value` with rows, bytes, sm3, sha256. Raises FatalError."""
+    wrong = FatalError(f"{label} cannot be read; it must be JSON or lines key=value with rows, bytes and sm3 or sha256")
+    if len(raw) > _MANIFEST_BYTES:
+        raise wrong
+    try:
+        text = raw.decode("utf-8-sig").strip()
+        if text.startswith("{"):
+            given = {str(key).strip().lower(): str(value).strip() for key, value in json.loads(text).items()}
+        else:
+            pairs = (line.replace(":", "=", 1).split("=", 1) for line in text.splitlines() if line.strip())
+            given = {key.strip().lower(): value.strip() for key, value in pairs}
+        rows, size = given.get("rows"), given.get("bytes") or given.get("size")
+        digests = {name: given[name].lower() for name in ("sm3", "sha256") if given.get(name)}
+        if any(len(digest) != 64 or set(digest) - set("0123456789abcdef") for digest in digests.values()):
+            raise wrong
+        promise = Promise(int(rows) if rows else None, int(size) if size else None, **digests)
+    except (ValueError, AttributeError):
+        raise wrong from None
+    if promise.bytes is None and not digests:
+        raise FatalError(
+            f"{label} gives neither bytes nor a digest, so it proves nothing; the department must add "
+            "them"
+        )
+    return promise
+
+
+def _acceptable(status: os.stat_result, source: FileSource, name: str, where: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise FatalError(f"{where}: {name} is not a regular file; the department must deliver a file")
+    if status.st_size > source.max_bytes:
+        raise FatalError(
+            f"{where}: {name} has {status.st_size} bytes, more than max_bytes = {source.max_bytes} of the "
+            "feed"
+        )
+
+
+def _settled(handle: int, before: os.stat_result, source: FileSource, name: str, where: str) -> None:
+    """Without a manifest only time tells: unchanged for settle_seconds, and between two looks."""
+    if not source.settle_seconds:
+        return
+    age = time.time() - before.st_mtime
+    if age < source.settle_seconds:
+        raise NotDelivered(
+            f"{where}: {name} changed {max(age, 0):.0f} seconds ago and may be still being written; it is taken after "
+            f"{source.settle_seconds:.0f} quiet seconds"
+        )
+    time.sleep(_SECOND_LOOK)
+    if _mark(os.fstat(handle)) != _mark(before):
+        raise NotDelivered(f"{where}: {name} is still being written; run again when it is complete")
+
+
+def _mark(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _same_file(path: Path, status: os.stat_result) -> bool:
+    try:
+        return _mark(path.lstat()) == _mark(status)
+    except OSError:
+        return False
+
+
+def _copy(file: IO[bytes], target: IO[bytes], max_bytes: int) -> tuple[int, str, str]:
+    sm3, sha256, size = new_sm3(), hashlib.sha256(), 0
+    while (block := file.read(_BLOCK)) and size <= max_bytes:
+        sm3.update(block)
+        sha256.update(block)
+        target.write(block)
+        size += len(block)
+    return size, sm3.hexdigest(), sha256.hexdigest()
+
+
+def _kept(promise: Promise, size: int, sm3: str, sha256: str, name: str, where: str) -> None:
+    broken = [
+        what
+        for what, promised, found in (
+            ("bytes", promise.bytes, size),
+            ("sm3", promise.sm3, sm3),
+            ("sha256", promise.sha256, sha256),
+        )
+        if promised is not None and promised != found
+    ]
+    if broken:
+        raise FatalError(
+            f"{where}: {name} is not what its manifest says ({', '.join(broken)} differ); the department "
+            "must deliver both again"
+        )

@@ -1,0 +1,269 @@
+"""Collects from a paged JSON service: all pages or nothing, landed as received (reliability 2.B, C14)."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import IO, Any
+
+import requests
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from credit_exchange.config.connections import Connection
+from credit_exchange.config.feed import HttpSource
+from credit_exchange.core.canonical import sm3_hex
+from credit_exchange.errors import ExchangeError, FatalError, RetriableError
+from credit_exchange.steps.collect.archive import checked_zip
+from credit_exchange.steps.collect.columns import Layout
+from credit_exchange.steps.collect.rows import BROKEN_ROW, NUMERIC_CELL, ChunkBuilder, RawChunk
+from credit_exchange.steps.collect.table import window
+
+MAX_PAGE_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 4 * 1024**3
+_ATTEMPTS = 4
+_ROUNDS = 3
+_FIXED = (1980, 1, 1, 0, 0, 0)
+
+
+class _Changed(Exception):
+    """The number of rows changed while the pages were turned."""
+
+
+class _Token(requests.auth.AuthBase):
+    """Sets the token's header; as `auth` it is not replaced by a .netrc file and not sent on to another host."""
+
+    def __init__(self, header: str, value: str) -> None:
+        self._header, self._value = header, value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers[self._header] = self._value
+        return request
+
+
+def fetch_pages(
+    connection: Connection, source: HttpSource, layout: Layout, business_date: date, target: IO[bytes]
+) -> dict[str, Any]:
+    """Write all pages of the window as one zip to `target` and return what to remember (rows, pages, window).
+
+    Raises RetriableError when pages are missing, the service does not answer or its total keeps changing; FatalError
+    when it refuses the token or the request.
+    """
+    start, end = window(business_date, source.overlap_hours)
+    parameters = {source.from_parameter: start.isoformat(), source.to_parameter: end.isoformat()}
+    with requests.Session() as session:
+        session.auth = _Token(source.token_header, source.token_prefix + connection.password)
+        session.headers["Accept"] = "application/json"
+        url = connection.base_url + "/" + source.path.lstrip("/")
+        for _ in range(_ROUNDS):
+            target.seek(0)
+            target.truncate()
+            try:
+                rows, pages = _turn(session, url, parameters, source, layout, target)
+            except _Changed:
+                continue
+            return {"rows": rows, "pages": pages, "window": [start.isoformat(), end.isoformat()]}
+    raise RetriableError(
+        f"{layout.where}: the number of rows changed during each of {_ROUNDS} readings; run again when it is quiet"
+    )
+
+
+def _turn(
+    session: requests.Session,
+    url: str,
+    parameters: dict[str, str],
+    source: HttpSource,
+    layout: Layout,
+    target: IO[bytes],
+) -> tuple[int, int]:
+    total: int | None = None
+    rows = 0
+    seen: set[str] = set()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for page in range(1, source.max_pages + 1):
+            query = parameters | {source.page_parameter: str(page), source.size_parameter: str(source.page_size)}
+            body, answer = _get(session, url, query, source, f"{layout.where} page {page}")
+            items = _items(answer, source, f"{layout.where} page {page}")
+            given = _total(answer, source, f"{layout.where} page {page}")
+            if page > 1 and given != total:
+                raise _Changed
+            total = given
+            digest = sm3_hex(json.dumps(items, default=str, sort_keys=True).encode())
+            if items and digest in seen:
+                raise RetriableError(
+                    f"{layout.where} page {page}: the same rows as on an earlier page; the service does not turn pages"
+                )
+            seen.add(digest)
+            archive.writestr(zipfile.ZipInfo(f"page-{page:05}.json", _FIXED), body)
+            rows += len(items)
+            # without a total only an empty page says that nothing follows: a short one may be throttling
+            if rows >= total if total is not None else not items:
+                break
+            if total is not None and not items:
+                break
+        else:
+            raise FatalError(f"{layout.where}: more than max_pages = {source.max_pages} pages; raise it in the feed")
+    if total is not None and rows != total:
+        raise RetriableError(
+            f"{layout.where}: the service promised {total} rows and gave {rows}; nothing was taken, run again"
+        )
+    return rows, page
+
+
+def _get(
+    session: requests.Session, url: str, query: dict[str, str], source: HttpSource, place: str
+) -> tuple[bytes, Any]:
+    try:
+        for attempt in Retrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_exponential_jitter(initial=0.5, max=10),
+            retry=retry_if_exception_type(RetriableError),
+        ):
+            with attempt:
+                return _once(session, url, query, source, place)
+    except RetryError as error:
+        last = error.last_attempt.exception()
+        raise RetriableError(f"{last}; {_ATTEMPTS} attempts, run again later") from None
+    raise AssertionError("tenacity ends with an answer or an error")
+
+
+def _once(
+    session: requests.Session, url: str, query: dict[str, str], source: HttpSource, place: str
+) -> tuple[bytes, Any]:
+    try:
+        with session.get(
+            url,
+            params=query,
+            timeout=(source.connect_timeout, source.read_timeout),
+            allow_redirects=False,
+            stream=True,
+        ) as reply:
+            body = _body(reply, place)
+            status = reply.status_code
+    except requests.RequestException as error:
+        # its text holds the address, which may hold more than it should
+        raise RetriableError(f"{place}: the service did not answer ({type(error).__name__})") from None
+    if status in (401, 403):
+        raise FatalError(
+            f"{place}: the token is refused (HTTP {status}); renew the password of connection {source.connection}"
+        )
+    if status in (408, 425, 429) or status >= 500:
+        raise RetriableError(f"{place}: the service is not ready (HTTP {status})")
+    if status != 200:
+        raise FatalError(
+            f"{place}: the service refuses the request (HTTP {status}); look at the connection's host and source.path"
+        )
+    try:
+        answer = parse(body)
+    except ValueError:
+        raise RetriableError(f"{place}: the answer is not JSON, perhaps a login or error page") from None
+    if source.code is not None and str(_at(answer, source.code)) != source.code_ok:
+        raise RetriableError(f"{place}: the answer's {source.code} is not {source.code_ok!r} inside an HTTP 200")
+    return body, answer
+
+
+def _body(reply: requests.Response, place: str) -> bytes:
+    parts, size = [], 0
+    for part in reply.iter_content(256 * 1024):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_PAGE_BYTES:
+            raise FatalError(f"{place}: over {MAX_PAGE_BYTES} bytes; give a smaller page_size in the feed's file")
+    return b"".join(parts)
+
+
+def parse(body: bytes) -> Any:
+    """Return the JSON of a page; numbers keep their digits, a key that stands twice is a ValueError."""
+    try:
+        return json.loads(
+            body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once_each
+        )
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _refuse(_: str) -> Any:
+    raise ValueError("NaN and Infinity are no JSON")
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _at(answer: Any, path: str) -> Any:
+    for name in path.split("."):
+        answer = answer.get(name) if isinstance(answer, dict) else None
+    return answer
+
+
+def _items(answer: Any, source: HttpSource, place: str) -> list[Any]:
+    items = _at(answer, source.items)
+    if not isinstance(items, list):
+        raise RetriableError(f"{place}: no list at {source.items}; the service is broken or source.items is wrong")
+    return items
+
+
+def _total(answer: Any, source: HttpSource, place: str) -> int | None:
+    if source.total is None:
+        return None
+    total = _at(answer, source.total)
+    if isinstance(total, str) and total.isascii() and total.isdigit():
+        total = int(total)
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        raise RetriableError(f"{place}: no number at {source.total}; the service is broken or source.total is wrong")
+    return total
+
+
+def read_pages(file: IO[bytes], layout: Layout, source: HttpSource, chunk_rows: int) -> Iterator[RawChunk]:
+    """Yield the rows of the landed pages; line_no is the number of the row over all pages."""
+    builder = ChunkBuilder(layout.columns, chunk_rows)
+    position = {column: index for index, column in enumerate(layout.columns)}
+    found: set[str] = set()
+    with checked_zip(file, layout.where, MAX_BYTES) as archive:
+        for number, name in enumerate(sorted(archive.namelist()), start=1):
+            place = f"page {number}"
+            try:
+                items = _items(parse(archive.read(name)), source, f"{layout.where} {place}")
+            except (ValueError, ExchangeError):
+                raise FatalError(f"{layout.where} {place}: the landed page cannot be read; collect again") from None
+            for item in items:
+                values = [""] * len(position)
+                problems: list[tuple[str, str, str]] = []
+                if not isinstance(item, dict):
+                    problems.append((BROKEN_ROW, "", "该条数据不是JSON对象"))
+                    item = {}
+                for key_number, (key, value) in enumerate(item.items(), start=1):
+                    targets = layout.targets(key)
+                    if not targets and not layout.known(key):
+                        layout.unknown(key, key_number, place)
+                    for column in targets:
+                        if values[position[column]] and value is not None:
+                            problems.append((BROKEN_ROW, column, "同一字段出现两次"))
+                        found.add(column)
+                        values[position[column]], problem = _text(value, column in layout.identifiers)
+                        if problem:
+                            problems.append((problem[0], column, problem[1]))
+                if chunk := builder.add(builder.rows + 1, values, problems):
+                    yield chunk
+    if builder.rows:
+        layout.missing(found, "pages")
+    yield from builder.rest()
+
+
+def _text(value: Any, identifier: bool) -> tuple[str, tuple[str, str] | None]:
+    """Return a JSON value as text, and its problem as (rule id, message)."""
+    if value is None:
+        return "", None
+    if isinstance(value, str):
+        return value, None
+    if isinstance(value, bool):
+        return ("true" if value else "false"), None
+    if isinstance(value, int | Decimal):
+        text = format(value, "f") if isinstance(value, Decimal) else str(value)
+        return text, (NUMERIC_CELL, "编码应为JSON字符串而不是数字，前导零可能已丢失") if identifier else None
+    return json.dumps(value, ensure_ascii=False, default=str), (BROKEN_ROW, "值应为文字或数字，不应为数组或对象")

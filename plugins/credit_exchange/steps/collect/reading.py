@@ -1,0 +1,76 @@
+"""Reads the landed bytes of a batch, and nothing else, as chunks of text columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+from credit_exchange.config.feed import CsvSource, Feed, HttpSource, RowdataZipSource, XlsxSource
+from credit_exchange.errors import FatalError
+from credit_exchange.steps.collect import batches
+from credit_exchange.steps.collect.columns import Layout
+from credit_exchange.steps.collect.delimited import read_delimited
+from credit_exchange.steps.collect.pages import read_pages
+from credit_exchange.steps.collect.rowdata import read_rowdata
+from credit_exchange.steps.collect.rows import RawChunk
+from credit_exchange.steps.collect.workbook import read_workbook
+from credit_exchange.steps.context import Exchange
+
+
+def read(exchange: Exchange, batch_id: int, chunk_rows: int = 50_000) -> Iterator[RawChunk]:
+    """Yield the rows of a collected batch in the order of the delivery, at most `chunk_rows` at a time.
+
+    That the delivery as a whole is sound (rows promised, not cut off, few broken rows) is known only at the end:
+    whoever acts on the rows must have taken all of them. A batch without rows yields nothing.
+
+    Raises FatalError for a broken delivery, HoldForPerson for an unknown column under the contract `freeze`.
+    """
+    batch = batches.by_id(exchange.engine, batch_id)
+    feed = exchange.config.feed(batch.feed)
+    layout = Layout(batch.feed, feed, exchange.config.dataset_of(batch.feed))
+    if batch.landed_uri is None:
+        raise FatalError(
+            f"{layout.where}: batch {batch_id} has no landed bytes (state {batch.state}); collect it "
+            "first"
+        )
+    rows = 0
+    with exchange.landing.open(batch.landed_uri) as file:
+        for chunk in _chunks(file, feed, layout, chunk_rows):
+            rows += len(chunk.frame)
+            yield chunk
+    _promised(batch, feed, layout, rows)
+    found: dict[str, Any] = {"rows_read": rows}
+    if layout.new_columns:
+        found["new_columns"] = layout.new_columns
+    if layout.missing_columns:
+        found["missing_columns"] = layout.missing_columns
+    if any(batch.source_detail.get(key) != value for key, value in found.items()):
+        batches.remember(exchange.engine, batch_id, found)
+
+
+def _chunks(file: IO[bytes], feed: Feed, layout: Layout, chunk_rows: int) -> Iterator[RawChunk]:
+    source = feed.source
+    if isinstance(source, CsvSource):
+        return read_delimited(file, layout, source.delimiter, source.encoding, chunk_rows)
+    if isinstance(source, XlsxSource):
+        return read_workbook(file, layout, source, chunk_rows)
+    if isinstance(source, RowdataZipSource):
+        return read_rowdata(file, layout, source, chunk_rows)
+    if isinstance(source, HttpSource):
+        return read_pages(file, layout, source, chunk_rows)
+    return read_delimited(file, layout, ",", "utf-8", chunk_rows, number_rows=True)
+
+
+def _promised(batch: batches.Batch, feed: Feed, layout: Layout, rows: int) -> None:
+    """Compare the rows read with what the manifest or the source said, and with the contract."""
+    detail = batch.source_detail
+    promised = detail.get("rows", detail.get("manifest", {}).get("rows"))
+    if promised is not None and promised != rows:
+        raise FatalError(
+            f"{layout.where}: {promised} rows were promised and {rows} are there; the department must deliver again"
+        )
+    if rows == 0 and feed.contract.empty == "fail":
+        raise FatalError(
+            f"{layout.where}: the delivery has no row, and the contract says empty: fail; ask the "
+            "department"
+        )

@@ -1,0 +1,149 @@
+"""The collect step: brings a feed's delivery of one business date into the landing, once."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from datetime import date
+from typing import IO, Any
+
+from credit_exchange.config.feed import Feed, HttpSource, RowdataZipSource, TableSource, XlsxSource
+from credit_exchange.errors import ExchangeError, FatalError, HoldForPerson, NotDelivered, RetriableError
+from credit_exchange.steps.collect import batches
+from credit_exchange.steps.collect.archive import checked_zip
+from credit_exchange.steps.collect.columns import Layout
+from credit_exchange.steps.collect.delivery import Absent, take
+from credit_exchange.steps.collect.pages import fetch_pages
+from credit_exchange.steps.collect.table import fetch_table
+from credit_exchange.steps.collect.workbook import check_workbook
+from credit_exchange.steps.context import Exchange
+from credit_exchange.stores.landing import Stored
+
+log = logging.getLogger(__name__)
+RAW = "raw"
+
+
+@dataclass(frozen=True)
+class _Landed:
+    stored: Stored
+    detail: dict[str, Any]
+
+
+def collect(exchange: Exchange, feed_id: str, business_date: date, *, recollect: bool = False) -> int:
+    """Land what the feed delivers for the business date and return the batch's id.
+
+    What has landed once is used again, unless it could not be read or held afterwards (then a corrected delivery is a
+    new generation) or `recollect` asks for a new generation. A missing delivery is recorded; contract.missing decides
+    whether it is an error.
+
+    Raises NotDelivered (absent or being written), RetriableError (source down), FatalError (broken delivery),
+    HoldForPerson (drift of a table). All of them are recorded in the batch's `problem`.
+    """
+    feed = exchange.config.feed(feed_id)
+    with batches.only_one(exchange.engine, feed_id, business_date):
+        batch = batches.newest(exchange.engine, feed_id, business_date)
+        if batch is None or not batch.landed_uri:
+            return _first(exchange, feed_id, feed, business_date, batch)
+        if recollect:
+            landed = _land(exchange, feed_id, feed, business_date)
+            return _generation(exchange, feed_id, feed, business_date, batch.generation + 1, landed)
+        if batch.stage == "collected" and batch.problem and not batch.approved_by:
+            return _corrected(exchange, feed_id, feed, business_date, batch)
+        log.info("%s of %s: batch %s has landed before and is used again", feed_id, business_date, batch.batch_id)
+        return batch.batch_id
+
+
+def _first(
+    exchange: Exchange, feed_id: str, feed: Feed, business_date: date, batch: batches.Batch | None
+) -> int:
+    batch_id = batch.batch_id if batch else _create(exchange, feed_id, feed, business_date, 1)
+    try:
+        landed = _land(exchange, feed_id, feed, business_date)
+    except Absent as error:
+        accepted = feed.contract.missing == "accept"
+        batches.mark_missing(exchange.engine, batch_id, str(error), accepted=accepted)
+        if accepted:
+            return batch_id
+        raise
+    except NotDelivered as error:
+        batches.mark_missing(exchange.engine, batch_id, str(error), accepted=False)
+        raise
+    except ExchangeError as error:
+        state = "held" if isinstance(error, HoldForPerson) else "failed"
+        batches.mark_problem(exchange.engine, batch_id, state, str(error))
+        raise
+    _mark(exchange, feed_id, business_date, batch_id, landed)
+    return batch_id
+
+
+def _corrected(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, batch: batches.Batch) -> int:
+    """Look for a corrected delivery of a batch that could not go on; keep what has landed when there is none."""
+    try:
+        landed = _land(exchange, feed_id, feed, business_date)
+    except (RetriableError, FatalError, HoldForPerson) as error:
+        log.info("%s of %s: no corrected delivery (%s)", feed_id, business_date, type(error).__name__)
+        return batch.batch_id
+    if landed.stored.digest == batch.digest:
+        return batch.batch_id
+    return _generation(exchange, feed_id, feed, business_date, batch.generation + 1, landed)
+
+
+def _generation(
+    exchange: Exchange, feed_id: str, feed: Feed, business_date: date, generation: int, landed: _Landed
+) -> int:
+    batch_id = _create(exchange, feed_id, feed, business_date, generation)
+    _mark(exchange, feed_id, business_date, batch_id, landed)
+    return batch_id
+
+
+def _create(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, generation: int) -> int:
+    return batches.create(
+        exchange.engine,
+        feed=feed_id,
+        department=feed.department.code,
+        department_name=feed.department.name,
+        dataset=feed.dataset,
+        schema_version=feed.schema_version or exchange.config.dataset_of(feed_id).current.id,
+        business_date=business_date,
+        generation=generation,
+    )
+
+
+def _mark(exchange: Exchange, feed_id: str, business_date: date, batch_id: int, landed: _Landed) -> None:
+    earlier = batches.earlier_with(exchange.engine, feed_id, landed.stored.digest, business_date)
+    detail = landed.detail | ({"same_bytes_as": earlier} if earlier else {})
+    stored = landed.stored
+    batches.mark_collected(exchange.engine, batch_id, stored.digest, stored.uri, stored.size, detail)
+    log.info("%s of %s: batch %s landed, %s bytes", feed_id, business_date, batch_id, stored.size)
+
+
+def _land(exchange: Exchange, feed_id: str, feed: Feed, business_date: date) -> _Landed:
+    """Fetch into a private file, look whether it is whole, and put it into the landing."""
+    layout = Layout(feed_id, feed, exchange.config.dataset_of(feed_id))
+    source = feed.source
+    with tempfile.TemporaryFile() as file:
+        if isinstance(source, TableSource):
+            detail = fetch_table(exchange.connection(source.connection), source, layout, business_date, file)
+        elif isinstance(source, HttpSource):
+            detail = fetch_pages(exchange.connection(source.connection), source, layout, business_date, file)
+        else:
+            detail = take(source, business_date, layout.where, file)
+        _whole(file, feed, layout)
+        file.seek(0)
+        detail |= {"form": source.form}
+        if layout.new_columns:
+            detail["new_columns"] = layout.new_columns
+        return _Landed(exchange.landing.put_stream(RAW, file), detail)
+
+
+def _whole(file: IO[bytes], feed: Feed, layout: Layout) -> None:
+    """Refuse what cannot be a delivery before it becomes one: nothing at all, or a container that is cut off."""
+    if file.seek(0, 2) == 0:
+        raise FatalError(f"{layout.where}: the file has no byte; a delivery without records still has its header")
+    file.seek(0)
+    if isinstance(feed.source, XlsxSource):
+        check_workbook(file, layout.where)
+    elif isinstance(feed.source, RowdataZipSource):
+        with checked_zip(file, layout.where, feed.source.max_bytes):
+            pass

@@ -1,0 +1,221 @@
+"""Collects from a front database table: named columns, one window of update times, landed as CSV (reliability C15, C16).
+
+The table is only read: read-only transaction, statement time-out, server-side cursor. Column and table names come from
+the feed's file and are quoted by SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+from sqlalchemy import URL, Engine, Select, TableClause, and_, column, create_engine, inspect, literal, select, table
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
+from sqlalchemy.types import Date, DateTime, String
+
+from credit_exchange.config.connections import Connection
+from credit_exchange.config.feed import TableSource
+from credit_exchange.core.business_time import SHANGHAI, day_bounds
+from credit_exchange.errors import ConfigurationError, FatalError, HoldForPerson, RetriableError
+from credit_exchange.steps.collect.columns import Layout, normal
+
+_DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
+_BATCH = 5_000
+
+
+def window(business_date: date, overlap_hours: float) -> tuple[datetime, datetime]:
+    """Return [D 00:00 - overlap, D+1 00:00) in wall clock Asia/Shanghai, without offset."""
+    start, end = day_bounds(business_date)
+    return (start - timedelta(hours=overlap_hours)).replace(tzinfo=None), end.replace(tzinfo=None)
+
+
+def fetch_table(
+    connection: Connection, source: TableSource, layout: Layout, business_date: date, target: IO[bytes]
+) -> dict[str, Any]:
+    """Write the window's rows as CSV to `target` and return what to remember (rows, window, columns).
+
+    Raises HoldForPerson when the table lost a declared column or gained one under `freeze`, RetriableError when the
+    database does not answer, ConfigurationError when the connection is no database.
+    """
+    start, end = window(business_date, source.overlap_hours)
+    engine = _engine(connection, source, layout.where)
+    try:
+        names, kind = _columns(engine, source, layout)
+        query = _query(engine, source, names, kind, start, end)
+        if engine.dialect.name == "postgresql":
+            rows = _copy(engine, query, target)
+        else:
+            rows = _stream(engine, query, names, target)
+    except (DBAPIError, psycopg.Error) as error:
+        code = getattr(getattr(error, "orig", error), "sqlstate", None) or type(error).__name__
+        raise RetriableError(
+            f"{layout.where}: table {source.table} cannot be read (error {code}) through connection "
+            f"{source.connection}; "
+            "look at the database, its rights and the statement time-out, then run again"
+        ) from None
+    except SQLAlchemyError as error:
+        raise FatalError(
+            f"{layout.where}: table {source.table} cannot be read ({type(error).__name__}); look at the feed's file"
+        ) from None
+    finally:
+        engine.dispose()
+    return {"rows": rows, "window": [start.isoformat(), end.isoformat()], "columns": names}
+
+
+def _engine(connection: Connection, source: TableSource, where: str) -> Engine:
+    url = database_url(connection)
+    options: dict[str, Any] = {}
+    milliseconds = int(source.statement_timeout_seconds * 1000)
+    if url.get_backend_name() == "postgresql":
+        options = {
+            "connect_timeout": 10,
+            "tcp_user_timeout": 60_000,
+            "application_name": "credit_exchange",
+            "options": f"-c statement_timeout={milliseconds} -c default_transaction_read_only=on "
+            "-c timezone=Asia/Shanghai -c datestyle=ISO",
+        }
+    elif url.get_backend_name() == "sqlite":
+        if not url.database or not Path(url.database).is_file():
+            raise RetriableError(
+                f"{where}: the database file of connection {source.connection} is not there; look at its "
+                "path"
+            )
+        options = {"timeout": min(source.statement_timeout_seconds, 60)}
+    elif url.get_backend_name() in ("mysql", "mariadb"):
+        options = {"connect_timeout": 10, "read_timeout": int(source.statement_timeout_seconds)}
+    try:
+        return create_engine(url, connect_args=options, hide_parameters=True, pool_size=1, max_overflow=0)
+    except (ImportError, NoSuchModuleError):
+        raise ConfigurationError(
+            f"{where}: connection {source.connection}: the driver of {url.drivername} is not installed; "
+            "install it in the image"
+        ) from None
+
+
+def database_url(connection: Connection) -> URL:
+    """Return the SQLAlchemy URL of a connection: its uri, or one made of its parts. Raises ConfigurationError."""
+    try:
+        if connection.uri:
+            url = make_url(connection.uri)
+            url = url.difference_update_query(["__extra__"])
+        else:
+            url = URL.create(
+                connection.conn_type,
+                connection.login or None,
+                connection.password or None,
+                connection.host or None,
+                connection.port,
+                connection.schema or None,
+            )
+        return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+    except (ArgumentError, ValueError, TypeError):
+        raise ConfigurationError(
+            f"connection {connection.conn_id}: not a database address; give an SQLAlchemy URL, in Airflow "
+            "as extra `url`"
+        ) from None
+
+
+def _columns(engine: Engine, source: TableSource, layout: Layout) -> tuple[list[str], Any]:
+    """Return the columns to select, as the table spells them, and the type of the update time."""
+    try:
+        there = inspect(engine).get_columns(source.table, schema=source.schema_name)
+    except NoSuchTableError:
+        raise HoldForPerson(
+            f"{layout.where}: table {source.table} is gone or not granted; ask the department, or mend "
+            "source.table of the feed"
+        ) from None
+    names = [str(item["name"]) for item in there]
+    place = f"table {source.table}"
+    layout.missing({target for name in names for target in layout.targets(name)}, place, HoldForPerson)
+    layout.check(names, place)
+    updated = next((item for item in there if normal(str(item["name"])) == normal(source.updated_at)), None)
+    if updated is None:
+        raise HoldForPerson(
+            f"{layout.where} {place}: the update time {source.updated_at} is missing; see "
+            "source.updated_at"
+        )
+    return [name for name in names if layout.targets(name)], updated
+
+
+def _query(
+    engine: Engine, source: TableSource, names: Sequence[str], updated: Any, start: datetime, end: datetime
+) -> Select[Any]:
+    kind = updated["type"]
+    bounds: list[Any] = [start, end]
+    if engine.dialect.name == "sqlite" or isinstance(kind, String):
+        # text: "2026-01-02 08:00:00" (a "T" between sorts the same way at midnight)
+        bounds = [literal(moment.isoformat(" ", "seconds"), String) for moment in bounds]
+    elif isinstance(kind, DateTime):
+        bounds = [moment.replace(tzinfo=SHANGHAI) for moment in bounds] if kind.timezone else bounds
+        bounds = [literal(moment, DateTime(timezone=bool(kind.timezone))) for moment in bounds]
+    elif isinstance(kind, Date):
+        bounds = [literal(moment.date(), Date) for moment in bounds]
+    else:
+        raise FatalError(
+            f"source.updated_at {source.updated_at} is neither a date, a time nor text; choose another "
+            "column"
+        )
+    changed: Any = column(str(updated["name"]))
+    there: TableClause = table(source.table, *map(column, names), schema=source.schema_name)
+    return (
+        select(*(there.c[name] for name in names))
+        .select_from(there)
+        .where(and_(changed >= bounds[0], changed < bounds[1]))
+        .order_by(changed)
+    )
+
+
+def _copy(engine: Engine, query: Select[Any], target: IO[bytes]) -> int:
+    """PostgreSQL: the server writes the CSV itself, in a read-only transaction."""
+    statement = str(query.compile(engine, compile_kwargs={"literal_binds": True})).replace("%%", "%")
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        with driver.cursor() as cursor:
+            with cursor.copy(f"COPY ({statement}) TO STDOUT WITH (FORMAT csv, HEADER)".encode()) as copy:
+                for block in copy:
+                    target.write(block)
+            return cursor.rowcount
+
+
+def _stream(engine: Engine, query: Select[Any], names: Sequence[str], target: IO[bytes]) -> int:
+    """Any other database: a server-side cursor where there is one, rows in batches."""
+    rows = 0
+    text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
+    try:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(names)
+        with engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA query_only = ON")
+            for batch in connection.execute(query).partitions(_BATCH):
+                writer.writerows([[_text(value) for value in row] for row in batch])
+                rows += len(batch)
+    finally:
+        text.detach()
+    return rows
+
+
+def _text(value: Any) -> str:
+    """Return a value as text: ISO dates and times, decimals without exponent, None as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, datetime):
+        local = value.astimezone(SHANGHAI).replace(tzinfo=None) if value.tzinfo else value
+        return local.date().isoformat() if local.time() == time.min else local.isoformat(" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    return str(value)

@@ -1,0 +1,243 @@
+"""Alerts: one row an incident, told once, through real servers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from sqlalchemy import text
+
+from credit_exchange.config.connections import from_environment
+from credit_exchange.laptop.ports import free_port
+from credit_exchange.steps import alerts, watchdog
+from credit_exchange.steps.alerts import clear_alert, notify, raise_alert
+from credit_exchange.steps.channels import without_airflow
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.nights import close_night, open_night
+from credit_exchange.stores.database import connect
+
+TEXT = ("night:2026-11-22:feed fz_scjg_permit", "warning", "市场监管局 失败", "环节：collect <b>", "/exchange/night")
+
+
+class Mailbox:
+    """Keeps what a real SMTP server was handed."""
+
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        self.mails.append(message_from_bytes(envelope.content))
+        return "250 OK"
+
+
+class Robot(ThreadingHTTPServer):
+    """A group robot that answers HTTP 200 whatever it thinks, as WeCom does."""
+
+    errcode = 0
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Robot
+
+    def do_POST(self) -> None:  # noqa: N802 - http.server's name
+        self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        answer = json.dumps({"errcode": self.server.errcode, "errmsg": "x"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def exchange(database_url: str) -> Iterator[Exchange]:
+    engine = connect(database_url)
+    yield Exchange(config=None, engine=engine, resolve=from_environment)  # type: ignore[arg-type]
+    engine.dispose()
+
+
+@pytest.fixture
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    box, port = Mailbox(), free_port()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    extra = {"to": "a@city.example, b@city.example", "from_email": "x@city.example", "disable_ssl": True}
+    value = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra | {"disable_tls": True}}
+    monkeypatch.setenv("AIRFLOW_CONN_CREDIT_SMTP", json.dumps(value))
+    yield box
+    controller.stop()
+
+
+@pytest.fixture
+def robot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Robot]:
+    server = Robot()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}/cgi-bin/webhook/send?key=secret"
+    monkeypatch.setenv("AIRFLOW_CONN_CREDIT_WEBHOOK", json.dumps({"conn_type": "http", "password": url}))
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def through_airflow() -> list[Any]:
+    from credit_exchange.adapters.connections import resolve
+    from credit_exchange.adapters.notifiers import channels
+
+    return list(channels(resolve))
+
+
+def row(exchange: Exchange) -> Any:
+    with exchange.engine.connect() as connection:
+        return connection.execute(text("select * from exchange.alert")).mappings().one()
+
+
+@pytest.mark.parametrize("way", ["airflow", "watchdog"])
+def test_an_incident_reaches_mail_and_webhook_once(
+    exchange: Exchange, mailbox: Mailbox, robot: Robot, way: str
+) -> None:
+    channels = through_airflow() if way == "airflow" else without_airflow(from_environment)
+    assert raise_alert(exchange, *TEXT) is True
+    assert raise_alert(exchange, *TEXT) is False
+    assert notify(exchange, channels) == 1
+    assert notify(exchange, channels) == 0
+    assert raise_alert(exchange, *TEXT) is False
+    assert notify(exchange, channels) == 0
+    [mail] = mailbox.mails
+    assert "市场监管局 失败" in str(make_header(decode_header(mail["Subject"])))
+    assert "a@city.example" in mail["To"]
+    [body] = robot.bodies
+    assert "市场监管局 失败" in body["text"]["content"]
+    found = row(exchange)
+    assert found["times"] == 3
+    assert found["notified_at"] is not None
+    assert found["channels"] == ["mail:sent", "webhook:sent"]
+
+
+def test_many_workers_tell_an_incident_once(exchange: Exchange, robot: Robot) -> None:
+    for number in range(5):
+        raise_alert(exchange, f"{TEXT[0]}{number}", *TEXT[1:])
+    with ThreadPoolExecutor(6) as pool:
+        told = sum(pool.map(lambda _: notify(exchange, without_airflow(from_environment)), range(6)))
+    assert told == 5
+    assert len(robot.bodies) == 5
+
+
+def test_a_refusal_inside_http_200_is_not_taken_for_delivery_and_is_tried_again(
+    exchange: Exchange, mailbox: Mailbox, robot: Robot
+) -> None:
+    robot.errcode = 93000
+    raise_alert(exchange, *TEXT)
+    assert notify(exchange, through_airflow()) == 0
+    assert row(exchange)["channels"] == ["mail:sent", "webhook:failed"]
+    robot.errcode = 0
+    assert notify(exchange, through_airflow()) == 1
+    assert len(mailbox.mails) == 1
+    assert len(robot.bodies) == 2
+
+
+def test_without_connections_nobody_is_told_and_the_alert_says_so(exchange: Exchange) -> None:
+    raise_alert(exchange, *TEXT)
+    assert notify(exchange, without_airflow(from_environment)) == 0
+    found = row(exchange)
+    assert found["channels"] == ["mail:skipped", "webhook:skipped"]
+    assert found["notified_at"] is None
+
+
+def test_an_incident_that_comes_back_is_a_new_one(exchange: Exchange, robot: Robot) -> None:
+    raise_alert(exchange, *TEXT)
+    notify(exchange, without_airflow(from_environment))
+    assert clear_alert(exchange, TEXT[0]) is True
+    assert clear_alert(exchange, TEXT[0]) is False
+    assert raise_alert(exchange, *TEXT) is True
+    assert notify(exchange, without_airflow(from_environment)) == 1
+    assert len(robot.bodies) == 2
+
+
+def test_a_dead_mail_server_does_not_keep_the_webhook_from_being_told(
+    exchange: Exchange, robot: Robot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {"to": "a@city.example", "disable_ssl": True, "disable_tls": True, "timeout": 2, "retry_limit": 1}
+    value = {"conn_type": "smtp", "host": "127.0.0.1", "port": free_port(), "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_CREDIT_SMTP", json.dumps(value))
+    for channels in (through_airflow(), without_airflow(from_environment)):
+        raise_alert(exchange, *TEXT)
+        notify(exchange, channels)
+        assert row(exchange)["channels"] == ["mail:failed", "webhook:sent"]
+        clear_alert(exchange, TEXT[0])
+
+
+def finished(exchange: Exchange, day: str) -> None:
+    open_night(exchange, f"run_{day}", date.fromisoformat(day), "scheduled")
+    close_night(exchange, f"run_{day}", [])
+
+
+def test_a_gap_of_nights_is_one_incident_and_backfills_raise_none(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-20T05:59:00")
+    finished(exchange, "2026-11-18")
+    assert watchdog.check(exchange) == []
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-20T06:00:00")
+    [finding] = watchdog.check(exchange)
+    assert (finding.incident_key, finding.is_new) == ("late:2026-11-19", True)
+    for now in ("2026-11-21T07:00:00", "2026-11-22T07:00:00"):
+        monkeypatch.setenv("CREDIT_EXCHANGE_NOW", now)
+        [finding] = watchdog.check_late(exchange)
+        assert (finding.incident_key, finding.is_new) == ("late:2026-11-19", False)
+    finished(exchange, "2026-11-19")  # caught up from its beginning: still the same incident
+    [finding] = watchdog.check_late(exchange)
+    assert (finding.incident_key, finding.is_new) == ("late:2026-11-19", False)
+    finished(exchange, "2026-11-21")
+    open_night(exchange, "backfill_1", date(2026, 11, 1), "backfill")
+    assert watchdog.check(exchange) == []
+    assert alerts.open_incidents(exchange, "late:") == []
+
+
+def test_a_cleared_run_keeps_its_business_date(exchange: Exchange) -> None:
+    first = open_night(exchange, "manual__1", date(2026, 11, 22), "manual")
+    again = open_night(exchange, "manual__1", date(2026, 11, 23), "manual")
+    assert again == first
+
+
+def test_circuits_unknown_shipments_and_held_batches_are_told_and_cleared(exchange: Exchange) -> None:
+    with exchange.engine.begin() as connection:
+        connection.execute(text("insert into exchange.platform_state (platform, circuit, failures) values ('a', 'open', 5)"))
+        connection.execute(
+            text(
+                "insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, body_sealed,"
+                " body_digest, records, state, sent_at) values"
+                " ('s1', 'a', 'permit', 'upsert', 'b', 'k', '', '', 7, 'unknown', now() - interval '61 minutes'),"
+                " ('s2', 'b', 'permit', 'upsert', 'b', 'k', '', '', 7, 'unknown', now() - interval '5 minutes')"
+            )
+        )
+        connection.execute(
+            text(
+                "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date,"
+                " state) values ('f', 'd', '某局', 'permit', '1', '2026-11-22', 'held')"
+            )
+        )
+    keys = [finding.incident_key for finding in watchdog.check(exchange)]
+    assert keys == ["circuit:a", "unknown:a", "held:f:2026-11-22"]
+    with exchange.engine.begin() as connection:
+        connection.execute(text("update exchange.platform_state set circuit = 'closed'"))
+        connection.execute(text("update exchange.shipment set state = 'settled'"))
+        connection.execute(text("update exchange.batch set state = 'complete'"))
+    assert watchdog.check(exchange) == []
+    assert alerts.open_incidents(exchange, "") == []

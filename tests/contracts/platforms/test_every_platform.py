@@ -1,0 +1,275 @@
+"""What holds at every platform, whatever its wire: everything arrives once, and every fault ends in a known state."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from platforms import Sandbox
+from world import SEND, environment, names, outbox, put, query, run, states
+
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.push import poll_receipts
+
+WORLD = Path(__file__).parent / "world.py"
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def arrived_once(sandbox: Sandbox, count: int) -> None:
+    """Everything is there, and nothing was done twice or backwards."""
+    assert len(sandbox.current()) == count
+    assert len(sandbox.ledger.applies()) == count
+    assert sandbox.ledger.repeated() == []
+    assert sandbox.ledger.backwards() == []
+    assert sandbox.ledger.anomalies == []
+
+
+def test_everything_arrives_once_and_the_same_again_makes_no_call(
+    exchange: Exchange, sandbox: Sandbox, kind: str
+) -> None:
+    put(exchange, kind, names(7))
+    result = run(exchange, kind)
+    assert (result.delivered, result.rejected, result.problem) == (7, 0, None)
+    arrived_once(sandbox, 7)
+    assert states(exchange) == {"delivered": 7}
+    before = len(sandbox.ledger.requests())
+    counts = query(exchange, "select (select count(*) from exchange.shipment), (select count(*) from exchange.attempt)")
+    assert run(exchange, kind).calls == 0
+    assert len(sandbox.ledger.requests()) == before
+    assert counts == query(
+        exchange, "select (select count(*) from exchange.shipment), (select count(*) from exchange.attempt)"
+    )
+
+
+def test_every_row_has_a_shipment_attempts_and_times(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
+    put(exchange, kind, names(3))
+    run(exchange, kind)
+    for row in outbox(exchange).values():
+        assert row.shipment_no
+        assert row.attempts == 1
+        assert row.first_sent_at <= row.settled_at
+        assert (row.receipt_no is None) == (kind == "china")
+    assert query(exchange, "select 1 from exchange.shipment where reply_digest is null or state <> 'settled'") == []
+    sealed = query(exchange, "select body_sealed, reply_sealed from exchange.shipment")
+    assert all("样例".encode() not in bytes(part) for row in sealed for part in row if part)
+
+
+def test_a_takedown_takes_the_record_off_and_a_newer_version_brings_it_back(
+    exchange: Exchange, sandbox: Sandbox, kind: str
+) -> None:
+    put(exchange, kind, names(3))
+    run(exchange, kind)
+    put(exchange, kind, names(1), version=2, op="withdraw")
+    assert run(exchange, kind).delivered == 1
+    assert len(sandbox.current()) == 2
+    put(exchange, kind, names(1), version=3)
+    assert run(exchange, kind).delivered == 1
+    assert len(sandbox.current()) == 3
+    assert sandbox.ledger.repeated() == []
+
+
+def test_a_takedown_of_what_never_arrived_is_settled(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
+    put(exchange, kind, names(1), version=2, op="withdraw")
+    assert run(exchange, kind).delivered == 1
+    assert outbox(exchange)["r0001", 2].outcome_code in {"1007", "NONE", "07"}
+
+
+def test_takedowns_go_before_everything_else(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    exchange = exchange_with(limits={"records": 2})
+    put(exchange, kind, names(2))
+    run(exchange, kind)
+    put(exchange, kind, names(4, first=10))
+    put(exchange, kind, names(1), version=2, op="withdraw")
+    run(exchange, kind)
+    assert [apply.op for apply in sandbox.ledger.applies()][2] == "withdraw"
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("commit_then_close", {}),
+        ("commit_then_close", {"reset": True}),
+        ("close_before_commit", {}),
+        ("503", {}),
+        ("503", {"commit": True}),
+        ("502", {"commit": True}),
+        ("truncate", {"bytes": 20}),
+        ("truncate", {"bytes": 20, "honest_length": True}),
+        ("html_200", {}),
+        ("html_200", {"commit": True}),
+        ("redirect", {}),
+        ("unlisted_status", {"status": 418}),
+        ("unlisted_status", {"status": 404, "commit": True}),
+        ("hang", {"seconds": 2.5, "commit": True}),
+    ],
+)
+def test_an_unknown_outcome_is_asked_about_and_nothing_is_done_twice(
+    exchange: Exchange, sandbox: Sandbox, kind: str, fault: str, options: dict[str, Any]
+) -> None:
+    put(exchange, kind, names(5))
+    sandbox.faults.add(SEND[kind], fault, **options)
+    result = run(exchange, kind)
+    assert (result.delivered, result.problem) == (5, None)
+    arrived_once(sandbox, 5)
+    kinds = [row.kind for row in query(exchange, "select kind from exchange.attempt order by attempt_id")]
+    assert kinds[:2] == ["send", "ask"]
+
+
+def test_the_same_bytes_go_again_under_the_same_key(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
+    put(exchange, kind, names(5))
+    sandbox.faults.add(SEND[kind], "close_before_commit", times=2)
+    assert run(exchange, kind).delivered == 5
+    sent = sandbox.ledger.requests(SEND[kind])
+    assert len(sent) == 3
+    assert len({request.body_sm3 for request in sent}) == 1
+    assert len({request.headers.get("Idempotency-Key") for request in sent}) == 1
+    assert len(query(exchange, "select 1 from exchange.shipment")) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"retry_after": "0"},
+        {"retry_after": "1"},
+        {"retry_after": "date", "seconds": 1},
+        {"retry_after": "-5"},
+        {"retry_after": "soon"},
+        {"retry_after": None},
+    ],
+)
+def test_429_waits_and_is_no_failed_attempt(
+    exchange: Exchange, sandbox: Sandbox, kind: str, options: dict[str, Any]
+) -> None:
+    put(exchange, kind, names(2))
+    sandbox.faults.add(SEND[kind], "429", times=2, **options)
+    result = run(exchange, kind)
+    assert (result.delivered, result.problem) == (2, None)
+    arrived_once(sandbox, 2)
+    assert query(exchange, "select failures from exchange.platform_state")[0][0] == 0
+
+
+def test_an_absurd_retry_after_ends_the_drain_and_is_bounded(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
+    put(exchange, kind, names(2))
+    sandbox.faults.add(SEND[kind], "429", retry_after="1000000000")
+    result = run(exchange, kind)
+    assert result.retry == 2
+    assert "wait" in str(result.problem)
+    due = query(exchange, "select extract(epoch from next_attempt_at - now()) from exchange.shipment")[0][0]
+    assert 3500 < due <= 3600
+
+
+def test_refused_credentials_are_not_tried_again_in_the_drain(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
+    put(exchange, kind, names(2))
+    sandbox.faults.add(SEND[kind], "401", times=2)
+    result = run(exchange, kind)
+    assert "credentials" in str(result.problem)
+    assert len(sandbox.ledger.requests(SEND[kind])) == (2 if kind == "fujian" else 1)
+    assert query(exchange, "select circuit from exchange.platform_state")[0][0] == "open"
+    assert poll_receipts(exchange, kind).calls == 0
+    sandbox.faults.clear()
+    assert run(exchange, kind).delivered == 2
+    arrived_once(sandbox, 2)
+    assert query(exchange, "select circuit from exchange.platform_state")[0][0] == "closed"
+
+
+def test_a_platform_that_is_down_opens_the_circuit_and_the_next_drain_completes(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    exchange = exchange_with(limits={"records": 1}, circuit={"failures": 3})
+    put(exchange, kind, names(6))
+    sandbox.stop()
+    result = run(exchange, kind)
+    assert result.retry == 6
+    assert result.problem
+    assert len(query(exchange, "select 1 from exchange.attempt")) == 3
+    sandbox.start()
+    assert run(exchange, kind).delivered == 6
+    arrived_once(sandbox, 6)
+
+
+def test_a_platform_that_always_fails_is_not_called_for_ever(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
+    put(exchange, kind, names(2))
+    sandbox.faults.add("*", "503", times=-1)
+    result = run(exchange, kind)
+    assert result.problem
+    assert result.calls < 12
+    sandbox.faults.clear()
+    assert run(exchange, kind).problem is None
+    arrived_once(sandbox, 2)
+
+
+def test_one_rejected_record_stops_no_other(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
+    put(exchange, kind, names(6))
+    options = {"line": 3} if kind == "china" else {"records": ["r0003"]}
+    sandbox.faults.add(SEND[kind], "reject", **options)
+    result = run(exchange, kind)
+    assert (result.delivered, result.rejected, result.problem) == (5, 1, None)
+    assert outbox(exchange)["r0003", 1].state == "rejected"
+    assert outbox(exchange)["r0003", 1].outcome_code == {"fuzhou": "1001", "fujian": "LEN", "china": "02"}[kind]
+    arrived_once(sandbox, 5)
+
+
+def test_what_is_already_there_counts_as_delivered(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
+    put(exchange, kind, names(4))
+    run(exchange, kind)
+    query(exchange, "update exchange.outbox set state = 'ready', shipment_no = null returning 1")
+    assert run(exchange, kind).delivered == 4
+    arrived_once(sandbox, 4)
+
+
+def test_one_version_of_a_record_is_under_way_at_a_time(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
+    put(exchange, kind, names(3))
+    sandbox.faults.add(SEND[kind], "commit_then_close")
+    first = run(exchange, kind)
+    put(exchange, kind, names(3), version=2)
+    sandbox.faults.add(SEND[kind], "close_before_commit")
+    second = run(exchange, kind)
+    assert (first.delivered, second.delivered) == (3, 3)
+    assert sandbox.ledger.backwards() == []
+    assert len(sandbox.ledger.applies()) == 6
+
+
+def test_an_older_version_that_waits_is_overtaken(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
+    put(exchange, kind, names(2))
+    sandbox.faults.add(SEND[kind], "429", retry_after="1000000000")
+    run(exchange, kind)
+    put(exchange, kind, names(1), version=2)
+    query(exchange, "update exchange.platform_state set next_call_at = now() returning 1")
+    query(exchange, "update exchange.shipment set next_attempt_at = now() returning 1")
+    run(exchange, kind)
+    rows = outbox(exchange)
+    assert (rows["r0001", 1].state, rows["r0001", 2].state, rows["r0002", 1].state) == (
+        "superseded",
+        "delivered",
+        "delivered",
+    )
+    arrived_once(sandbox, 2)
+
+
+@pytest.mark.parametrize(
+    "point", ["before_claim", "after_claim", "after_attempt_row", "after_send", "after_record"]
+)
+def test_killed_at_any_point_everything_arrives_once(
+    exchange: Exchange, sandbox: Sandbox, kind: str, database_url: str, point: str
+) -> None:
+    put(exchange, kind, names(4))
+    with environment(CREDIT_EXCHANGE_FAULT=f"push.{point}:kill", PYTHONPATH=str(ROOT / "plugins")) as variables:
+        child = subprocess.run(
+            [sys.executable, str(WORLD), kind, sandbox.url, database_url],
+            env=variables,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    assert child.returncode == -9, child.stderr.decode()
+    result = run(exchange, kind)
+    assert result.problem is None
+    arrived_once(sandbox, 4)
+    assert states(exchange) == {"delivered": 4}
+    assert query(exchange, "select 1 from exchange.shipment where state <> 'settled'") == []

@@ -1,0 +1,192 @@
+"""A small world for delivery tests: an outbox with made-up permits, a sandbox platform, and the exchange between them.
+
+Also a program: `python world.py <platform>` drains once in a process of its own, to be killed at a fault point.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection as Database
+from sqlalchemy import text
+
+from credit_exchange.config.connections import Connection
+from credit_exchange.config.loader import Configuration, load
+from credit_exchange.core.identifiers import uscc_check_char
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.payload import Payload
+from credit_exchange.steps.push import DrainResult, drain
+from credit_exchange.stores.database import connect, transaction
+
+CREDENTIALS = {
+    "fuzhou": {"app_key": "app", "app_secret": "s3cret-of-fuzhou"},
+    "fujian": {"client_id": "client", "client_secret": "s3cret-of-fujian"},
+    "china": {"token": "token-of-china"},
+}
+SEND = {"fuzhou": "records", "fujian": "upload", "china": "import_permission"}
+PLATFORMS = tuple(CREDENTIALS)
+
+
+def uscc(number: int) -> str:
+    """A valid made-up code."""
+    first = f"91350100MA{number:07d}"
+    return first + uscc_check_char(first)
+
+
+def permit(record_id: str, version: int) -> dict[str, str]:
+    """The released fields of a made-up permit: the record's number decides what it is about."""
+    number = int("".join(c for c in record_id if c.isdigit()) or "0")
+    return {
+        "XK_XDR_MC": f"榕城样例{number}有限公司",
+        "XK_XDR_LB": "法人及非法人组织",
+        "XK_XDR_SHXYM": uscc(number),
+        "XK_FRDB": "林样例",
+        "XK_XKWS": "行政许可决定书",
+        "XK_WSH": f"榕许〔2026〕{number}号" + ("" if "x" not in record_id else f"-{version}"),
+        "XK_XKLB": "普通",
+        "XK_NR": f"准予第{version}版，含 < & > 与 \"引号\"",
+        "XK_JDRQ": (date(2026, 11, 1) + timedelta(days=number % 20)).isoformat(),
+        "XK_YXQZ": "2026-11-22",
+        "XK_YXQZI": "2099-12-31",
+        "XK_XKJG": "福州样例局",
+        "XK_XKJGDM": uscc(9_000_001),
+        "XK_ZT": "1",
+        "XK_LYDW": "福州样例局",
+        "XK_LYDWDM": uscc(9_000_001),
+    }
+
+
+def made_up(_exchange: Exchange, connection: Database, _platform: str, ids: list[int]) -> dict[int, Payload]:
+    """A payload source that needs no record store."""
+    rows = connection.execute(
+        text("select outbox_id, record_id, version, op, dataset, reason from exchange.outbox where outbox_id = any(:ids)"),
+        {"ids": ids},
+    )
+    return {
+        r.outbox_id: Payload(
+            r.outbox_id, r.record_id, r.version, r.op, r.dataset, "legal", permit(r.record_id, r.version), r.reason or ""
+        )
+        for r in rows
+    }
+
+
+@cache
+def _shipped() -> Configuration:
+    return load()
+
+
+def open_exchange(url: str, base_urls: dict[str, str], **settings: Any) -> Exchange:
+    """The exchange with the shipped configuration, but quick: time-outs and pauses of a test."""
+    quick: dict[str, Any] = {
+        "settle_after_seconds": 0.3,
+        "connect_timeout": 1.0,
+        "read_timeout": 1.5,
+        "total_timeout": 3.0,
+        "lease_seconds": 20.0,
+        "drain_seconds": 25.0,
+        "poll_seconds": 0.05,
+        "poll_in_drain_seconds": 3.0,
+    } | settings
+    shipped = _shipped()
+    retry = {"first_seconds": 0.05, "max_seconds": 2.0} | quick.pop("retry", {})
+    circuit = {"failures": 5, "open_seconds": 60.0} | quick.pop("circuit", {})
+    limits = quick.pop("limits", {})
+    platforms = {}
+    for name, platform in shipped.platforms.items():
+        faster = {"calls_per_second": None} if name == "china" else {}
+        platforms[name] = platform.model_copy(
+            update=quick
+            | {
+                "retry": platform.retry.model_copy(update=retry),
+                "circuit": platform.circuit.model_copy(update=circuit),
+                "limits": platform.limits.model_copy(update=faster | limits),
+            }
+        )
+    connections = {
+        "credit_keys": Connection("credit_keys", password="11" * 32, extra={"hmac_key": "22" * 32}),
+        "credit_fuzhou": Connection(
+            "credit_fuzhou", host=base_urls.get("fuzhou", "http://127.0.0.1:9"), login="app", password="s3cret-of-fuzhou"
+        ),
+        "credit_fujian": Connection(
+            "credit_fujian", host=base_urls.get("fujian", "http://127.0.0.1:9"), login="client", password="s3cret-of-fujian"
+        ),
+        "credit_china": Connection(
+            "credit_china", host=base_urls.get("china", "http://127.0.0.1:9"), password="token-of-china"
+        ),
+    }
+    return Exchange(replace(shipped, platforms=platforms), connect(url, pool_size=2), connections.__getitem__)
+
+
+def put(exchange: Exchange, platform: str, records: Iterable[str], version: int = 1, op: str = "upsert") -> None:
+    """Put records into the outbox, ready to be sent."""
+    with transaction(exchange.engine) as connection:
+        connection.execute(
+            text(
+                "insert into exchange.outbox (platform, dataset, record_id, version, op, priority, reason) "
+                "select :platform, 'permit', r, :version, :op, :priority, :reason from unnest(cast(:records as text[])) r"
+            ),
+            {
+                "platform": platform,
+                "records": list(records),
+                "version": version,
+                "op": op,
+                "priority": 0 if op == "withdraw" else 5,
+                "reason": "信用修复" if op == "withdraw" else None,
+            },
+        )
+
+
+def names(count: int, first: int = 1) -> list[str]:
+    """Record ids."""
+    return [f"r{number:04d}" for number in range(first, first + count)]
+
+
+def outbox(exchange: Exchange) -> dict[tuple[str, int], Any]:
+    """Every row of the outbox by record and version."""
+    with transaction(exchange.engine) as connection:
+        rows = connection.execute(text("select * from exchange.outbox order by outbox_id"))
+        return {(row.record_id, row.version): row for row in rows}
+
+
+def states(exchange: Exchange) -> dict[str, int]:
+    """How many rows of the outbox are in which state."""
+    counts: dict[str, int] = {}
+    for row in outbox(exchange).values():
+        counts[row.state] = counts.get(row.state, 0) + 1
+    return counts
+
+
+def run(exchange: Exchange, platform: str) -> DrainResult:
+    """Drain with made-up payloads."""
+    return drain(exchange, platform, payload_source=made_up)
+
+
+def query(exchange: Exchange, statement: str, **parameters: Any) -> list[Any]:
+    """Rows of a statement."""
+    with transaction(exchange.engine) as connection:
+        return list(connection.execute(text(statement), parameters).all())
+
+
+@contextmanager
+def environment(**values: str) -> Any:
+    """The environment of a child process."""
+    yield {**os.environ, **values}
+
+
+def main() -> None:
+    """Drain once; CREDIT_EXCHANGE_FAULT may kill us."""
+    platform, base_url, url = sys.argv[1:4]
+    print(run(open_exchange(url, {platform: base_url}), platform))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "plugins"))
+    main()

@@ -1,0 +1,124 @@
+"""A whole run of the DAG in one process: what fails stays alone, is shown, and is finished by running again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from credit_exchange.errors import FatalError
+from credit_exchange.stores.database import connect
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Using .httpx. with .starlette.testclient."),
+    pytest.mark.filterwarnings("ignore:No path_separator:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+BROKEN = "fz_scjg_permit"
+
+
+@pytest.fixture(scope="module")
+def airflow_database() -> None:
+    from airflow.utils import db
+
+    db.initdb()
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The steps' own work is tested elsewhere; here they only say that they ran, or fail."""
+    from credit_exchange.adapters import tasks
+
+    state: dict[str, Any] = {"broken": {BROKEN}, "ran": []}
+
+    def collect(self: Any, exchange: Any, context: Any) -> int:
+        if self.feed in state["broken"]:
+            raise FatalError(f"{self.feed} is broken")
+        state["ran"].append(("collect", self.feed, context["label"]))
+        return 1 + sorted(exchange.config.feeds).index(self.feed)
+
+    def later(name: str) -> Any:
+        def work(self: Any, exchange: Any, context: Any) -> dict[str, int]:
+            state["ran"].append((name, getattr(self, "feed", getattr(self, "platform", ""))))
+            return {"rows": 1}
+
+        return work
+
+    monkeypatch.setattr(tasks.Collect, "step", collect)
+    monkeypatch.setattr(tasks.Validate, "step", later("validate"))
+    monkeypatch.setattr(tasks.Merge, "step", later("merge"))
+    monkeypatch.setattr(tasks.Release, "work", later("release"))
+    monkeypatch.setattr(tasks.Push, "work", later("push"))
+    return state
+
+
+@pytest.fixture
+def run(airflow_database: None, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.serialization.definitions import dag as stored
+
+    monkeypatch.setenv("CREDIT_EXCHANGE_RETRY_SECONDS", "0")
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-23T02:00:00")
+    dag = DagBag(str(REPOSITORY / "dags" / "nightly_exchange.py")).dags["nightly_exchange"]
+    dag.deadline = None  # `dag.test` of this version cannot finish a run that has one
+    original = stored.SerializedDAG.create_dagrun
+
+    def with_key(self: Any, *args: Any, **kwargs: Any) -> Any:
+        kwargs["partition_key"] = "2026-11-20"
+        kwargs["partition_date"] = self.timetable._decode_partition_date("2026-11-20")
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(stored.SerializedDAG, "create_dagrun", with_key)
+    yield dag.test
+
+
+def rows(url: str, query: str) -> list[Any]:
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            return list(connection.execute(text(query)).mappings())
+    finally:
+        engine.dispose()
+
+
+def test_a_failing_feed_stops_only_itself_and_the_night_ends_visibly_failed(
+    run: Any, steps: dict[str, Any], database_url: str
+) -> None:
+    from airflow.utils.session import create_session
+
+    finished = run()
+    states = {(ti.task_id, ti.map_index): str(ti.state) for ti in finished.get_task_instances()}
+    assert str(finished.state) == "failed"
+    assert states[("verdict", -1)] == "failed"
+    assert states[("release", -1)] == states[("summary", -1)] == "success"
+    assert sum(state == "success" for (task, _), state in states.items() if task == "push") == 3
+    merged = {state for (task, _), state in states.items() if task == "feeds.merge"}
+    assert merged == {"success", "upstream_failed"}
+    assert len({feed for name, feed, *_ in steps["ran"] if name == "merge"}) == len(
+        {feed for name, feed, *_ in steps["ran"] if name == "collect"}
+    )
+    assert all(" · " in label for name, _, label in (r for r in steps["ran"] if len(r) == 3))
+    [night] = rows(database_url, "select * from exchange.night")
+    assert str(night["business_date"]) == "2026-11-20"
+    assert (night["outcome"], night["failed_parts"]) == ("partial", [f"feed {BROKEN}"])
+    [alert] = rows(database_url, "select * from exchange.alert")
+    assert alert["incident_key"] == f"night:2026-11-20:feed {BROKEN}"
+    with create_session() as session:
+        from airflow.models.asset import AssetEvent
+
+        events = session.query(AssetEvent).all()
+        assert [event.extra["business_date"] for event in events] == ["2026-11-20"]
+        assert [event.partition_key for event in events] == ["2026-11-20"]
+
+    steps["broken"].clear()
+    again = run()
+    assert str(again.state) == "success"
+    assert [n["outcome"] for n in rows(database_url, "select * from exchange.night order by night_id")][-1] == "good"
+    [alert] = rows(database_url, "select * from exchange.alert")
+    assert alert["cleared_at"] is not None

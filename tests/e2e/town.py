@@ -1,0 +1,165 @@
+"""The sandbox city with its services, the three platforms and an exchange, for end-to-end tests in one process."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from city import database, serve
+from city import home as city_home
+from city.generate import generate
+from platforms import Sandbox
+from sqlalchemy import text
+
+from credit_exchange.config.loader import load
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.night import NightResult, run_night
+from credit_exchange.stores.database import connect, transaction
+
+CREDENTIALS: dict[str, dict[str, str]] = {
+    "fuzhou": {"app_key": "fz-key", "app_secret": "fz-secret-of-the-tests"},
+    "fujian": {"client_id": "fj-id", "client_secret": "fj-secret-of-the-tests"},
+    "china": {"token": "zg-token-of-the-tests"},
+}
+LOGIN = {
+    "fuzhou": ("fz-key", "fz-secret-of-the-tests"),
+    "fujian": ("fj-id", "fj-secret-of-the-tests"),
+    "china": ("", "zg-token-of-the-tests"),
+}
+UNTIL = date(2026, 11, 22)
+
+
+@dataclass
+class Town:
+    """Everything around one exchange."""
+
+    home: Path
+    url: str
+    days: list[date]
+    platforms: dict[str, Sandbox]
+    exchange: Exchange
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def night(self, day: date, **options: Any) -> NightResult:
+        """Run the night of a business date in this process."""
+        return run_night(self.exchange, day, **options)
+
+    def key(self, feed: str, day: date) -> list[dict[str, Any]]:
+        """The answer key's lines of one delivery."""
+        path = self.home / "key" / feed / f"{day}.jsonl"
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+    def final(self) -> list[dict[str, Any]]:
+        """The answer key's records at the end of the last night."""
+        text_ = (self.home / "key" / "final.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text_.splitlines()]
+
+    def query(self, statement: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Rows of our database as dicts."""
+        with transaction(self.exchange.engine) as connection:
+            return [dict(row) for row in connection.execute(text(statement), parameters).mappings()]
+
+    def held_by_platforms(self) -> dict[str, set[tuple[str, str]]]:
+        """(data set, record id) visible at the platforms that know record ids."""
+        return {name: set(self.platforms[name].current()) for name in ("fuzhou", "fujian")}
+
+    def state(self) -> dict[str, Any]:
+        """What must not depend on the order of nights: here and at each platform, without version numbers."""
+        records = self.query(
+            "select record_id, status, content_digest, subject_code, document_no from exchange.record order by record_id"
+        )
+        published = self.query(
+            "select platform, record_id, content_digest from report.published order by platform, record_id"
+        )
+        there = {name: sandbox.current() for name, sandbox in self.platforms.items()}
+        return {
+            "records": records,
+            "published": published,
+            "fuzhou": {key: value[1] for key, value in there["fuzhou"].items()},
+            "fujian": sorted(there["fujian"]),
+            "china": there["china"],
+        }
+
+
+@contextmanager
+def town(
+    directory: Path, url: str, *, days: int = 1, seed: int = 7, faults: bool = False, volume: float = 1.0
+) -> Iterator[Town]:
+    """Generate the city up to UNTIL, start its services and the platforms, and open an exchange on `url`."""
+    home, inbox = directory / "city", directory / "inbox"
+    generate(home, inbox, seed, UNTIL, days, volume, faults)
+    front = f"sqlite:///{directory / 'front.db'}"
+    city = city_home.read(home)
+    database.load(front, city)
+    server = serve.server(home, 0, "city-token", faults)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    sandboxes = {
+        kind: Sandbox(kind, credentials=CREDENTIALS[kind], rate_limit=False, task_seconds=0.1) for kind in CREDENTIALS
+    }
+    for sandbox in sandboxes.values():
+        sandbox.start()
+    environment = {
+        "CREDIT_EXCHANGE_DATABASE_URL": url,
+        "CREDIT_EXCHANGE_LANDING": str(directory / "landing"),
+        "CREDIT_EXCHANGE_INBOX": str(inbox),
+        "CREDIT_EXCHANGE_NOW": f"{UNTIL + timedelta(days=1)}T01:30:00",
+        "AIRFLOW_CONN_CREDIT_KEYS": json.dumps(
+            {"password": "an encryption key of a test", "extra": {"hmac_key": "an hmac key of a test"}}
+        ),
+        "AIRFLOW_CONN_CITY_FRONT_DATABASE": json.dumps({"conn_type": "generic", "extra": {"url": front}}),
+        "AIRFLOW_CONN_CITY_HTTP": json.dumps(
+            {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_port}", "password": "city-token"}
+        ),
+        **{
+            f"AIRFLOW_CONN_CREDIT_{kind.upper()}": json.dumps(
+                {"conn_type": "http", "host": sandbox.url, "login": LOGIN[kind][0], "password": LOGIN[kind][1]}
+            )
+            for kind, sandbox in sandboxes.items()
+        },
+    }
+    before = dict(os.environ)
+    os.environ.update(environment)
+    exchange = Exchange(config=quick(load()), engine=connect(url))
+    try:
+        every = [UNTIL - timedelta(days=back) for back in range(days - 1, -1, -1)]
+        yield Town(home, url, every, sandboxes, exchange, environment)
+    finally:
+        exchange.engine.dispose()
+        for sandbox in sandboxes.values():
+            sandbox.close()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def quick(config: Any) -> Any:
+    """The shipped configuration with the waiting times of tests: no pace, short settling and retries."""
+    from dataclasses import replace
+
+    platforms = {
+        name: platform.model_copy(
+            update={
+                "limits": platform.limits.model_copy(update={"calls_per_second": None}),
+                "settle_after_seconds": 0.3,
+                "poll_seconds": 0.1,
+                "poll_in_drain_seconds": 10,
+                "read_timeout": 2.0,
+                "total_timeout": 3.0,
+                "lease_seconds": 3.0,
+                "retry": platform.retry.model_copy(update={"first_seconds": 0.05, "max_seconds": 0.2}),
+                "circuit": platform.circuit.model_copy(update={"open_seconds": 0.5}),
+            }
+        )
+        for name, platform in config.platforms.items()
+    }
+    return replace(config, platforms=platforms)

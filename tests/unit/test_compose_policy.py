@@ -1,0 +1,138 @@
+"""docker-compose.yaml keeps its promises. It is read here, never started: no container engine is needed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
+COMPOSE = yaml.safe_load(TEXT)
+SERVICES: dict[str, Any] = COMPOSE["services"]
+AIRFLOW = ("init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "watchdog")
+each = pytest.mark.parametrize("name", SERVICES)
+
+
+def test_every_part_of_the_production_shape_is_there() -> None:
+    assert set(SERVICES) == {*AIRFLOW, "postgres", "redis", "objects"}
+
+
+@each
+def test_images_have_an_exact_tag_and_a_digest_from_the_environment(name: str) -> None:
+    image = SERVICES[name]["image"]
+    if name in AIRFLOW:
+        assert image == "credit-exchange:1.0.0"
+        assert SERVICES[name]["build"]["args"]["AIRFLOW_DIGEST"].startswith("${AIRFLOW_DIGEST:?")
+    else:
+        assert re.match(r"^[a-z/]+:\d+\.\d+(\.\d+)?(-[a-z]+)?@\$\{[A-Z]+_DIGEST:\?", image), image
+
+
+def test_the_image_is_the_official_one_of_the_locked_version() -> None:
+    text = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    [line] = re.findall(r"^FROM (.*)$", text, re.MULTILINE)
+    assert line == "apache/airflow:3.3.2-python3.12@${AIRFLOW_DIGEST}"
+    assert "--require-hashes" in text
+    assert "USER root" not in text
+    assert "\napache-airflow==3.3.2" in (ROOT / "requirements.in").read_text(encoding="utf-8")
+
+
+@each
+def test_a_service_is_confined(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["tmpfs"]
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert "privileged" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"] > 0
+    assert service["init"] is True
+    assert re.fullmatch(r"[1-9]\d*:\d+", service["user"]), "not root"
+    limits = service["deploy"]["resources"]["limits"]
+    assert float(limits["cpus"]) > 0
+    assert limits["memory"]
+    assert service["logging"]["options"]["max-size"]
+    assert service["stop_grace_period"]
+    assert "network_mode" not in service
+    assert not any("docker.sock" in str(volume) for volume in service.get("volumes", []))
+
+
+@each
+def test_a_service_is_watched_and_comes_back(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == ("no" if name == "init" else "always")
+    check = service["healthcheck"]
+    assert check["test"][0] in ("CMD", "CMD-SHELL")
+    assert check["interval"]
+    assert check["timeout"]
+    assert check["retries"]
+    assert "disable" not in check
+
+
+@each
+def test_nothing_starts_before_what_it_needs_is_healthy(name: str) -> None:
+    for needed, how in SERVICES[name].get("depends_on", {}).items():
+        expected = "service_completed_successfully" if needed == "init" else "service_healthy"
+        assert how == {"condition": expected}
+
+
+def test_no_password_has_a_default_and_every_secret_comes_from_the_environment() -> None:
+    optional = {"AIRFLOW_CONN_CREDIT_SMTP", "AIRFLOW_CONN_CREDIT_WEBHOOK"}
+    for name, rest in re.findall(r"(?<!\$)\$\{([A-Z_]+)([^}]*)\}", TEXT):
+        assert rest.startswith(":?") or (name in optional and rest == ":-"), f"{name} must be demanded"
+    for service in SERVICES.values():
+        for key, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|SECRET|_KEY$|FERNET|KEYS", key):
+                assert "${" in str(value), key
+    assert "airflow:airflow" not in TEXT
+
+
+def test_the_example_names_every_variable_and_gives_no_value() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    used = {name for name, _ in re.findall(r"(?<!\$)\$\{([A-Z_]+)([^}]*)\}", TEXT)}
+    assert set(given) == used
+    assert set(given.values()) == {""}
+
+
+def test_logins_are_real_and_signing_keys_are_only_where_tokens_are_made() -> None:
+    for name in AIRFLOW:
+        environment = SERVICES[name]["environment"]
+        assert ("AIRFLOW__API_AUTH__JWT_SECRET" in environment) == (name in ("api-server", "scheduler"))
+        if name == "watchdog":
+            assert not any(key.startswith("AIRFLOW__DATABASE") for key in environment)
+            continue
+        assert environment["AIRFLOW__CORE__AUTH_MANAGER"].endswith("FabAuthManager")
+        assert environment["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+        assert environment["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
+        assert environment["AIRFLOW__API__ENABLE_SWAGGER_UI"] == "False"
+        assert environment["AIRFLOW__API__EXPOSE_CONFIG"] == "False"
+        assert environment["AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS"] == "False"
+        assert int(environment["AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS"]) >= 20
+        assert environment["AIRFLOW__DATABASE__EXTERNAL_DB_MANAGERS"].endswith(".ExchangeDBManager")
+        assert environment["AIRFLOW_CONN_CREDIT_KEYS"]
+
+
+def test_networks_are_split_and_only_those_that_must_reach_outside() -> None:
+    inner = {name for name, options in COMPOSE["networks"].items() if options.get("internal")}
+    assert inner == {"control", "database", "broker", "store"}
+    outside = {name for name, service in SERVICES.items() if set(service["networks"]) - inner}
+    assert outside == {"api-server", "worker", "triggerer", "watchdog"}
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {"api-server"}
+    assert SERVICES["api-server"]["ports"] == ["127.0.0.1:8080:8080"]
+    for store in ("postgres", "redis", "objects"):
+        assert len(SERVICES[store]["networks"]) == 1
+
+
+def test_the_reports_role_can_only_read() -> None:
+    text = (ROOT / "docker" / "initdb" / "10_roles.sh").read_text(encoding="utf-8")
+    assert "create role credit_report login" in text
+    assert "alter role credit_report set default_transaction_read_only = on" in text
+    assert "revoke all on database exchange from public" in text
+    assert not re.search(r"grant (all|insert|update|delete|create)[^;]* to credit_report", text)
+    for role in ("airflow", "credit_exchange", "credit_report"):
+        assert f"create role {role} login password :'" in text
