@@ -19,15 +19,9 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from airflow.sdk import (
-    DAG,
-    Asset,
-    AsyncCallback,
-    CronPartitionTimetable,
-    DeadlineAlert,
-    TriggerRule,
-    task_group,
-)
+from airflow.sdk import DAG, Asset, CronPartitionTimetable, TriggerRule, task_group
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from credit_exchange.adapters import tasks
 from credit_exchange.adapters.business_date import KEY_FORMAT, first_start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from credit_exchange.stores.database import connect
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = [
     pytest.mark.airflow,
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Using .httpx. with .starlette.testclient."),
     pytest.mark.filterwarnings("ignore:No path_separator:DeprecationWarning"),
@@ -59,10 +60,15 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 @pytest.fixture
-def run(airflow_database: None, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def run(airflow_database: None, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     from airflow.dag_processing.dagbag import DagBag
     from airflow.serialization.definitions import dag as stored
 
+    shutil.copytree(REPOSITORY / "include", tmp_path / "include", ignore=shutil.ignore_patterns("sandbox", "sql"))
+    for path in (tmp_path / "include" / "feeds").glob("*.yml"):
+        if path.stem not in (BROKEN, "fz_gulou_permit", "fz_hbj_penalty"):
+            path.unlink()
+    monkeypatch.setenv("CREDIT_EXCHANGE_CONFIG", str(tmp_path / "include"))
     monkeypatch.setenv("CREDIT_EXCHANGE_RETRY_SECONDS", "0")
     monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-23T02:00:00")
     dag = DagBag(str(REPOSITORY / "dags" / "nightly_exchange.py")).dags["nightly_exchange"]
@@ -75,7 +81,7 @@ def run(airflow_database: None, database_url: str, monkeypatch: pytest.MonkeyPat
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(stored.SerializedDAG, "create_dagrun", with_key)
-    yield dag.test
+    return dag.test
 
 
 def rows(url: str, query: str) -> list[Any]:

@@ -52,14 +52,16 @@ def client(database_url: str) -> Iterator[Any]:
 
 
 SEED = (
-    "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date, stage, state,"
+    "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date, stage,"
+    " state,"
     " rows_delivered, rows_accepted, rows_quarantined, problem)"
     " values ('f_permit', 'f', '某局', 'permit', '2023', '2026-11-22', 'merged', 'partial', 3, 2, 1, :hostile)",
     "insert into exchange.batch_check values (1, 'S01', 'XK_XDR', 'reject', 1, 3)",
     "insert into exchange.quarantine (batch_id, line_no, disposition, row_key, row_sealed, first_seen_at)"
     " values (1, 7, 'reject', 'k', '', now())",
     "insert into exchange.quarantine_reason values (1, 'S01', 'XK_XDR', :hostile)",
-    "insert into exchange.night (business_date, run_id, kind, started_at) values ('2026-11-22', 'run 1', 'manual', now())",
+    "insert into exchange.night (business_date, run_id, kind, started_at) "
+    "values ('2026-11-22', 'run 1', 'manual', now())",
     "insert into exchange.subject (kind) values ('legal')",
     "insert into exchange.record (record_id, dataset, agency_code, document_key, document_no, subject_ref, subject_id,"
     " subject_kind, subject_name, department, feed, business_date, version, status, content_digest, content_version)"

@@ -49,7 +49,10 @@ def test_parsing_imports_nothing_heavy_and_opens_no_database() -> None:
     )
     paths = [str(REPOSITORY / "plugins"), str(REPOSITORY / "dags")]
     found = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:0] = {paths!r}\n{code}"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {paths!r}\n{code}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert found.returncode == 0, found.stderr[-2000:]
 

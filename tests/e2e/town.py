@@ -12,16 +12,16 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+
 from city import database, serve
 from city import home as city_home
 from city.generate import generate
-from platforms import Sandbox
-from sqlalchemy import text
-
 from credit_exchange.config.loader import load
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import NightResult, run_night
 from credit_exchange.stores.database import connect, transaction
+from platforms import Sandbox
 
 CREDENTIALS: dict[str, dict[str, str]] = {
     "fuzhou": {"app_key": "fz-key", "app_secret": "fz-secret-of-the-tests"},

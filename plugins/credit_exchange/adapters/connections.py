@@ -13,7 +13,8 @@ def resolve(conn_id: str) -> Connection:
     """Return the connection of this id.
 
     `AIRFLOW_CONN_<ID>` is read by our own reader, so that one setting means the same with and without Airflow;
-    everything else comes from Airflow. Raises ConfigurationError when nobody knows the id, RetriableError when Airflow cannot say.
+    everything else comes from Airflow. Raises ConfigurationError when nobody knows the id, RetriableError when Airflow
+    cannot say.
     """
     if os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}", "").strip():
         return from_environment(conn_id)

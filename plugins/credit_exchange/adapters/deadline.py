@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 
-from airflow.sdk import BaseDeadlineReference
+from airflow.sdk.definitions.deadline import BaseDeadlineReference
 
 from credit_exchange.core import business_time
 

@@ -47,7 +47,8 @@ def guarded(work: Callable[[], T]) -> T:
 
     RetriableError becomes an ordinary failure, which Airflow retries. FatalError, HoldForPerson and the like become
     AirflowFailException: only a person can mend them. Everything unforeseen is retried too, and told without its
-    values: the texts of database drivers quote rows. Raised outside of the handlers, so that no log prints the original chain.
+    values: the texts of database drivers quote rows. Raised outside of the handlers, so that no log prints the
+    original chain.
     """
     failure: AirflowException
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
@@ -253,7 +254,7 @@ class PollReceipts(ExchangeOperator):
         problems = []
         for platform in waiting:
             try:
-                guarded(lambda platform=platform: poll_receipts(exchange, platform))
+                guarded(partial(poll_receipts, exchange, platform))
             except Exception as error:  # noqa: BLE001 - one platform must not keep the others from being asked
                 problems.append(f"{platform}: {error}")
         if problems:

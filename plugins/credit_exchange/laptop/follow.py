@@ -34,6 +34,7 @@ class Follower:
         self._console = console
         self._tick = tick
         self._seen: set[str] = set()
+        self._names: dict[str, str] = {}
 
     def follow(self, dag_id: str, run_id: str, timeout: float = 7200.0) -> str:
         """Return the run's final state, `success` or `failed`.
@@ -73,6 +74,11 @@ class Follower:
         raise FatalError(f"run {run_id} has not ended after {timeout:.0f} s; look at it in the UI")
 
     def _show(self, bar: Progress, line: Any, tasks: list[dict[str, Any]]) -> None:
+        # Airflow gives the display name to the first instance of a mapped task only; its siblings bear the same one
+        for task in tasks:
+            if task.get("task_display_name") not in (None, "", task["task_id"]):
+                self._names[task["task_id"]] = task["task_display_name"]
+        tasks = [task | {"task_display_name": self._names.get(task["task_id"])} for task in tasks]
         finished = [task for task in tasks if task["state"] in _FINISHED]
         running = [label(task) for task in tasks if task["state"] == "running"]
         described = "、".join(running[:3]) + (" …" if len(running) > 3 else "") if running else "nightly exchange"

@@ -93,7 +93,8 @@ def notify(exchange: Exchange, channels: Sequence[Channel], limit: int = 100) ->
     became of it, so each incident is told once on each channel. A channel that failed is tried again next time, the
     others are not. At most `limit` incidents a call.
     """
-    told, tried = 0, []
+    told = 0
+    tried: list[str] = []
     for _ in range(limit):
         with transaction(exchange.engine) as connection:
             row = connection.execute(sql.load("alerts/pending"), {"tried": tried}).mappings().first()

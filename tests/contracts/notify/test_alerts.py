@@ -34,7 +34,7 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[Any] = []
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         self.mails.append(message_from_bytes(envelope.content))
         return "250 OK"
 
@@ -52,7 +52,7 @@ class Robot(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: Robot
 
-    def do_POST(self) -> None:  # noqa: N802 - http.server's name
+    def do_POST(self) -> None:
         self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         answer = json.dumps({"errcode": self.server.errcode, "errmsg": "x"}).encode()
         self.send_response(200)
@@ -218,7 +218,9 @@ def test_a_cleared_run_keeps_its_business_date(exchange: Exchange) -> None:
 
 def test_circuits_unknown_shipments_and_held_batches_are_told_and_cleared(exchange: Exchange) -> None:
     with exchange.engine.begin() as connection:
-        connection.execute(text("insert into exchange.platform_state (platform, circuit, failures) values ('a', 'open', 5)"))
+        connection.execute(
+            text("insert into exchange.platform_state (platform, circuit, failures) values ('a', 'open', 5)")
+        )
         connection.execute(
             text(
                 "insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, body_sealed,"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from platforms import Sandbox
-from world import SEND, environment, names, outbox, put, query, run, states
+from world import SEND, environment, made_up, names, outbox, put, query, run, states
 
+from credit_exchange.config.platform import Window
+from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
-from credit_exchange.steps.push import poll_receipts
+from credit_exchange.steps.push import drain, poll_receipts
+from platforms import Sandbox
 
 WORLD = Path(__file__).parent / "world.py"
 ROOT = Path(__file__).resolve().parents[3]
@@ -261,7 +264,7 @@ def test_killed_at_any_point_everything_arrives_once(
     put(exchange, kind, names(4))
     with environment(CREDIT_EXCHANGE_FAULT=f"push.{point}:kill", PYTHONPATH=str(ROOT / "plugins")) as variables:
         child = subprocess.run(
-            [sys.executable, str(WORLD), kind, sandbox.url, database_url],
+            [sys.executable, str(WORLD), kind, sandbox.url, database_url, "3"],
             env=variables,
             capture_output=True,
             timeout=60,
@@ -273,3 +276,28 @@ def test_killed_at_any_point_everything_arrives_once(
     arrived_once(sandbox, 4)
     assert states(exchange) == {"delivered": 4}
     assert query(exchange, "select 1 from exchange.shipment where state <> 'settled'") == []
+
+
+def test_in_a_maintenance_window_nothing_is_called(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    window = Window(start=time(0, 0), end=time(23, 59, 59, 999999))
+    exchange = exchange_with(maintenance=[window])
+    put(exchange, kind, names(1))
+    assert "maintenance" in str(run(exchange, kind).problem)
+    assert sandbox.ledger.requests() == []
+
+
+def test_a_record_whose_content_is_not_what_was_released_stops_no_other(
+    exchange: Exchange, sandbox: Sandbox, kind: str
+) -> None:
+    def source(an_exchange: Exchange, connection: Any, platform: str, ids: list[int]) -> dict[int, Any]:
+        found = made_up(an_exchange, connection, platform, ids)
+        if any(payload.record_id == "r0002" for payload in found.values()):
+            raise FatalError("its content no longer matches what was released")
+        return found
+
+    put(exchange, kind, names(3))
+    result = drain(exchange, kind, payload_source=source)
+    assert (result.delivered, result.held) == (2, 1)
+    assert outbox(exchange)["r0002", 1].outcome_code == "PAYLOAD"

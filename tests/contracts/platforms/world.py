@@ -1,6 +1,7 @@
 """A small world for delivery tests: an outbox with made-up permits, a sandbox platform, and the exchange between them.
 
-Also a program: `python world.py <platform>` drains once in a process of its own, to be killed at a fault point.
+Also a program, `python world.py <platform> <its URL> <database URL> <records a call>`: drains once in a process of
+its own, to be killed at a fault point.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ CREDENTIALS = {
 }
 SEND = {"fuzhou": "records", "fujian": "upload", "china": "import_permission"}
 PLATFORMS = tuple(CREDENTIALS)
+NOWHERE = "http://127.0.0.1:9"
 
 
 def uscc(number: int) -> str:
@@ -67,12 +69,19 @@ def permit(record_id: str, version: int) -> dict[str, str]:
 def made_up(_exchange: Exchange, connection: Database, _platform: str, ids: list[int]) -> dict[int, Payload]:
     """A payload source that needs no record store."""
     rows = connection.execute(
-        text("select outbox_id, record_id, version, op, dataset, reason from exchange.outbox where outbox_id = any(:ids)"),
+        text("select * from exchange.outbox where outbox_id = any(:ids)"),
         {"ids": ids},
     )
     return {
         r.outbox_id: Payload(
-            r.outbox_id, r.record_id, r.version, r.op, r.dataset, "legal", permit(r.record_id, r.version), r.reason or ""
+            outbox_id=r.outbox_id,
+            record_id=r.record_id,
+            version=r.version,
+            op=r.op,
+            dataset=r.dataset,
+            subject_kind="legal",
+            fields=permit(r.record_id, r.version),
+            reason=r.reason or "",
         )
         for r in rows
     }
@@ -113,13 +122,13 @@ def open_exchange(url: str, base_urls: dict[str, str], **settings: Any) -> Excha
     connections = {
         "credit_keys": Connection("credit_keys", password="11" * 32, extra={"hmac_key": "22" * 32}),
         "credit_fuzhou": Connection(
-            "credit_fuzhou", host=base_urls.get("fuzhou", "http://127.0.0.1:9"), login="app", password="s3cret-of-fuzhou"
+            "credit_fuzhou", host=base_urls.get("fuzhou", NOWHERE), login="app", password="s3cret-of-fuzhou"
         ),
         "credit_fujian": Connection(
-            "credit_fujian", host=base_urls.get("fujian", "http://127.0.0.1:9"), login="client", password="s3cret-of-fujian"
+            "credit_fujian", host=base_urls.get("fujian", NOWHERE), login="client", password="s3cret-of-fujian"
         ),
         "credit_china": Connection(
-            "credit_china", host=base_urls.get("china", "http://127.0.0.1:9"), password="token-of-china"
+            "credit_china", host=base_urls.get("china", NOWHERE), password="token-of-china"
         ),
     }
     return Exchange(replace(shipped, platforms=platforms), connect(url, pool_size=2), connections.__getitem__)
@@ -183,8 +192,8 @@ def environment(**values: str) -> Any:
 
 def main() -> None:
     """Drain once; CREDIT_EXCHANGE_FAULT may kill us."""
-    platform, base_url, url = sys.argv[1:4]
-    print(run(open_exchange(url, {platform: base_url}), platform))
+    platform, base_url, url, records = sys.argv[1:5]
+    print(run(open_exchange(url, {platform: base_url}, limits={"records": int(records)}), platform))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from credit_exchange.steps.validate.identity import identify
 
 
 def who(bench: Any, *rows: dict[str, str]) -> Any:
-    return identify(bench.dataset, KEYS, bench.sheet([bench.good | row for row in rows]).frame)
+    frame = bench.sheet([bench.good | row for row in rows]).frame
+    return identify(bench.dataset, KEYS, frame, alternatives=True)
 
 
 def table(bench: Any, *rows: dict[str, str]) -> list[dict[str, Any]]:
@@ -129,7 +130,10 @@ def test_the_end_of_publication_follows_the_decision_date(
 
 
 def test_the_page_shows_counts_and_no_markup_of_others() -> None:
-    lines = [docs.Line("S01", "XK_NR", "许可内容", "为空<b>", "reject", 1, 4000), docs.Line("S02", "", "", "好", "warn", 0, 9)]
+    lines = [
+        docs.Line("S01", "XK_NR", "许可内容", "为空<b>", "reject", 1, 4000),
+        docs.Line("S02", "", "", "好", "warn", 0, 9),
+    ]
     page = docs.page([("部门", "<script>")], lines).decode()
     assert 'id="S01-XK_NR"' in page
     assert "1 / 4000" in page

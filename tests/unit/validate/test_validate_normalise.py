@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from validate_bench import PERMIT, PERSON
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from validate_bench import PERMIT, PERSON
 
 from credit_exchange.core.text import BLANK_WORDS
 from credit_exchange.steps.validate.normalise import sequence_key
@@ -49,7 +49,10 @@ def test_a_row_of_2016_says_what_the_current_one_says(permit: Any) -> None:
     ("change", "expected"),
     [
         ({"XK_XDR_SHXYM": "92340603MA2UK1TD00"}, {"XK_XDR_LB": "个体工商户"}),
-        ({"XK_XDR_SHXYM": "", "XK_XDR_ZDM": "26017703-X"}, {"XK_XDR_SHXYM": "00000000000000000X", "XK_XDR_ZZJG": "26017703X"}),
+        (
+            {"XK_XDR_SHXYM": "", "XK_XDR_ZDM": "26017703-X"},
+            {"XK_XDR_SHXYM": "00000000000000000X", "XK_XDR_ZZJG": "26017703X"},
+        ),
         (
             {"XK_XDR_SHXYM": "", "XK_FR": "", "XK_XDR_SFZ": "11010519491231002x"},
             {"XK_XDR_LB": "自然人", "XK_XDR_ZJLX": "身份证", "XK_XDR_ZJHM": "11010519491231002X"},

@@ -87,7 +87,7 @@ class Bench:
 
     def __init__(self, of: Dataset) -> None:
         self.dataset = of
-        self.good = PERMIT if dataset.dataset == "permit" else PENALTY
+        self.good = PERMIT if of.dataset == "permit" else PENALTY
         self._judges: dict[str, Judge] = {}
 
     def sheet(self, rows: list[dict[str, str]], **options: Any) -> Any:

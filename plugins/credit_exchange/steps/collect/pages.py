@@ -118,7 +118,7 @@ def _get(
     try:
         for attempt in Retrying(
             stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential_jitter(initial=0.5, max=10),
+            wait=wait_exponential_jitter(multiplier=0.3, max=10, jitter=0.3),
             retry=retry_if_exception_type(RetriableError),
         ):
             with attempt:

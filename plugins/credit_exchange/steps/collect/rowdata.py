@@ -48,9 +48,9 @@ def _rows(
     member: IO[bytes], layout: Layout, place: str, found: set[str]
 ) -> Iterator[tuple[list[str], list[tuple[str, str, str]]]]:
     position = {column: index for index, column in enumerate(layout.columns)}
-    root: Any = None
+    root: Any = None  # an element, once there is one
     try:
-        events = etree.iterparse(
+        events: Any = etree.iterparse(
             member, events=("start", "end"), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
         )
         for event, element in events:

@@ -16,8 +16,9 @@ NUMERIC_CELL = "NUM01"
 """A number stands in a column of identifiers: leading zeros and digits beyond the 15th may be lost already."""
 BROKEN_ROW = "ROW01"
 """A row with too few or too many values, or with broken quotes."""
-DAMAGED_TEXT = "ROW02"
-"""Text that cannot be decoded, was decoded wrongly before (U+FFFD), or holds characters no text may hold (NUL)."""
+DAMAGED_TEXT = "S18"
+"""Text that cannot be decoded, was decoded wrongly before (U+FFFD), or holds characters no text may hold (NUL): the id
+of the catalogue's own rule for it, which may not be declared, and cannot see what was undecodable."""
 
 Problem = tuple[int, str, str, str]
 

@@ -1,4 +1,4 @@
-"""Collects from a front database table: named columns, one window of update times, landed as CSV (reliability C15, C16).
+"""Collects from a front database table: named columns, one window of update times, landed as CSV (C15, C16).
 
 The table is only read: read-only transaction, statement time-out, server-side cursor. Column and table names come from
 the feed's file and are quoted by SQLAlchemy.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -15,6 +16,7 @@ from credit_exchange.config.platform import Platform
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, sm3_hex
 from credit_exchange.core.crypto import Keys, open_sealed, seal
+from credit_exchange.errors import FatalError
 from credit_exchange.steps.push.dialects.base import Dialect, Identity, Label, Outcome, Piece, Verdict
 from credit_exchange.stores import sql
 
@@ -33,7 +35,8 @@ STATE_OF = {
 }
 _CONTEXT = b"wire_identity"
 _CLASH = Verdict(Outcome.HELD, "IDENTITY", "平台上文书号、机关代码和相对人相同的记录不止一条，请人工核对")
-_NO_CONTENT = Verdict(Outcome.HELD, "PAYLOAD", "没有可报送的内容，请重新执行发布")
+_NO_CONTENT = Verdict(Outcome.HELD, "PAYLOAD", "没有可报送的内容，或与发布时不一致，请重新执行发布")
+_NO_ROUTE = Verdict(Outcome.HELD, "DATASET", "平台配置中没有该数据集，请检查 include/platforms")
 
 
 def wire_key(keys: Keys, platform_id: str, identity: Identity) -> str:
@@ -81,8 +84,10 @@ class Claimer:
         )
         rows = [row for row in rows if row.outbox_id not in overtaken]
         ids = [row.outbox_id for row in rows]
-        payloads = dict(self._source(self._exchange, connection, self._platform.platform, ids)) if ids else {}
+        payloads = self._payloads(connection, ids)
         aside: dict[int, Verdict] = {i: _NO_CONTENT for i in ids if i not in payloads}
+        aside |= {i: _NO_ROUTE for i, p in payloads.items() if p.dataset not in self._platform.datasets}
+        payloads = {i: p for i, p in payloads.items() if i not in aside}
         there: Mapping[str, Sequence[Identity]] = {}
         if self._dialect.by_identity:
             there = self._there(connection, [p.record_id for p in payloads.values()])
@@ -106,10 +111,24 @@ class Claimer:
                 made += 1
         counts: dict[str, int] = {}
         for outbox_id, verdict in aside.items():
-            if outbox_id in payloads or verdict is _NO_CONTENT:
+            if outbox_id in ids:
                 state = STATE_OF[verdict.outcome]
                 counts[state] = counts.get(state, 0) + 1
         return made, counts
+
+    def _payloads(self, connection: Connection, ids: list[int]) -> dict[int, Payload]:
+        """Return what the rows carry. One whose content is no longer what was released is left out."""
+        if not ids:
+            return {}
+        platform_id = self._platform.platform
+        try:
+            return dict(self._source(self._exchange, connection, platform_id, ids))
+        except FatalError:
+            found: dict[int, Payload] = {}
+            for outbox_id in ids:
+                with contextlib.suppress(FatalError):  # left out, and so held with its reason
+                    found |= self._source(self._exchange, connection, platform_id, [outbox_id])
+            return found
 
     def _groups(self, lane: str, alone: bool, pieces: list[tuple[int, Piece]]) -> Iterable[list[tuple[int, Piece]]]:
         most = 1 if alone else min(self._platform.limits.records, self.most.get(lane, self._platform.limits.records))
@@ -191,7 +210,7 @@ class Claimer:
         ).all()
         others = [row.outbox_id for row in siblings if row.outbox_id not in ours]
         if others:
-            ours |= self._source(self._exchange, connection, platform_id, others)
+            ours |= self._payloads(connection, others)
         key_of: dict[int, str] = {}
         records: dict[str, set[str]] = {}
         for outbox_id, payload in ours.items():

@@ -135,7 +135,7 @@ class _Drain:
         """Work until there is nothing to do or a reason to stop."""
         problem: str | None = None
         try:
-            self._gate.prepare(at_once=self._sending)
+            self._gate.prepare(at_once=self._sending, try_again=bool(self._desk.left()))
             while True:
                 if time.monotonic() >= self._end:
                     problem = f"{self._platform.name}: the time of this drain is over; the rest waits for the next"

@@ -40,14 +40,14 @@ class Gate:
         """The longest wait for a turn, in seconds; what asks for more ends the drain: no worker sleeps for hours."""
         return max(self._platform.retry.max_seconds, 1.0)
 
-    def prepare(self, *, at_once: bool) -> None:
-        """Make the platform's row; let an open circuit be tried again (`at_once`: also before its time)."""
+    def prepare(self, *, at_once: bool, try_again: bool) -> None:
+        """Make the platform's row; if `try_again`, an open circuit may be tried (`at_once`: also before its time)."""
         parameters = {"platform": self._platform.platform}
         with transaction(self._engine) as connection:
             state = connection.execute(sql.load("push/state_read"), parameters).one_or_none()
             if state is None:
                 connection.execute(sql.load("push/state_ensure"), parameters)
-            elif state.circuit == "open":
+            elif try_again and state.circuit == "open":
                 connection.execute(sql.load("push/state_half_open"), parameters | {"at_once": at_once})
 
     def check(self) -> float:

@@ -32,9 +32,17 @@ SCHEMA = pa.schema(
         *(
             (name, _TEXT)
             for name in (
-                "subject_kind subject_code subject_name decided_on publish_until operation reason sequence content "
-                "content_digest"
-            ).split()
+                "subject_kind",
+                "subject_code",
+                "subject_name",
+                "decided_on",
+                "publish_until",
+                "operation",
+                "reason",
+                "sequence",
+                "content",
+                "content_digest",
+            )
         ),
     ]
 )

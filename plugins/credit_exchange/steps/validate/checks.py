@@ -129,7 +129,9 @@ def holds(case: Case, condition: Condition) -> BoolArray:
         return found if op in ("eq", "in") else ~found
     spec = case.dataset.fields.get(condition.field)
     if op in ("contains", "contains_any", "contains_only"):
-        return _contains(column, op, [value] if isinstance(value, str) else list(value or []), spec and spec.separator)
+        return _contains(
+            column, op, [value] if isinstance(value, str) else list(value or []), spec.separator if spec else None
+        )
     bound = str(value)
     if spec is not None and spec.type == "decimal":
         return _decimals(case, condition.field, lambda number: _compare(number, op, Decimal(bound)))
@@ -179,7 +181,9 @@ def blank(case: Case, _rule: Rule, code: str) -> BoolArray:
 @_check()
 def together(case: Case, rule: Rule, code: str) -> BoolArray:
     """S06: this field is blank although one of its companions is not."""
-    others = np.logical_or.reduce([case.present(other) for other in rule.fields if other != code])
+    others = np.zeros(len(case.sheet.frame), dtype=np.bool_)
+    for other in rule.fields:
+        others |= case.present(other) & (other != code)
     return ~case.present(code) & others
 
 

@@ -1,4 +1,4 @@
-"""Data Docs of a batch: one compact page in Chinese, made from the expectations' results; nothing is loaded from outside.
+"""Data Docs of a batch: one compact page in Chinese from the expectations' results; nothing is loaded from outside.
 
 It holds counts, rules and field names, never a value that a department delivered.
 """
@@ -11,13 +11,18 @@ from html import escape
 from typing import Any
 
 _STYLE = """
-body{font:14px/1.5 system-ui,"Noto Sans SC","Microsoft YaHei",sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;
+body{font:14px/1.5 system-ui,"Noto Sans SC","Microsoft YaHei",sans-serif;margin:2rem auto;max-width:72rem;
+padding:0 1rem;
 color:#1c2733;background:#fff}h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{color:#5b6b7b}dd{margin:0}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #e3e8ee;
-vertical-align:top}th{color:#5b6b7b;font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-tr:target{background:#fff7d6}.bar{background:#e3e8ee;height:.6rem;width:8rem;border-radius:.3rem;overflow:hidden}
-.bar i{display:block;height:100%}.reject i{background:#c0392b}.hold i{background:#8e44ad}.warn i{background:#d68910}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #e3e8ee;vertical-align:top}
+th{color:#5b6b7b;font-weight:600}
+td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+tr:target{background:#fff7d6}
+.bar{background:#e3e8ee;height:.6rem;width:8rem;border-radius:.3rem;overflow:hidden}
+.bar i{display:block;height:100%}
+.reject i{background:#c0392b}.hold i{background:#8e44ad}.warn i{background:#d68910}
 .good{color:#1e8449}.tag{font-size:.8rem;border-radius:.3rem;padding:0 .4rem;color:#fff;white-space:nowrap}
 .tag.reject{background:#c0392b}.tag.hold{background:#8e44ad}.tag.warn{background:#d68910}
 @media(prefers-color-scheme:dark){body{background:#14191f;color:#dfe6ee}th,td{border-color:#2b3540}.bar{background:#2b3540}
@@ -71,9 +76,10 @@ def _row(line: Line) -> str:
     share = line.failed / line.checked if line.checked else 0.0
     # a failure must be seen, however small its share
     width = max(2, round(share * 100)) if line.failed else 0
-    name = f"{line.field_name}<br><small>{escape(line.field)}</small>" if line.field else "—"
+    name = f"{escape(line.field_name)}<br><small>{escape(line.field)}</small>" if line.field else "—"
     return (
-        f'<tr id="{escape(anchor(line.rule_id, line.field), quote=True)}"><td>{escape(line.rule_id)}</td><td>{name}</td>'
+        f'<tr id="{escape(anchor(line.rule_id, line.field), quote=True)}">'
+        f"<td>{escape(line.rule_id)}</td><td>{name}</td>"
         f'<td><span class="tag {line.effect}">{_EFFECT[line.effect]}</span></td>'
         f'<td class="n">{line.failed} / {line.checked}</td>'
         f'<td><div class="bar {line.effect}" title="{share:.2%}"><i style="width:{width}%"></i></div></td>'

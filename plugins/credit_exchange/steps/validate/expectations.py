@@ -24,9 +24,15 @@ from great_expectations.data_context.types.base import (
     InMemoryStoreBackendDefaults,
     ProgressBarsConfig,
 )
-from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnMapExpectation
-from great_expectations.expectations.metrics import ColumnMapMetricProvider, column_condition_partial
+from great_expectations.expectations.metadata_types import FailureSeverity
+from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
+    column_condition_partial,
+)
+from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
+    ColumnMapMetricProvider,
+)
 
 from credit_exchange.config.catalog import Dataset, Effect, Rule, SchemaVersion
 from credit_exchange.errors import FatalError
@@ -41,7 +47,7 @@ class CatalogueRuleHolds(ColumnMapMetricProvider):
     condition_metric_name = "column_values.catalogue_rule_holds"
 
     @column_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column: pd.Series[Any], **_kwargs: Any) -> pd.Series[Any]:  # noqa: N805 - GX calls it on the class
+    def _pandas(cls, column: pd.Series[Any], **_kwargs: Any) -> pd.Series[Any]:
         """Return the verdicts themselves."""
         return column
 
@@ -71,7 +77,7 @@ class Planned:
 
 def plan(dataset: Dataset, version: SchemaVersion) -> list[Planned]:
     """The expectations of a data set and schema version, in the catalogue's order."""
-    planned = []
+    planned: list[Planned] = []
     for rule in dataset.rules:
         for code in fields_of(dataset, version, rule):
             column = f"{len(planned):03d} {rule.id} {code}"
@@ -106,7 +112,7 @@ class Judge:
     """Runs the suite over the chunks of one batch and keeps the score."""
 
     def __init__(self, dataset: Dataset, version: SchemaVersion) -> None:
-        self.planned = [p for p in plan(dataset, version)]
+        self.planned = plan(dataset, version)
         self.tallies: dict[str, Tally] = defaultdict(Tally)
         self._chunkwise = [p for p in self.planned if p.rule.check not in BATCH_CHECKS]
         # in memory, quiet, and without the temporary folder that the default gives to Data Docs we do not use
@@ -123,7 +129,7 @@ class Judge:
             suite.add_expectation(
                 ExpectCatalogueRuleToHold(
                     column=item.column,
-                    severity="warning" if item.effect == "warn" else "critical",
+                    severity=FailureSeverity.WARNING if item.effect == "warn" else FailureSeverity.CRITICAL,
                     meta={"rule_id": item.rule.id, "field": item.field, "on_failure": item.effect},
                 )
             )
@@ -157,7 +163,7 @@ class Judge:
         for result in outcome.results:
             column = result.expectation_config.kwargs["column"]
             if result.exception_info and result.exception_info.get("raised_exception"):
-                raise FatalError(f"validate: the expectation {column!r} could not be evaluated; report it with this line")
+                raise FatalError(f"validate: expectation {column!r} could not be evaluated; report it with this line")
             positions = np.asarray(result.result.get("unexpected_index_list") or [], dtype=np.int64)
             if len(positions) != result.result["unexpected_count"]:
                 raise FatalError(f"validate: the expectation {column!r} counts more failures than it names; report it")

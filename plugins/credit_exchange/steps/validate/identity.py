@@ -39,7 +39,7 @@ _ASSOCIATION = r"^[0-9A-Z\x{4e00}-\x{9fff}-]{6,50}$"
 class Identities:
     """Per row. kind is NaN where the category is unknown; record_id is None where the identity is incomplete.
 
-    codes: prefix -> "prefix:value" or NaN. by_name: the subject reference a row without valid codes would have had.
+    codes: prefix -> "prefix:value" or NaN. by_name: the id it would have without valid codes.
     """
 
     kind: pd.Series[Any]
@@ -67,8 +67,8 @@ def kinds(dataset: Dataset, frame: pd.DataFrame) -> pd.Series[Any]:
     return map_distinct(frame[category], meant.get)
 
 
-def identify(dataset: Dataset, keys: Keys, frame: pd.DataFrame) -> Identities:
-    """Work out kind, codes, subject reference and record id of every row."""
+def identify(dataset: Dataset, keys: Keys, frame: pd.DataFrame, *, alternatives: bool = False) -> Identities:
+    """Work out kind, codes, subject reference and record id of every row; with `alternatives` also `by_name`."""
     who = dataset.identity.subject
     nothing = pd.Series(np.nan, index=frame.index, dtype="str")
 
@@ -83,7 +83,7 @@ def identify(dataset: Dataset, keys: Keys, frame: pd.DataFrame) -> Identities:
         reference = reference.fillna(codes[prefix])
     names = name_key(name)
     named = names.where(names != "")
-    by_name = _hmac(keys, named, "name:")
+    by_name = _hmac(keys, named if alternatives else named.where(reference.isna()), "name:")
     reference = reference.fillna(by_name)
     document = column(dataset.identity.document_no)
     document_key = document_no_key(document)
@@ -162,9 +162,7 @@ def _hmac(keys: Keys, values: pd.Series[Any], prefix: str) -> pd.Series[Any]:
     return pd.Series(result, index=values.index, dtype="str")
 
 
-def _record_ids(
-    dataset: Dataset, keys: Keys, agency: Any, document: Any, reference: Any, places: BoolArray
-) -> Texts:
+def _record_ids(dataset: Dataset, keys: Keys, agency: Any, document: Any, reference: Any, places: BoolArray) -> Texts:
     result: Texts = np.full(len(places), None, dtype=object)
     if places.any():
         columns = [s[places].tolist() for s in (agency, document, reference)]
@@ -174,7 +172,8 @@ def _record_ids(
 
 def code_lists(codes: dict[str, pd.Series[Any]], rows: npt.NDArray[np.int64]) -> pa.Array:
     """The codes of each chosen row as an Arrow list of text, blanks left out."""
-    columns = [codes[prefix].to_numpy(dtype=object)[rows] for prefix in ("uscc", "org", "reg", "tax", "inst", "assoc", "id")]
+    order = ("uscc", "org", "reg", "tax", "inst", "assoc", "id")
+    columns = [codes[prefix].to_numpy(dtype=object)[rows] for prefix in order]
     matrix = np.stack(columns, axis=1) if len(rows) else np.empty((0, len(columns)), dtype=object)
     there = ~pd.isna(matrix)
     offsets = np.concatenate(([0], np.cumsum(there.sum(axis=1)))).astype(np.int32)

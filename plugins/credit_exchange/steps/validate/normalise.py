@@ -39,10 +39,12 @@ ID_CARD = "身份证"
 STATUTORY_TYPE = "STATUTORY_TYPE"
 SOLE_TRADER_PREFIX = "92"
 _PER_WAN = {"wan_yuan": Decimal(1), "yuan": Decimal(10) ** -4, "fen": Decimal(10) ** -6}
-_LONGEST_BLANK = 24  # bytes; no blank word is longer, so long texts need not be normalised to know that they say something
+_LONGEST_BLANK = 24  # bytes; no blank word is longer, so long texts need not be normalised to be seen
 _WEAK = ("、", ",", "，")
 _OTHER = re.compile(r"其他\s*[-—–－:：(（]+\s*(.*?)\s*[)）]?", re.DOTALL)
-_STAMP = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?)?(.*)", re.ASCII)
+_STAMP = re.compile(
+    r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?)?(.*)", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,9 @@ class Normaliser:
 
     def _constants(self, columns: dict[str, Column[Any]], nothing: Column[Any]) -> None:
         """Constants of the feed, then of the schema version, only where nothing stands."""
-        for code, value in (self._feed.constants | {
-            c: v for c, v in self._version.constants.items() if c not in self._feed.constants
-        }).items():
+        for code, value in (
+            self._feed.constants | {c: v for c, v in self._version.constants.items() if c not in self._feed.constants}
+        ).items():
             columns[code] = columns.get(code, nothing).fillna(value)
         for code, cases in self._version.constants_when.items():
             column = columns.get(code, nothing)
@@ -128,7 +130,8 @@ class Normaliser:
         """Where the old table had no category, a unified code beginning with 92 says 个体工商户 (rule S05)."""
         subject = self._dataset.identity.subject
         sole = self._dataset.kinds.get("sole_trader")
-        if subject.kind and subject.uscc and sole and subject.kind in self._version.constants_when and subject.kind not in given:
+        derived = subject.kind in self._version.constants_when and subject.kind not in given
+        if subject.kind and subject.uscc and sole and derived:
             prefix = as_mask(pc.starts_with(as_arrow(frame[subject.uscc]), SOLE_TRADER_PREFIX))
             frame[subject.kind] = frame[subject.kind].mask(prefix, sole[0])
 

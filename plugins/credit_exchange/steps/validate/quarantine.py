@@ -1,4 +1,4 @@
-"""问题数据: rows that failed, whole and sealed, with all their reasons, written set-based inside the step's transaction."""
+"""问题数据: rows that failed, whole and sealed, with all their reasons, written set-based in the step's transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""校验: a landed batch becomes accepted rows and quarantine. Reads landing, writes accepted rows, quarantine and counts.
+"""校验: a landed batch becomes accepted rows and quarantine, with counts and a page about them.
 
 Everything happens in one transaction and every object is written before it commits: a killed run leaves nothing behind
 that the next one would see, and running it again on a validated batch changes nothing.
@@ -77,12 +77,14 @@ def validate(
     """
     try:
         with transaction(exchange.engine) as connection:
+            connection.execute(sql.load("validate/lock"), {"batch_id": batch_id})
             head = connection.execute(sql.load("validate/lock_batch"), {"batch_id": batch_id}).mappings().one_or_none()
             if head is None:
                 raise FatalError(f"validate: there is no batch {batch_id}")
             batch = dict(head)
             if batch["stage"] in ("validated", "merged"):
-                return {key: int(batch[key]) for key in _COUNTS} | {REPEATS: int(batch["source_detail"].get(REPEATS, 0))}
+                repeats = int(batch["source_detail"].get(REPEATS, 0))
+                return {key: int(batch[key]) for key in _COUNTS} | {REPEATS: repeats}
             if batch["stage"] != "collected":
                 raise FatalError(f"validate: batch {batch_id} of {batch['feed']} is {batch['stage']}; collect it first")
             counts = _validate(exchange, connection, batch, reader or _collected, chunk_rows)
@@ -102,7 +104,9 @@ def validate(
         raise
 
 
-class _Held(Exception):  # noqa: N818 - it carries what must outlive the rolled back transaction, it is no error
+class _Held(Exception):
+    """Carries what must outlive the transaction that is rolled back."""
+
     def __init__(self, feed: str, problem: str, delivered: int, docs_uri: str, checks: list[dict[str, Any]]) -> None:
         super().__init__(problem)
         self.feed, self.problem, self.delivered, self.docs_uri, self.checks = feed, problem, delivered, docs_uri, checks
@@ -161,8 +165,9 @@ def _validate(
         if work.wants_alternatives:
             source.seek(0)
             parquet = pq.ParquetFile(source)
-            groups = (parquet.read_row_group(g, columns=["record_id"])["record_id"] for g in range(parquet.num_row_groups))
-            work.quarantine.correct([*groups, *work.alternatives])
+            groups = range(parquet.num_row_groups)
+            ids_of = (parquet.read_row_group(g, columns=["record_id"])["record_id"] for g in groups)
+            work.quarantine.correct([*ids_of, *work.alternatives])
     _store_checks(connection, batch_id, checks)
     connection.execute(
         sql.load("validate/finish_batch"),
@@ -178,9 +183,8 @@ def _validate(
             "docs_uri": docs_uri,
         },
     )
-    return dict(
-        zip(_COUNTS, (work.delivered, accepted, numbers[1], numbers[3], numbers[2]), strict=True), **{REPEATS: numbers[3]}
-    )
+    counts = (work.delivered, accepted, numbers[1], numbers[3], numbers[2])
+    return dict(zip(_COUNTS, counts, strict=True)) | {REPEATS: numbers[3]}
 
 
 def _chunk(exchange: Exchange, work: _Work, chunk: Chunk) -> None:
@@ -188,7 +192,7 @@ def _chunk(exchange: Exchange, work: _Work, chunk: Chunk) -> None:
     rows = len(raw)
     line_no = np.asarray(chunk.line_no)
     sheet = work.normaliser.sheet(raw)
-    who = identify(work.dataset, exchange.keys, sheet.frame)
+    who = identify(work.dataset, exchange.keys, sheet.frame, alternatives=work.wants_alternatives)
     case = Case(
         dataset=work.dataset,
         version=version_of(work.dataset, work.batch["schema_version"]),
@@ -253,8 +257,8 @@ def _adds_up(work: _Work, handed: int, numbers: tuple[int, int, int, int]) -> No
         accepted, rejected, held, repeats = numbers
         raise FatalError(
             f"validate: batch {work.batch['batch_id']} of {work.batch['feed']} does not add up: {work.delivered} rows "
-            f"delivered, {handed} handed on, but {accepted} accepted, {rejected} quarantined, {held} held, {repeats} repeated; "
-            "nothing was written, report it with this line"
+            f"delivered, {handed} handed on, but {accepted} accepted, {rejected} quarantined, {held} held, "
+            f"{repeats} repeated; nothing was written, report it with this line"
         )
 
 

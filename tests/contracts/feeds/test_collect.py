@@ -1,0 +1,413 @@
+"""What collect promises of every form: landed once, whole or not at all, read from the landing only."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import sqlite3
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+import pytest
+from openpyxl import Workbook
+from sqlalchemy import text
+
+from credit_exchange.config.connections import Connection
+from credit_exchange.errors import ConfigurationError, FatalError, HoldForPerson, NotDelivered, RetriableError
+from credit_exchange.steps.collect import collect, read
+from credit_exchange.steps.collect.batches import by_id, newest, only_one
+from credit_exchange.steps.context import Exchange
+
+DAY = date(2026, 1, 5)
+HEADER = "行政相对人名称,统一社会信用代码,决定书文号,决定日期,备注"
+CSV = {"form": "csv", "path": "t/{date}.csv", "settle_seconds": 0}
+OPEN = Callable[..., Exchange]
+
+
+def deliver(inbox: Path, content: str | bytes, name: str = "20260105.csv") -> Path:
+    path = inbox / "t" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def rows(exchange: Exchange, batch_id: int) -> list[dict[str, str]]:
+    return [row for chunk in read(exchange, batch_id) for row in chunk.frame.to_dict("records")]
+
+
+def test_a_delivery_is_landed_once_and_read_from_the_landing_only(exchange_of: OPEN, inbox: Path) -> None:
+    exchange = exchange_of(CSV)
+    path = deliver(inbox, f"{HEADER}\n甲公司,,文1号,2026-01-05,\n")
+    batch_id = collect(exchange, "t", DAY)
+    path.unlink()
+    assert collect(exchange, "t", DAY) == batch_id
+    batch = by_id(exchange.engine, batch_id)
+    assert (batch.stage, batch.state, batch.problem) == ("collected", "failed", None)
+    assert rows(exchange, batch_id) == [
+        {"XK_XDR_MC": "甲公司", "XK_XDR_SHXYM": "", "XK_WSH": "文1号", "XK_JDRQ": "2026-01-05", "BZ": ""}
+    ]
+    assert by_id(exchange.engine, batch_id).source_detail["rows_read"] == 1
+    landed = [p for p in (inbox.parent / "landing").rglob("*") if p.is_file()]
+    assert len(landed) == 1
+    assert "甲公司".encode() not in landed[0].read_bytes()
+
+
+def test_a_changed_delivery_is_taken_on_recollect_or_after_a_problem_only(exchange_of: OPEN, inbox: Path) -> None:
+    exchange = exchange_of(CSV)
+    deliver(inbox, f"{HEADER}\n甲,,1,2026-01-05,\n")
+    first = collect(exchange, "t", DAY)
+    deliver(inbox, f"{HEADER}\n乙,,1,2026-01-05,\n")
+    assert collect(exchange, "t", DAY) == first
+    second = collect(exchange, "t", DAY, recollect=True)
+    assert by_id(exchange.engine, second).generation == 2
+    assert rows(exchange, second)[0]["XK_XDR_MC"] == "乙"
+    with exchange.engine.begin() as connection:
+        connection.execute(text("update exchange.batch set problem = 'x' where batch_id = :b"), {"b": second})
+    assert collect(exchange, "t", DAY) == second  # the same bytes: nothing new
+    deliver(inbox, f"{HEADER}\n丙,,1,2026-01-05,\n")
+    third = collect(exchange, "t", DAY)
+    assert by_id(exchange.engine, third).generation == 3
+
+
+def test_a_missing_delivery_is_recorded_and_known_as_late_when_it_comes(exchange_of: OPEN, inbox: Path) -> None:
+    exchange = exchange_of(CSV)
+    with pytest.raises(NotDelivered, match=r"福州市测试局.*not delivered"):
+        collect(exchange, "t", DAY)
+    batch = newest(exchange.engine, "t", DAY)
+    assert batch is not None
+    assert batch.state == "missing"
+    deliver(inbox, f"{HEADER}\n")
+    batch_id = collect(exchange, "t", DAY)
+    assert batch_id == batch.batch_id
+    with exchange.engine.connect() as connection:
+        late = connection.execute(
+            text("select was_missing from exchange.batch where batch_id = :b"), {"b": batch_id}
+        ).scalar_one()
+    assert late is True
+    assert rows(exchange, batch_id) == []
+
+
+def test_a_missing_delivery_may_be_accepted(exchange_of: OPEN) -> None:
+    exchange = exchange_of(CSV, contract={"missing": "accept"})
+    batch = by_id(exchange.engine, collect(exchange, "t", DAY))
+    assert (batch.stage, batch.state) == ("merged", "missing")
+    with pytest.raises(FatalError, match="no landed bytes"):
+        rows(exchange, batch.batch_id)
+
+
+def test_a_file_without_manifest_must_have_settled(exchange_of: OPEN, inbox: Path) -> None:
+    exchange = exchange_of(CSV | {"settle_seconds": 60})
+    path = deliver(inbox, f"{HEADER}\n")
+    with pytest.raises(NotDelivered, match="still being written"):
+        collect(exchange, "t", DAY)
+    os.utime(path, (time.time() - 120, time.time() - 120))
+    collect(exchange, "t", DAY)
+
+
+@pytest.mark.parametrize("style", ["json", "lines"])
+def test_a_manifest_is_verified(exchange_of: OPEN, inbox: Path, style: str) -> None:
+    exchange = exchange_of(CSV | {"manifest": {}})
+    content = f"{HEADER}\n甲,,1,2026-01-05,\n".encode()
+    deliver(inbox, content)
+    with pytest.raises(NotDelivered, match=r"no \.ok file"):
+        collect(exchange, "t", DAY)
+
+    def promise(**facts: Any) -> None:
+        told = json.dumps(facts) if style == "json" else "\n".join(f"{k}={v}" for k, v in facts.items())
+        deliver(inbox, told, "20260105.csv.ok")
+
+    promise(rows=1, bytes=len(content) + 5)
+    with pytest.raises(NotDelivered, match="still being written"):
+        collect(exchange, "t", DAY)
+    promise(rows=1, bytes=len(content), sha256="0" * 64)
+    with pytest.raises(FatalError, match="sha256 differ"):
+        collect(exchange, "t", DAY)
+    promise(rows=2, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    batch_id = collect(exchange, "t", DAY)
+    with pytest.raises(FatalError, match="2 rows were promised and 1"):
+        rows(exchange, batch_id)
+    promise(rows=1, bytes=len(content), sm3=by_id(exchange.engine, batch_id).digest)
+    assert len(rows(exchange, collect(exchange, "t", DAY, recollect=True))) == 1
+
+
+def test_an_empty_file_is_broken_and_a_header_alone_is_the_contract_s_matter(exchange_of: OPEN, inbox: Path) -> None:
+    exchange = exchange_of(CSV, contract={"empty": "fail"})
+    deliver(inbox, b"")
+    with pytest.raises(FatalError, match="no byte"):
+        collect(exchange, "t", DAY)
+    deliver(inbox, f"{HEADER}\n")
+    with pytest.raises(FatalError, match="no row"):
+        rows(exchange, collect(exchange, "t", DAY))
+
+
+@pytest.mark.parametrize("path", ["../out.csv", "/etc/passwd", "t/../../x", "t/{name}.csv"])
+def test_a_path_never_leaves_the_inbox(exchange_of: OPEN, path: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"source\.path"):
+        collect(exchange_of(CSV | {"path": path}), "t", DAY)
+
+
+def test_a_link_out_of_the_inbox_is_not_followed(exchange_of: OPEN, inbox: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    (inbox / "t").mkdir()
+    (inbox / "t" / "20260105.csv").symlink_to(tmp_path / "secret")
+    with pytest.raises(ConfigurationError, match="out of the inbox"):
+        collect(exchange_of(CSV), "t", DAY)
+
+
+def test_a_second_run_of_the_same_day_waits_and_then_says_so(exchange_of: OPEN) -> None:
+    exchange = exchange_of(CSV)
+    with (
+        only_one(exchange.engine, "t", DAY),
+        pytest.raises(RetriableError, match="another run"),
+        only_one(exchange.engine, "t", DAY, wait=0),
+    ):
+        pass
+    with only_one(exchange.engine, "t", DAY, wait=0):
+        pass
+
+
+def test_a_workbook_and_a_zip_that_are_cut_off_are_never_landed(exchange_of: OPEN, inbox: Path) -> None:
+    book = Workbook()
+    assert book.active is not None
+    book.active.append(HEADER.split(","))
+    book.active.append(["甲", None, "文1", datetime(2026, 1, 5), None])
+    out = io.BytesIO()
+    book.save(out)
+    for source in (
+        {"form": "xlsx", "path": "t/a.xlsx", "settle_seconds": 0},
+        {"form": "rowdata_zip", "path": "t/a.xlsx", "settle_seconds": 0},
+    ):
+        exchange = exchange_of(source)
+        deliver(inbox, out.getvalue()[:-40], "a.xlsx")
+        with pytest.raises(FatalError, match="not a sound zip"):
+            collect(exchange, "t", DAY)
+        assert not list((inbox.parent / "landing").rglob("*")) or source["form"] == "rowdata_zip"
+    exchange = exchange_of({"form": "xlsx", "path": "t/a.xlsx", "settle_seconds": 0})
+    deliver(inbox, out.getvalue(), "a.xlsx")
+    assert rows(exchange, collect(exchange, "t", DAY))[0]["XK_JDRQ"] == "2026-01-05"
+
+
+def test_rowdata_in_a_zip(exchange_of: OPEN, inbox: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("b.xml", "<ROWDATA><ROW><name>乙</name><wsh>2</wsh><decided/></ROW></ROWDATA>")
+        archive.writestr("a.xml", "<ROWDATA><ROW><name>甲&amp;丙</name><wsh>1</wsh><note>x</note></ROW></ROWDATA>")
+    exchange = exchange_of({"form": "rowdata_zip", "path": "t/a.zip", "settle_seconds": 0})
+    deliver(inbox, out.getvalue(), "a.zip")
+    batch_id = collect(exchange, "t", DAY)
+    found = [(row["XK_XDR_MC"], row["XK_WSH"], row["BZ"]) for row in rows(exchange, batch_id)]
+    assert found == [("甲&丙", "1", "x"), ("乙", "2", "")]
+    assert [list(c.line_no) for c in read(exchange, batch_id)] == [[1, 2]]
+
+
+# --- tables
+
+TABLE = {"form": "table", "connection": "front", "table": "t_xzxk", "updated_at": "changed", "overlap_hours": 1}
+FRONT = "name text, uscc text, wsh text, decided date, note text"
+NUMBER = '文"1",\n号'
+MOMENTS = {
+    "too old": "2026-01-04 22:59:59",
+    "overlap": "2026-01-04 23:00:00",
+    "in": "2026-01-05 12:00:00",
+    "last": "2026-01-05 23:59:59",
+    "next day": "2026-01-06 00:00:00",
+}
+
+
+def postgres_table(url: str, kind: str = "timestamp", more: str = "") -> Connection:
+    plain = url.replace("+psycopg", "")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute("set timezone = 'Asia/Shanghai'")
+        connection.execute(
+            f"create table public.t_xzxk ({FRONT}, changed {kind} {more})"
+        )
+        for name, moment in MOMENTS.items():
+            connection.execute(
+                f"insert into public.t_xzxk values (%s, null, %s, '2026-01-05', '', %s::{kind})",
+                (name, NUMBER, moment),
+            )
+    return Connection("front", conn_type="postgres", uri=plain)
+
+
+def sqlite_table(folder: Path) -> Connection:
+    with sqlite3.connect(folder / "front.db") as connection:
+        connection.execute(f"create table t_xzxk ({FRONT}, changed datetime)")
+        for name, moment in MOMENTS.items():
+            connection.execute(
+                "insert into t_xzxk values (?, null, ?, '2026-01-05', '', ?)", (name, NUMBER, moment)
+            )
+    connection.close()
+    return Connection("front", uri=f"sqlite:///{folder / 'front.db'}")
+
+
+@pytest.mark.parametrize("database", ["timestamp", "timestamptz", "text", "sqlite"])
+def test_a_table_gives_the_window_of_its_business_date(
+    exchange_of: OPEN, empty_database_url: str, tmp_path: Path, database: str
+) -> None:
+    connection = sqlite_table(tmp_path) if database == "sqlite" else postgres_table(empty_database_url, database)
+    exchange = exchange_of(TABLE, connection)
+    batch_id = collect(exchange, "t", DAY)
+    found = rows(exchange, batch_id)
+    assert [row["XK_XDR_MC"] for row in found] == ["overlap", "in", "last"]
+    assert found[0]["XK_WSH"] == NUMBER
+    assert found[0]["XK_JDRQ"] == "2026-01-05"
+    assert [list(chunk.line_no) for chunk in read(exchange, batch_id)] == [[1, 2, 3]]
+    detail = by_id(exchange.engine, batch_id).source_detail
+    assert detail["window"] == ["2026-01-04T23:00:00", "2026-01-06T00:00:00"]
+    assert detail["rows"] == 3
+
+
+def test_a_table_that_drifted_is_held(exchange_of: OPEN, empty_database_url: str) -> None:
+    connection = postgres_table(empty_database_url, more=", extra text")
+    with pytest.raises(HoldForPerson, match="new column 'extra'"):
+        collect(exchange_of(TABLE, connection), "t", DAY)
+    exchange = exchange_of(TABLE, connection, contract={"new_columns": "quarantine"})
+    batch_id = collect(exchange, "t", DAY)
+    assert by_id(exchange.engine, batch_id).source_detail["new_columns"] == ["extra"]
+    with psycopg.connect(connection.uri, autocommit=True) as other:
+        other.execute("alter table public.t_xzxk rename wsh to wsh2")
+    with pytest.raises(HoldForPerson, match="XK_WSH"):
+        collect(exchange, "t", date(2026, 1, 6))
+    held = newest(exchange.engine, "t", date(2026, 1, 6))
+    assert held is not None
+    assert held.state == "held"
+
+
+def test_a_database_that_does_not_answer_is_retriable_and_its_password_stays_secret(exchange_of: OPEN) -> None:
+    connection = Connection("front", uri="postgresql://u:hush-hush@127.0.0.1:1/x")
+    with pytest.raises(RetriableError) as caught:
+        collect(exchange_of(TABLE, connection), "t", DAY)
+    assert "hush" not in str(caught.value)
+
+
+# --- HTTP
+
+HTTP = {"form": "http", "connection": "service", "path": "/api/x", "page_size": 2, "code": "code", "overlap_hours": 0}
+
+
+class Service:
+    """A paged service; `script` maps the number of a call to what goes wrong in it."""
+
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = [
+            {"name": f"公司{n}", "wsh": f"文{n}", "decided": "2026-01-05", "uscc": None} for n in range(5)
+        ]
+        self.total: int | None = None
+        self.script: dict[int, str] = {}
+        self.always = ""
+        self.calls: list[dict[str, str]] = []
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                query = {k: v[0] for k, v in parse_qs(urlsplit(self.path).query).items()}
+                service.calls.append(query)
+                fault = service.script.get(len(service.calls), service.always)
+                status, body = 200, service.page(query)
+                if self.headers["Authorization"] != "Bearer tok":
+                    status = 401
+                elif fault.isdigit():
+                    status = int(fault)
+                elif fault == "html":
+                    body = b"<html>login</html>"
+                elif fault == "code":
+                    body = b'{"code": "500"}'
+                elif fault == "short":
+                    body = json.dumps({"code": "0", "data": {"total": 5, "items": []}}).encode()
+                elif fault == "same":
+                    body = service.page(query | {"page": "1"})
+                self.send_response(status)
+                if status == 302:
+                    self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def page(self, query: dict[str, str]) -> bytes:
+        page, size = int(query["page"]), int(query["size"])
+        part = self.items[(page - 1) * size : page * size]
+        data: dict[str, Any] = {"items": part}
+        if self.total != -1:
+            data["total"] = len(self.items) if self.total is None else self.total
+        return json.dumps({"code": "0", "data": data}, ensure_ascii=False).encode()
+
+    @property
+    def connection(self) -> Connection:
+        return Connection("service", host=f"http://127.0.0.1:{self.server.server_port}", password="tok")
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    made = Service()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_all_pages_are_landed_as_received(exchange_of: OPEN, service: Service) -> None:
+    service.script = {2: "503", 4: "code"}  # passing troubles
+    exchange = exchange_of(HTTP, service.connection)
+    batch_id = collect(exchange, "t", DAY)
+    asked = len(service.calls)
+    assert [row["XK_WSH"] for row in rows(exchange, batch_id)] == [f"文{n}" for n in range(5)]
+    assert len(service.calls) == asked
+    assert service.calls[0]["updated_from"] == "2026-01-05T00:00:00"
+    assert service.calls[0]["updated_to"] == "2026-01-06T00:00:00"
+    again = collect(exchange, "t", DAY, recollect=True)
+    assert by_id(exchange.engine, again).digest == by_id(exchange.engine, batch_id).digest
+
+
+def test_a_service_without_total_is_read_to_its_empty_page(exchange_of: OPEN, service: Service) -> None:
+    service.total = -1
+    exchange = exchange_of(HTTP | {"total": None}, service.connection)
+    assert len(rows(exchange, collect(exchange, "t", DAY))) == 5
+    assert len(service.calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        ("short", RetriableError, "promised 5 rows and gave 0"),
+        ("same", RetriableError, "same rows"),
+        ("401", FatalError, "token is refused"),
+        ("404", FatalError, "HTTP 404"),
+        ("302", FatalError, "HTTP 302"),
+    ],
+)
+def test_partial_pages_are_never_taken(
+    exchange_of: OPEN, service: Service, inbox: Path, fault: str, error: type[Exception], says: str
+) -> None:
+    service.always = fault
+    with pytest.raises(error, match=says) as caught:
+        collect(exchange_of(HTTP, service.connection), "t", DAY)
+    assert "tok" not in str(caught.value).replace("token", "")
+    assert not [p for p in (inbox.parent / "landing").rglob("*") if p.is_file()]
+
+
+def test_a_number_as_identifier_and_a_new_key(exchange_of: OPEN, service: Service) -> None:
+    service.items = [{"name": "甲", "wsh": 20260001, "decided": "2026-01-05", "fresh": 1}]
+    exchange = exchange_of(HTTP, service.connection)
+    batch_id = collect(exchange, "t", DAY)
+    with pytest.raises(HoldForPerson, match="'fresh'"):
+        rows(exchange, batch_id)
+    exchange = exchange_of(HTTP, service.connection, contract={"new_columns": "quarantine"})
+    batch_id = collect(exchange, "t", DAY)
+    (chunk,) = read(exchange, batch_id)
+    assert [problem[:3] for problem in chunk.row_problems] == [(0, "NUM01", "XK_WSH")]
+    assert by_id(exchange.engine, batch_id).source_detail["new_columns"] == ["fresh"]

@@ -1,0 +1,108 @@
+"""New versions, takedowns, faults and drains in whatever order: it ends with the newest there, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from world import CREDENTIALS, SEND, open_exchange, outbox, put, query, run
+
+from credit_exchange.steps.context import Exchange
+from platforms import Sandbox
+
+FAULTS = ("commit_then_close", "close_before_commit", "503", "html_200", "truncate", "429", "reject", "401")
+IN_FLIGHT = ("sending", "awaiting_receipt", "unknown")
+
+
+def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
+    """The machine for one platform on one database."""
+
+    class History(RuleBasedStateMachine):
+        exchange: Exchange
+        sandbox: Sandbox
+
+        @initialize()
+        def begin(self) -> None:
+            self.sandbox = Sandbox(kind, credentials=CREDENTIALS[kind], task_seconds=0.02, rate_limit=False).start()
+            self.exchange = open_exchange(
+                url,
+                {kind: self.sandbox.url},
+                settle_after_seconds=0.05,
+                poll_seconds=0.02,
+                retry={"first_seconds": 0.01, "max_seconds": 0.05},
+            )
+            query(
+                self.exchange,
+                "with a as (delete from exchange.attempt), o as (delete from exchange.outbox), "
+                "w as (delete from exchange.wire_identity), p as (delete from exchange.platform_state) select 1",
+            )
+            query(self.exchange, "with s as (delete from exchange.shipment) select 1")
+            self.versions: dict[str, int] = {}
+            self.wanted: dict[str, str] = {}
+
+        @rule(number=st.integers(1, 4), op=st.sampled_from(["upsert", "upsert", "withdraw"]))
+        def new_version(self, number: int, op: str) -> None:
+            record = f"r{number:04d}"
+            self.versions[record] = self.versions.get(record, 0) + 1
+            self.wanted[record] = op
+            query(
+                self.exchange,
+                "with s as (update exchange.outbox set state = 'superseded' where record_id = :r "
+                "and state in ('ready', 'retry')) select 1",
+                r=record,
+            )
+            put(self.exchange, kind, [record], version=self.versions[record], op=op)
+
+        @rule(fault=st.sampled_from(FAULTS), after=st.integers(0, 1))
+        def misbehave(self, fault: str, after: int) -> None:
+            options = {"retry_after": "0"} if fault == "429" else {}
+            self.sandbox.faults.add(SEND[kind], fault, after=after, **options)
+
+        @rule()
+        def drain(self) -> None:
+            run(self.exchange, kind)
+
+        @invariant()
+        def one_version_of_a_record_is_under_way(self) -> None:
+            under_way = [r for (r, _), row in outbox(self.exchange).items() if row.state in IN_FLIGHT]
+            assert len(under_way) == len(set(under_way))
+
+        def teardown(self) -> None:
+            try:
+                self.sandbox.faults.clear()
+                # what a fault rejected is sent again as a new version, as a department's correction would be
+                for (record, version), row in outbox(self.exchange).items():
+                    if row.state == "rejected" and version == self.versions[record]:
+                        self.new_version(int(record[1:]), row.op)
+                assert run(self.exchange, kind).problem is None
+                there = {record for record, op in self.wanted.items() if op == "upsert"}
+                assert len(self.sandbox.current()) == len(there)
+                assert self.sandbox.ledger.backwards() == []
+                assert self.sandbox.ledger.repeated() == []
+                assert self.sandbox.errors == []
+                rows = outbox(self.exchange)
+                assert all(rows[r, v].state == "delivered" for r, v in self.versions.items())
+            finally:
+                self.sandbox.close()
+                self.exchange.engine.dispose()
+
+    return History
+
+
+def test_any_history_ends_with_the_newest_there_once(
+    kind: str, database_url: str, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("platform", kind)
+    run_state_machine_as_test(
+        history(kind, database_url),
+        settings=settings(
+            max_examples=8,
+            stateful_step_count=10,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

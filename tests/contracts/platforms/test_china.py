@@ -1,0 +1,139 @@
+"""What is particular to 信用中国: it stops at the first bad row, has no ids and no versions, and few calls a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from world import CREDENTIALS, names, open_exchange, outbox, permit, put, query, run, states
+
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.payload import Payload
+from credit_exchange.steps.push import drain
+from platforms import Sandbox
+
+pytestmark = pytest.mark.parametrize("kind", ["china"])
+
+
+def ops(sandbox: Sandbox) -> list[str]:
+    return [apply.op for apply in sandbox.ledger.applies()]
+
+
+def test_the_rows_before_a_bad_one_are_delivered_and_the_rest_goes_afresh(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "china", names(5))
+    sandbox.faults.add("import_permission", "reject", line=1)
+    sandbox.faults.add("import_permission", "reject", line=3)
+    result = run(exchange, "china")
+    assert (result.delivered, result.rejected) == (3, 2)
+    assert len(query(exchange, "select distinct idem_key from exchange.shipment")) == 3
+    assert {name for (name, _), row in outbox(exchange).items() if row.state == "rejected"} == {"r0001", "r0004"}
+
+
+def test_an_unchanged_row_counts_as_delivered_and_the_rest_goes_on(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "china", names(1, first=3))
+    run(exchange, "china")
+    query(exchange, "delete from exchange.outbox returning 1")
+    put(exchange, "china", names(5))
+    result = run(exchange, "china")
+    assert (result.delivered, result.problem) == (5, None)
+    assert outbox(exchange)["r0003", 1].outcome_code == "05"
+    assert sandbox.ledger.repeated() == []
+
+
+def test_a_changed_identity_is_revoked_read_back_and_imported_anew(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "china", ["x0001", "r0002"])
+    run(exchange, "china")
+    put(exchange, "china", ["x0001"], version=2)
+    assert run(exchange, "china").delivered == 1
+    assert ops(sandbox) == ["upsert", "upsert", "withdraw", "upsert"]
+    assert len(sandbox.current()) == 2
+    calls = [r.endpoint for r in sandbox.ledger.requests()]
+    assert calls[-3:] == ["revoke", "query_permission", "import_permission"]
+    put(exchange, "china", ["x0001"], version=3, op="withdraw")
+    assert run(exchange, "china").delivered == 1
+    assert len(sandbox.current()) == 1
+    assert len(query(exchange, "select 1 from exchange.wire_identity")) == 1
+
+
+@pytest.mark.parametrize("endpoint", ["revoke", "query_permission", "import_permission"])
+@pytest.mark.parametrize("fault", ["commit_then_close", "close_before_commit"])
+def test_a_changed_identity_survives_lost_replies(
+    exchange: Exchange, sandbox: Sandbox, endpoint: str, fault: str
+) -> None:
+    put(exchange, "china", ["x0001"])
+    run(exchange, "china")
+    put(exchange, "china", ["x0001"], version=2)
+    sandbox.faults.add(endpoint, fault)
+    result = run(exchange, "china")
+    assert (result.delivered, result.problem) == (1, None)
+    assert ops(sandbox) == ["upsert", "withdraw", "upsert"]
+    assert len(sandbox.current()) == 1
+
+
+def test_two_records_with_one_identity_there_are_both_held(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "china", ["r0001", "q0001", "r0002"])
+    result = run(exchange, "china")
+    assert (result.delivered, result.held) == (1, 2)
+    assert {outbox(exchange)[name, 1].state for name in ("r0001", "q0001")} == {"held"}
+    put(exchange, "china", ["q0002"])
+    assert run(exchange, "china").held == 1
+    assert len(sandbox.current()) == 1
+
+
+def test_a_record_of_the_same_document_that_waits_behind_is_held_too(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    exchange = exchange_with(limits={"records": 1})
+    new_subject = "insert into exchange.subject (kind) values ('legal') returning subject_id"
+    subjects = [query(exchange, new_subject)[0][0] for _ in "ab"]
+    for name, subject in zip(("r0001", "q0001"), subjects, strict=True):
+        query(
+            exchange,
+            "insert into exchange.record (record_id, dataset, agency_code, document_key, document_no, subject_ref, "
+            "subject_id, subject_kind, subject_name, department, feed, business_date, version, content_version, "
+            "status, content_digest) "
+            "values (:r, 'permit', 'a', 'd', 'd', 's', :s, 'legal', 'n', 'd', 'f', '2026-11-22', 1, 1, 'current', 'x') "
+            "returning 1",
+            r=name,
+            s=subject,
+        )
+    put(exchange, "china", ["r0001"])
+    put(exchange, "china", names(3, first=20))
+    put(exchange, "china", ["q0001"])
+    run(exchange, "china")
+    assert states(exchange) == {"held": 2, "delivered": 3}
+
+
+def test_penalties_of_natural_persons_never_go(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "china", names(1))
+    query(exchange, "update exchange.outbox set dataset = 'penalty' returning 1")
+
+    def source(_exchange: Exchange, _connection: Any, _platform: str, ids: list[int]) -> dict[int, Payload]:
+        fields = {key.replace("XK_", "CF_"): value for key, value in permit("r0001", 1).items()}
+        return {i: Payload(i, "r0001", 1, "upsert", "penalty", "person", fields) for i in ids}
+
+    assert drain(exchange, "china", payload_source=source).held == 1
+    assert sandbox.ledger.requests() == []
+
+
+def test_busy_is_no_failed_attempt(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "china", names(2))
+    sandbox.faults.add("import_permission", "busy", times=6)
+    assert run(exchange, "china").delivered == 2
+
+
+class TestPace:
+    @pytest.fixture
+    def sandbox(self, kind: str) -> Iterator[Sandbox]:
+        with Sandbox(kind, credentials=CREDENTIALS[kind], rate_limit=True) as platform:
+            yield platform
+
+    def test_two_calls_a_second_are_never_exceeded(self, database_url: str, sandbox: Sandbox) -> None:
+        exchange = open_exchange(
+            database_url, {"china": sandbox.url}, limits={"records": 1, "calls_per_second": 2.0}
+        )
+        put(exchange, "china", names(6))
+        assert run(exchange, "china").delivered == 6
+        assert [r.status for r in sandbox.ledger.requests()] == [200] * 6
+        exchange.engine.dispose()

@@ -1,0 +1,73 @@
+"""What is particular to 信用福建: tokens that die, tasks that take long, fail, or are answered after the night."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from world import names, outbox, put, query, run, states
+
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.push import poll_receipts
+from platforms import Sandbox
+
+pytestmark = pytest.mark.parametrize("kind", ["fujian"])
+
+
+def test_one_login_serves_many_calls_and_a_dead_token_is_renewed_once(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "fujian", names(2))
+    run(exchange, "fujian")
+    put(exchange, "fujian", names(2, first=5))
+    sandbox.faults.add("upload", "token_dies")
+    assert run(exchange, "fujian").problem is None
+    assert len(sandbox.ledger.requests("token")) == 2
+    assert len(sandbox.ledger.applies()) == 4
+
+
+def test_a_failed_task_goes_again_under_a_new_key(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "fujian", names(3))
+    sandbox.faults.add("upload", "task_failed")
+    assert run(exchange, "fujian").delivered == 3
+    assert len(query(exchange, "select distinct idem_key from exchange.shipment")) == 2
+    assert len(sandbox.ledger.applies()) == 3
+
+
+def test_the_night_does_not_wait_for_a_task_and_the_poll_settles_it(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    exchange = exchange_with(poll_in_drain_seconds=0.2)
+    put(exchange, "fujian", names(3))
+    sandbox.faults.add("upload", "task_never_done", seconds=1.5)
+    started = time.monotonic()
+    result = run(exchange, "fujian")
+    assert time.monotonic() - started < 1.4
+    assert (result.awaiting, result.problem) == (3, None)
+    assert states(exchange) == {"awaiting_receipt": 3}
+    assert poll_receipts(exchange, "fujian").delivered == 0
+    time.sleep(1.6)
+    assert poll_receipts(exchange, "fujian").delivered == 3
+    assert outbox(exchange)["r0001", 1].receipt_no
+
+
+def test_busy_waits_as_long_as_the_platform_says(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "fujian", names(2))
+    sandbox.faults.add("upload", "busy", retry_after=1)
+    started = time.monotonic()
+    assert run(exchange, "fujian").delivered == 2
+    assert time.monotonic() - started > 0.9
+
+
+def test_a_login_that_fails_stores_nothing_and_is_tried_again(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "fujian", names(2))
+    sandbox.faults.add("token", "503")
+    assert run(exchange, "fujian").delivered == 2
+    assert len(sandbox.ledger.requests("upload")) == 1
+
+
+def test_a_refused_login_opens_the_circuit_after_one_try(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "fujian", names(2))
+    sandbox.faults.add("token", "401", times=-1)
+    result = run(exchange, "fujian")
+    assert "credit_fujian" in str(result.problem)
+    assert [r.endpoint for r in sandbox.ledger.requests()] == ["token"]

@@ -1,0 +1,106 @@
+"""What is particular to 信用福州: codes per record, receipts that do not fit, sizes, and a broken contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from world import names, outbox, put, query, run, states
+
+from credit_exchange.core.canonical import canonical_json, sm3_hex
+from credit_exchange.steps.context import Exchange
+from platforms import Sandbox
+
+pytestmark = pytest.mark.parametrize("kind", ["fuzhou"])
+
+
+def test_what_is_listed_there_has_the_digest_of_what_was_released(exchange: Exchange, sandbox: Sandbox) -> None:
+    from world import permit
+
+    put(exchange, "fuzhou", names(1))
+    run(exchange, "fuzhou")
+    assert sandbox.current() == {("permit", "r0001"): (1, sm3_hex(canonical_json(permit("r0001", 1))))}
+
+
+@pytest.mark.parametrize("fault", ["results_short", "results_extra"])
+def test_a_receipt_that_does_not_fit_is_asked_for_again(exchange: Exchange, sandbox: Sandbox, fault: str) -> None:
+    put(exchange, "fuzhou", names(4))
+    sandbox.faults.add("records", fault)
+    assert run(exchange, "fuzhou").delivered == 4
+    assert [r.endpoint for r in sandbox.ledger.requests()] == ["records", "batch"]
+
+
+def test_1099_goes_again_in_a_new_shipment_and_is_bounded(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "fuzhou", names(3))
+    sandbox.faults.add("records", "1099", records=["r0002"])
+    assert run(exchange, "fuzhou").delivered == 3
+    keys = [r.headers["Idempotency-Key"] for r in sandbox.ledger.requests("records")]
+    assert len(set(keys)) == len(keys) == 2
+    put(exchange, "fuzhou", names(1, first=9))
+    sandbox.faults.add("records", "1099", times=-1, records="all")
+    result = run(exchange, "fuzhou")
+    assert result.retry == 1
+    assert len(sandbox.ledger.requests("records")) == 6
+    sandbox.faults.clear()
+    assert run(exchange, "fuzhou").delivered == 1
+
+
+def test_a_newer_version_there_is_for_reconciliation(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "fuzhou", names(1), version=5)
+    run(exchange, "fuzhou")
+    query(exchange, "update exchange.outbox set version = 50 returning 1")
+    put(exchange, "fuzhou", names(1), version=3)
+    query(exchange, "delete from exchange.outbox where version = 50 returning 1")
+    assert run(exchange, "fuzhou").held == 1
+    row = outbox(exchange)["r0001", 3]
+    assert (row.state, row.outcome_code) == ("held", "1006")
+
+
+def test_a_nonce_that_is_refused_is_signed_again(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "fuzhou", names(2))
+    sandbox.faults.add("records", "nonce_refused")
+    assert run(exchange, "fuzhou").delivered == 2
+    first, second = sandbox.ledger.requests("records")
+    assert first.headers["X-Nonce"] != second.headers["X-Nonce"]
+    assert first.body_sm3 == second.body_sm3
+
+
+def test_too_large_is_split_into_halves(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "fuzhou", names(6))
+    sandbox.faults.add("records", "unlisted_status", status=413)
+    assert run(exchange, "fuzhou").delivered == 6
+    assert [r.status for r in sandbox.ledger.requests("records")] == [413, 200, 200]
+    assert len({r.headers["Idempotency-Key"] for r in sandbox.ledger.requests("records")}) == 3
+
+
+def test_shipments_respect_the_limit_of_bytes_and_may_be_compressed(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    exchange = exchange_with(limits={"bytes": 1500}, gzip=True)
+    put(exchange, "fuzhou", names(5))
+    assert run(exchange, "fuzhou").delivered == 5
+    sent = sandbox.ledger.requests("records")
+    assert len(sent) == 5
+    assert all(r.headers["Content-Encoding"] == "gzip" for r in sent)
+
+
+def test_three_malformed_shipments_in_a_row_open_the_circuit_and_reject_nothing(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    exchange = exchange_with(limits={"records": 1})
+    put(exchange, "fuzhou", names(5))
+    sandbox.faults.add("records", "unlisted_status", status=400, times=-1)
+    result = run(exchange, "fuzhou")
+    assert "contract broken" in str(result.problem)
+    assert len(sandbox.ledger.requests()) == 3
+    assert states(exchange) == {"retry": 3, "ready": 2}
+    sandbox.faults.clear()
+    assert run(exchange, "fuzhou").delivered == 5
+
+
+def test_no_personal_data_in_what_the_database_keeps_in_clear(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "fuzhou", names(2))
+    sandbox.faults.add("records", "reject", records="all", message="证件号码350102199003074514不符")
+    run(exchange, "fuzhou")
+    rows = query(exchange, "select outcome_message from exchange.outbox")
+    assert all("350102199003074514" not in row[0] for row in rows)

@@ -1,0 +1,95 @@
+"""Several drains at once, frozen ones, and ones killed at random: still everything arrives once."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from world import SEND, environment, names, outbox, put, query, run, states
+
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.push import DrainResult
+from platforms import Sandbox
+
+WORLD = Path(__file__).parent / "world.py"
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def start(kind: str, sandbox: Sandbox, url: str) -> subprocess.Popen[bytes]:
+    with environment(PYTHONPATH=str(ROOT / "plugins")) as variables:
+        return subprocess.Popen([sys.executable, str(WORLD), kind, sandbox.url, url, "2"], env=variables)
+
+
+def arrived_once(sandbox: Sandbox, count: int) -> None:
+    assert len(sandbox.current()) == count
+    assert len(sandbox.ledger.applies()) == count
+    assert sandbox.ledger.repeated() == []
+
+
+def test_two_drains_at_once_share_the_work(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    exchange = exchange_with(limits={"records": 3})
+    put(exchange, kind, names(40))
+    results: list[DrainResult] = []
+    threads = [threading.Thread(target=lambda: results.append(run(exchange, kind))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 3
+    assert [result.problem for result in results] == [None] * 3
+    assert sum(result.delivered for result in results) == 40
+    arrived_once(sandbox, 40)
+
+
+@pytest.mark.parametrize("kind", ["fuzhou"])
+def test_a_frozen_worker_that_wakes_up_writes_and_sends_nothing_more(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, database_url: str
+) -> None:
+    exchange = exchange_with(limits={"records": 2})
+    put(exchange, kind, names(6))
+    sandbox.faults.add(SEND[kind], "slow", seconds=0.8, when="after")
+    child = start(kind, sandbox, database_url)
+    end = time.monotonic() + 20
+    while not sandbox.ledger.requests(SEND[kind]) and time.monotonic() < end:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGSTOP)
+    query(exchange, "update exchange.shipment set lease_until = now() where state = 'sending' returning 1")
+    assert run(exchange, kind).problem is None
+    arrived_once(sandbox, 6)
+    before = len(sandbox.ledger.requests())
+    settled = {key: row.settled_at for key, row in outbox(exchange).items()}
+    child.send_signal(signal.SIGCONT)
+    assert child.wait(20) == 0
+    assert len(sandbox.ledger.requests()) == before
+    assert settled == {key: row.settled_at for key, row in outbox(exchange).items()}
+
+
+def test_killed_at_random_again_and_again(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, database_url: str
+) -> None:
+    exchange = exchange_with(limits={"records": 2})
+    put(exchange, kind, names(60))
+    sandbox.faults.add(SEND[kind], "commit_then_close", times=3, after=2)
+    sandbox.faults.add(SEND[kind], "503", times=2, after=9)
+    chance = random.Random(20261123)
+    for _ in range(4):
+        child = start(kind, sandbox, database_url)
+        before = len(sandbox.ledger.requests())
+        end = time.monotonic() + 20
+        while len(sandbox.ledger.requests()) == before and child.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.25))
+        child.kill()
+        child.wait(10)
+    assert run(exchange, kind).problem is None
+    arrived_once(sandbox, 60)
+    assert states(exchange) == {"delivered": 60}

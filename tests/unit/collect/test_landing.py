@@ -1,0 +1,75 @@
+"""What the landing promises: the same bytes are one object, sealed, whole or absent, proved on every read."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from credit_exchange.core.crypto import Keys
+from credit_exchange.errors import ConfigurationError, FatalError
+from credit_exchange.stores.landing import ObjectStore, open_store
+
+KEYS = Keys.derive("a" * 64, "b" * 64)
+ABC = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    return ObjectStore(str(tmp_path) if request.param == "folder" else f"memory://{uuid4().hex}/landing", KEYS)
+
+
+def test_an_object_is_named_by_the_sm3_of_its_plain_bytes(store: ObjectStore) -> None:
+    stored = store.put_bytes("raw", b"abc")
+    assert (stored.uri, stored.digest, stored.size) == (f"raw/66/{ABC}", ABC, 3)
+    assert store.put_stream("raw", io.BytesIO(b"abc")) == stored
+    assert store.get_bytes(stored.uri) == b"abc"
+    with store.open(stored.uri) as file:
+        file.seek(1)
+        assert file.read() == b"bc"
+    assert store.exists(stored.uri)
+    assert not store.exists(stored.uri.replace("raw", "other"))
+
+
+def test_large_and_empty_objects(store: ObjectStore) -> None:
+    for data in (b"", b"x" * 1024 * 1024, b"y" * 2_500_000):
+        assert store.get_bytes(store.put_bytes("raw", data).uri) == data
+
+
+def test_nothing_is_readable_on_the_store_and_no_part_stays(tmp_path: Path) -> None:
+    store = ObjectStore(str(tmp_path), KEYS)
+    store.put_bytes("raw", "张三".encode())
+    (file,) = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert "张三".encode() not in file.read_bytes()
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_missing_damaged_moved_or_foreign_object_is_refused(tmp_path: Path) -> None:
+    store = ObjectStore(str(tmp_path), KEYS)
+    stored = store.put_bytes("raw", b"abc")
+    other = store.put_bytes("raw", b"abd")
+    with pytest.raises(FatalError, match="not in the store"):
+        store.get_bytes("raw/00/" + "0" * 64)
+    with pytest.raises(FatalError, match="no address"):
+        store.get_bytes("../../etc/passwd")
+    with pytest.raises(FatalError, match="damaged or key wrong"):
+        ObjectStore(str(tmp_path), Keys.derive("c" * 64, "b" * 64)).get_bytes(stored.uri)
+    (tmp_path / stored.uri).write_bytes((tmp_path / other.uri).read_bytes())
+    with pytest.raises(FatalError, match="bytes of its digest"):
+        store.get_bytes(stored.uri)
+    (tmp_path / stored.uri).write_bytes((tmp_path / other.uri).read_bytes()[:-5])
+    with pytest.raises(FatalError, match="damaged"):
+        store.get_bytes(stored.uri)
+    assert store.put_bytes("raw", b"abc") == stored  # what is cut off is put right by the next put
+    assert store.get_bytes(stored.uri) == b"abc"
+
+
+def test_the_store_is_where_the_setting_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDIT_EXCHANGE_HOME", str(tmp_path))
+    open_store(KEYS).put_bytes("raw", b"abc")
+    assert (tmp_path / "landing" / "raw" / "66" / ABC).is_file()
+    monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", "nosuch://bucket")
+    with pytest.raises(ConfigurationError, match="CREDIT_EXCHANGE_LANDING"):
+        open_store(KEYS)

@@ -1,0 +1,125 @@
+"""Every request ends in time and within its size, follows no redirect, and tells what was surely not sent."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from credit_exchange.steps.push.dialects.base import Lost, NotSent
+from credit_exchange.steps.push.transport import Transport
+
+Serve = Callable[[Callable[[socket.socket], None]], str]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """A server on a socket whose one connection is handled by a function."""
+    closing: list[Callable[[], None]] = []
+
+    def start(handle: Callable[[socket.socket], None]) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def work() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                try:
+                    connection.recv(65536)
+                    handle(connection)
+                except OSError:
+                    return  # the client went away, which is what some tests want
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        closing.extend((lambda: thread.join(5), listener.close))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+
+    yield start
+    for close in closing:
+        close()
+
+
+def transport(**settings: float) -> Transport:
+    given = {"connect_timeout": 1, "read_timeout": 1, "total_timeout": 1.5, "max_reply_bytes": 100_000} | settings
+    return Transport(**given)  # type: ignore[arg-type]
+
+
+def test_a_refused_connection_was_surely_not_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(NotSent):
+        transport().call("POST", f"http://127.0.0.1:{port}/", {}, b"x")
+
+
+def test_an_unknown_name_was_surely_not_sent() -> None:
+    with pytest.raises(NotSent):
+        transport().call("POST", "http://does-not-exist.invalid/", {}, b"x")
+
+
+def test_a_failed_tls_handshake_was_surely_not_sent(serve: Serve) -> None:
+    url = serve(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")).replace("http:", "https:")
+    with pytest.raises(NotSent):
+        transport().call("POST", url, {}, b"x")
+    assert ssl.HAS_TLSv1_2
+
+
+def test_a_dribbling_body_is_cut_by_the_total_time(serve: Serve) -> None:
+    def dribble(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        for _ in range(100):
+            connection.sendall(b"x")
+            time.sleep(0.2)
+
+    started = time.monotonic()
+    with pytest.raises(Lost):
+        transport().call("GET", serve(dribble), {}, b"")
+    assert time.monotonic() - started < 2.5
+
+
+def test_dribbling_headers_are_cut_by_the_total_time(serve: Serve) -> None:
+    def dribble(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        for _ in range(100):
+            connection.sendall(b"x")
+            time.sleep(0.2)
+
+    started = time.monotonic()
+    with pytest.raises(Lost):
+        transport().call("GET", serve(dribble), {}, b"")
+    assert time.monotonic() - started < 2.5
+
+
+def test_an_answer_without_length_that_outlives_the_total_time_is_not_believed(serve: Serve) -> None:
+    def dribble(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n{}")
+        time.sleep(3)
+
+    with pytest.raises(Lost):
+        transport(read_timeout=5).call("GET", serve(dribble), {}, b"")
+
+
+def test_an_oversized_answer_is_lost_and_not_kept_in_memory(serve: Serve) -> None:
+    def flood(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 300_000)
+
+    with pytest.raises(Lost, match="larger") as lost:
+        transport().call("GET", serve(flood), {}, b"")
+    assert len(lost.value.reply) <= 65_536
+
+
+def test_a_redirect_is_an_answer_and_not_followed(serve: Serve) -> None:
+    url = serve(
+        lambda connection: connection.sendall(
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+        )
+    )
+    assert transport().call("POST", url, {}, b"x").status == 302
+
+
+def test_a_closed_connection_without_a_byte_is_lost(serve: Serve) -> None:
+    with pytest.raises(Lost):
+        transport().call("POST", serve(lambda _connection: None), {}, b"x")
