@@ -177,6 +177,9 @@ class SchemaVersion(Model):
     values: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="current code -> {old value: new value}"
     )
+    stand_ins: dict[str, str] = Field(
+        default_factory=dict, description="current code left blank by this version <- another current code's value"
+    )
     waived: list[str] = Field(default_factory=list, description="required fields this version never carried")
 
 
@@ -233,6 +236,7 @@ class Dataset(Model):
         used |= {clock.starts for clock in self.clocks}
         for version in self.versions[1:]:
             used |= {code for code in version.crosswalk.values() if code} | set(version.join)
+            used |= set(version.stand_ins) | set(version.stand_ins.values())
         unknown = sorted(u for u in used - known if not u.startswith("_"))
         if unknown:
             raise ValueError(f"these fields are used but not declared in the current version: {', '.join(unknown)}")

@@ -140,7 +140,8 @@ def put(exchange: Exchange, platform: str, records: Iterable[str], version: int 
         connection.execute(
             text(
                 "insert into exchange.outbox (platform, dataset, record_id, version, op, priority, reason) "
-                "select :platform, 'permit', r, :version, :op, :priority, :reason from unnest(cast(:records as text[])) r"
+                "select :platform, 'permit', r, :version, :op, :priority, :reason "
+                "from unnest(cast(:records as text[])) as r"
             ),
             {
                 "platform": platform,

@@ -125,6 +125,9 @@ class Normaliser:
                 if other in columns:
                     column = column.mask(column.isna() & columns[other].notna(), value)
             columns[code] = column
+        for code, other in self._version.stand_ins.items():
+            if other in columns:
+                columns[code] = columns.get(code, nothing).fillna(columns[other])
 
     def _derive_kind(self, frame: dict[str, Column[Any]], given: set[str]) -> None:
         """Where the old table had no category, a unified code beginning with 92 says 个体工商户 (rule S05)."""
