@@ -40,7 +40,8 @@ def test_every_row_became_what_the_answer_key_says(city: Town) -> None:
             if counts != {outcome: told.get(outcome, 0) for outcome in counts}:
                 problems.append(f"{feed} {day}: {counts} instead of {dict(told)}")
             rows = city.query(
-                "select line_no, array_agg(distinct rule_id) as rules from report.quarantine where batch_id = :b group by 1",
+                "select line_no, array_agg(distinct rule_id) as rules from report.quarantine "
+                "where batch_id = :b group by 1",
                 b=batch["batch_id"],
             )
             found = {row["line_no"]: sorted(row["rules"]) for row in rows}

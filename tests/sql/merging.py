@@ -91,8 +91,8 @@ def batch(
     with transaction(exchange.engine) as connection:
         return connection.execute(
             text(
-                """insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date, stage,
-                state, rows_delivered, accepted_uri, accepted_digest, identities_uri)
+                """insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date,
+                stage, state, rows_delivered, accepted_uri, accepted_digest, identities_uri)
                 values (:feed, :department, :department, :dataset, 'v2019', :day, 'validated', 'failed', :n, :a, :d, :i)
                 returning batch_id"""
             ),

@@ -34,7 +34,9 @@ def _level(module: str) -> int | None:
     return LEVELS.get(parts[1]) if parts[0] == "credit_exchange" and len(parts) > 1 else None
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if PACKAGE in p.parents], ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", [p for p in SOURCES if PACKAGE in p.parents], ids=lambda p: str(p.relative_to(PACKAGE))
+)
 def test_imports_go_downwards_only(path: Path) -> None:
     own = LEVELS.get(path.relative_to(PACKAGE).parts[0].removesuffix(".py"))
     if own is None:

@@ -13,9 +13,7 @@ from credit_exchange.stores import sql
 FILES = sorted(sql.ROOT.rglob("*.sql"))
 WHOLE_FOLDERS = {"schema", "report", "role"}
 ROOT = sql.ROOT.parents[1]
-CODE = "\n".join(
-    p.read_text(encoding="utf-8") for folder in ("plugins", "dags") for p in (ROOT / folder).rglob("*.py")
-)
+CODE = "\n".join(p.read_text(encoding="utf-8") for folder in ("plugins", "dags") for p in (ROOT / folder).rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(sql.ROOT)))

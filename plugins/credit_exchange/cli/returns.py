@@ -23,7 +23,7 @@ def make_return_file(exchange: Exchange, department: str, since: date, until: da
     parameters = {"department": department, "since": since, "until": until}
     with transaction(exchange.engine) as connection:
         rows = connection.execute(sql.load("summary/returns"), parameters).mappings().all()
-    contents = [orjson.loads(open_sealed(exchange.keys, bytes(row["row_sealed"]), b"quarantine")) for row in rows]
+    contents = [orjson.loads(open_sealed(exchange.keys, bytes(row["row_sealed"]))) for row in rows]
     columns = list(dict.fromkeys(key for content in contents for key in content))
     book = Workbook(write_only=True)
     sheet = book.create_sheet("问题数据")

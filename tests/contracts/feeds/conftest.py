@@ -24,7 +24,6 @@ COLUMNS = {
 }
 
 
-
 def feed_of(source: dict[str, Any], **more: Any) -> Feed:
     """A feed of permits with this source; required fields that these tests do not deliver are constants."""
     shipped = load(ROOT / "include").datasets["permit"]
@@ -67,5 +66,3 @@ def exchange_of(database_url: str, inbox: Path) -> Iterator[Callable[..., Exchan
 
     yield open_with
     engine.dispose()
-
-

@@ -130,9 +130,7 @@ class TestPace:
             yield platform
 
     def test_two_calls_a_second_are_never_exceeded(self, database_url: str, sandbox: Sandbox) -> None:
-        exchange = open_exchange(
-            database_url, {"china": sandbox.url}, limits={"records": 1, "calls_per_second": 2.0}
-        )
+        exchange = open_exchange(database_url, {"china": sandbox.url}, limits={"records": 1, "calls_per_second": 2.0})
         put(exchange, "china", names(6))
         assert run(exchange, "china").delivered == 6
         assert [r.status for r in sandbox.ledger.requests()] == [200] * 6

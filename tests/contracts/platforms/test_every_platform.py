@@ -255,9 +255,7 @@ def test_an_older_version_that_waits_is_overtaken(exchange: Exchange, sandbox: S
     arrived_once(sandbox, 2)
 
 
-@pytest.mark.parametrize(
-    "point", ["before_claim", "after_claim", "after_attempt_row", "after_send", "after_record"]
-)
+@pytest.mark.parametrize("point", ["before_claim", "after_claim", "after_attempt_row", "after_send", "after_record"])
 def test_killed_at_any_point_everything_arrives_once(
     exchange: Exchange, sandbox: Sandbox, kind: str, database_url: str, point: str
 ) -> None:

@@ -33,9 +33,7 @@ def arrived_once(sandbox: Sandbox, count: int) -> None:
     assert sandbox.ledger.repeated() == []
 
 
-def test_two_drains_at_once_share_the_work(
-    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
-) -> None:
+def test_two_drains_at_once_share_the_work(exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str) -> None:
     exchange = exchange_with(limits={"records": 3})
     put(exchange, kind, names(40))
     results: list[DrainResult] = []

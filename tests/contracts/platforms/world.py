@@ -54,7 +54,7 @@ def permit(record_id: str, version: int) -> dict[str, str]:
         "XK_XKWS": "行政许可决定书",
         "XK_WSH": f"榕许〔2026〕{number}号" + ("" if "x" not in record_id else f"-{version}"),
         "XK_XKLB": "普通",
-        "XK_NR": f"准予第{version}版，含 < & > 与 \"引号\"",
+        "XK_NR": f'准予第{version}版，含 < & > 与 "引号"',
         "XK_JDRQ": (date(2026, 11, 1) + timedelta(days=number % 20)).isoformat(),
         "XK_YXQZ": "2026-11-22",
         "XK_YXQZI": "2099-12-31",
@@ -127,9 +127,7 @@ def open_exchange(url: str, base_urls: dict[str, str], **settings: Any) -> Excha
         "credit_fujian": Connection(
             "credit_fujian", host=base_urls.get("fujian", NOWHERE), login="client", password="s3cret-of-fujian"
         ),
-        "credit_china": Connection(
-            "credit_china", host=base_urls.get("china", NOWHERE), password="token-of-china"
-        ),
+        "credit_china": Connection("credit_china", host=base_urls.get("china", NOWHERE), password="token-of-china"),
     }
     return Exchange(replace(shipped, platforms=platforms), connect(url, pool_size=2), connections.__getitem__)
 

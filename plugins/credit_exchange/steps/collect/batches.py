@@ -50,8 +50,7 @@ def only_one(engine: Engine, feed_id: str, business_date: date, wait: float = _W
         while not connection.execute(load("collect/lock"), {"key": key}).scalar_one():
             if time.monotonic() >= end:
                 raise RetriableError(
-                    f"{feed_id} of {business_date} is being collected by another run; try again after "
-                    "it"
+                    f"{feed_id} of {business_date} is being collected by another run; try again after it"
                 )
             time.sleep(0.5)
         try:
@@ -100,9 +99,7 @@ def mark_missing(engine: Engine, batch_id: int, problem: str, *, accepted: bool)
 def mark_problem(engine: Engine, batch_id: int, state: str, problem: str) -> None:
     """Note why a delivery could not be collected (state failed or held)."""
     with transaction(engine) as connection:
-        connection.execute(
-            load("collect/mark_problem"), {"batch_id": batch_id, "state": state, "problem": problem}
-        )
+        connection.execute(load("collect/mark_problem"), {"batch_id": batch_id, "state": state, "problem": problem})
 
 
 def remember(engine: Engine, batch_id: int, detail: dict[str, Any]) -> None:

@@ -199,9 +199,7 @@ class _SlowReader:
     def _lines(self) -> Iterator[str]:
         self._file.seek(self.encoding.bom)
         errors = "strict" if self.encoding.sound else "surrogateescape"
-        text = io.TextIOWrapper(
-            io.BufferedReader(_Whole(self._file)), self.encoding.codec, errors=errors, newline=""
-        )
+        text = io.TextIOWrapper(io.BufferedReader(_Whole(self._file)), self.encoding.codec, errors=errors, newline="")
         number = 0
         while line := text.readline(MAX_LINE + 1):
             number += 1

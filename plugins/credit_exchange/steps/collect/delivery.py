@@ -53,8 +53,7 @@ def path_of(source: FileSource, business_date: date, where: str) -> Path:
         relative = source.path.format(date=business_date.strftime("%Y%m%d"), iso=business_date.isoformat())
     except (KeyError, IndexError, ValueError):
         raise ConfigurationError(
-            f"{where}: source.path may hold {{date}} and {{iso}} only; mend the feed's "
-            "file"
+            f"{where}: source.path may hold {{date}} and {{iso}} only; mend the feed's file"
         ) from None
     root = inbox().resolve()
     path = (root / relative).resolve()
@@ -80,8 +79,7 @@ def take(source: FileSource, business_date: date, where: str, target: IO[bytes])
         raise Absent(f"{where}: {name} was not delivered; ask the department ({inbox()} is the inbox)") from None
     except OSError as error:
         raise FatalError(
-            f"{where}: {name} cannot be opened ({type(error).__name__}); look at its rights; no "
-            "links"
+            f"{where}: {name} cannot be opened ({type(error).__name__}); look at its rights; no links"
         ) from None
     with os.fdopen(handle, "rb") as file:
         before = os.fstat(file.fileno())
@@ -90,8 +88,7 @@ def take(source: FileSource, business_date: date, where: str, target: IO[bytes])
             _settled(file.fileno(), before, source, name, where)
         elif promise.bytes is not None and before.st_size < promise.bytes:
             raise NotDelivered(
-                f"{where}: {name} has {before.st_size} bytes of {promise.bytes}; it is still being "
-                "written"
+                f"{where}: {name} has {before.st_size} bytes of {promise.bytes}; it is still being written"
             )
         size, sm3, sha256 = _copy(file, target, source.max_bytes)
         after = os.fstat(file.fileno())
@@ -145,8 +142,7 @@ def parse_manifest(raw: bytes, label: str) -> Promise:
         raise wrong from None
     if promise.bytes is None and not digests:
         raise FatalError(
-            f"{label} gives neither bytes nor a digest, so it proves nothing; the department must add "
-            "them"
+            f"{label} gives neither bytes nor a digest, so it proves nothing; the department must add them"
         )
     return promise
 
@@ -156,8 +152,7 @@ def _acceptable(status: os.stat_result, source: FileSource, name: str, where: st
         raise FatalError(f"{where}: {name} is not a regular file; the department must deliver a file")
     if status.st_size > source.max_bytes:
         raise FatalError(
-            f"{where}: {name} has {status.st_size} bytes, more than max_bytes = {source.max_bytes} of the "
-            "feed"
+            f"{where}: {name} has {status.st_size} bytes, more than max_bytes = {source.max_bytes} of the feed"
         )
 
 

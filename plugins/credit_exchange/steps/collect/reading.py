@@ -30,8 +30,7 @@ def read(exchange: Exchange, batch_id: int, chunk_rows: int = 50_000) -> Iterato
     layout = Layout(batch.feed, feed, exchange.config.dataset_of(batch.feed))
     if batch.landed_uri is None:
         raise FatalError(
-            f"{layout.where}: batch {batch_id} has no landed bytes (state {batch.state}); collect it "
-            "first"
+            f"{layout.where}: batch {batch_id} has no landed bytes (state {batch.state}); collect it first"
         )
     rows = 0
     with exchange.landing.open(batch.landed_uri) as file:
@@ -71,6 +70,5 @@ def _promised(batch: batches.Batch, feed: Feed, layout: Layout, rows: int) -> No
         )
     if rows == 0 and feed.contract.empty == "fail":
         raise FatalError(
-            f"{layout.where}: the delivery has no row, and the contract says empty: fail; ask the "
-            "department"
+            f"{layout.where}: the delivery has no row, and the contract says empty: fail; ask the department"
         )

@@ -54,9 +54,7 @@ def collect(exchange: Exchange, feed_id: str, business_date: date, *, recollect:
         return batch.batch_id
 
 
-def _first(
-    exchange: Exchange, feed_id: str, feed: Feed, business_date: date, batch: batches.Batch | None
-) -> int:
+def _first(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, batch: batches.Batch | None) -> int:
     batch_id = batch.batch_id if batch else _create(exchange, feed_id, feed, business_date, 1)
     try:
         landed = _land(exchange, feed_id, feed, business_date)

@@ -84,8 +84,7 @@ def _engine(connection: Connection, source: TableSource, where: str) -> Engine:
     elif url.get_backend_name() == "sqlite":
         if not url.database or not Path(url.database).is_file():
             raise RetriableError(
-                f"{where}: the database file of connection {source.connection} is not there; look at its "
-                "path"
+                f"{where}: the database file of connection {source.connection} is not there; look at its path"
             )
         options = {"timeout": min(source.statement_timeout_seconds, 60)}
     elif url.get_backend_name() in ("mysql", "mariadb"):
@@ -138,8 +137,7 @@ def _columns(engine: Engine, source: TableSource, layout: Layout) -> tuple[list[
     updated = next((item for item in there if normal(str(item["name"])) == normal(source.updated_at)), None)
     if updated is None:
         raise HoldForPerson(
-            f"{layout.where} {place}: the update time {source.updated_at} is missing; see "
-            "source.updated_at"
+            f"{layout.where} {place}: the update time {source.updated_at} is missing; see source.updated_at"
         )
     return [name for name in names if layout.targets(name)], updated
 
@@ -159,8 +157,7 @@ def _query(
         bounds = [literal(moment.date(), Date) for moment in bounds]
     else:
         raise FatalError(
-            f"source.updated_at {source.updated_at} is neither a date, a time nor text; choose another "
-            "column"
+            f"source.updated_at {source.updated_at} is neither a date, a time nor text; choose another column"
         )
     changed: Any = column(str(updated["name"]))
     there: TableClause = table(source.table, *map(column, names), schema=source.schema_name)

@@ -64,8 +64,7 @@ def _find(workbook: CalamineWorkbook, layout: Layout, source: XlsxSource) -> tup
             continue
         if found:
             raise FatalError(
-                f"{layout.where}: two sheets have the header; name the right one as the feed's "
-                "source.sheet"
+                f"{layout.where}: two sheets have the header; name the right one as the feed's source.sheet"
             )
         found = sheet, best_row
     if not found:

@@ -78,9 +78,7 @@ class Claimer:
         if not rows:
             return None
         overtaken = set(
-            connection.execute(
-                sql.load("push/supersede"), {"outbox_ids": [row.outbox_id for row in rows]}
-            ).scalars()
+            connection.execute(sql.load("push/supersede"), {"outbox_ids": [row.outbox_id for row in rows]}).scalars()
         )
         rows = [row for row in rows if row.outbox_id not in overtaken]
         ids = [row.outbox_id for row in rows]
@@ -145,9 +143,7 @@ class Claimer:
         if group:
             yield group
 
-    def _store(
-        self, connection: Connection, dataset: str, lane: str, op: str, group: list[tuple[int, Piece]]
-    ) -> None:
+    def _store(self, connection: Connection, dataset: str, lane: str, op: str, group: list[tuple[int, Piece]]) -> None:
         now = datetime.now(SHANGHAI)
         shipment_no = f"{self._platform.platform[:30]}-{now:%y%m%d}-{secrets.token_hex(8)}"
         label = Label(shipment_no, shipment_no, secrets.token_hex(20), dataset, lane, op, now)

@@ -112,9 +112,7 @@ class Desk:
 
     def _leased(self, connection: Connection, row: Row[Any], before: str) -> Leased:
         lines = connection.execute(sql.load("push/lines"), {"shipment_no": row.shipment_no})
-        label = Label(
-            row.shipment_no, row.batch_no, row.idem_key, row.dataset, row.lane, row.op, row.created_at
-        )
+        label = Label(row.shipment_no, row.batch_no, row.idem_key, row.dataset, row.lane, row.op, row.created_at)
         shipment = Shipment(
             label=label,
             body=open_sealed(self._exchange.keys, bytes(row.body_sealed), row.shipment_no.encode()),
@@ -239,9 +237,7 @@ class Desk:
             )
 
     @staticmethod
-    def _lines(
-        connection: Connection, leased: Leased, result: CallResult, waits: Mapping[int, float]
-    ) -> None:
+    def _lines(connection: Connection, leased: Leased, result: CallResult, waits: Mapping[int, float]) -> None:
         verdicts: list[tuple[int, Verdict]] = sorted(result.verdicts.items())
         written = connection.execute(
             sql.load("push/lines_record"),

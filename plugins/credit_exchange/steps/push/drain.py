@@ -79,9 +79,7 @@ def drain(
     return _run(exchange, platform_id, until, payload_source, sending=True)
 
 
-def poll_receipts(
-    exchange: Exchange, platform_id: str, *, payload_source: PayloadSource = payloads
-) -> DrainResult:
+def poll_receipts(exchange: Exchange, platform_id: str, *, payload_source: PayloadSource = payloads) -> DrainResult:
     """Look after open tasks and unknown shipments that are due, without sending anything and without waiting."""
     return _run(exchange, platform_id, None, payload_source, sending=False)
 

@@ -63,9 +63,7 @@ class Gate:
             if inside:
                 raise Stop(f"{name}: maintenance until {window.end:%H:%M}; the rest waits for the next drain")
         with transaction(self._engine) as connection:
-            state = connection.execute(
-                sql.load("push/state_read"), {"platform": self._platform.platform}
-            ).one()
+            state = connection.execute(sql.load("push/state_read"), {"platform": self._platform.platform}).one()
         if state.circuit == "open":
             raise Stop(f"{name}: not called any more for now: {state.reason}")
         if state.wait_seconds > self.patience:

@@ -291,4 +291,3 @@ def _written(value: str, field: CatalogField | None) -> str:
     if field.length is not None and len(value) > field.length:
         raise forms.BadValue(f"{field.code}: longer than {field.length} characters")
     return value
-

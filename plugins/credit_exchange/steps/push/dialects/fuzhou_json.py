@@ -157,9 +157,7 @@ class FuzhouJson:
             if place is None:
                 raise forms.BadReply("a result is for a record that was not sent, or twice for one")
             verdicts[place] = _verdict(shipment.label.op, result)
-        return CallResult(
-            Kind.STORED, verdicts, code="0000", http_status=200, receipt_no=receipt_no, reply=reply.body
-        )
+        return CallResult(Kind.STORED, verdicts, code="0000", http_status=200, receipt_no=receipt_no, reply=reply.body)
 
 
 def _verdict(op: str, result: Mapping[str, Any]) -> Verdict:

@@ -1,0 +1,147 @@
+"""What collect promises of HTTP services: pages as received, and never a part of them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from credit_exchange.config.connections import Connection
+from credit_exchange.errors import FatalError, HoldForPerson, RetriableError
+from credit_exchange.steps.collect import collect, read
+from credit_exchange.steps.collect.batches import by_id
+from credit_exchange.steps.context import Exchange
+
+DAY = date(2026, 1, 5)
+OPEN = Callable[..., Exchange]
+
+
+def rows(exchange: Exchange, batch_id: int) -> list[dict[str, str]]:
+    return [row for chunk in read(exchange, batch_id) for row in chunk.frame.to_dict("records")]
+
+
+HTTP = {"form": "http", "connection": "service", "path": "/api/x", "page_size": 2, "code": "code", "overlap_hours": 0}
+
+
+class Service:
+    """A paged service; `script` maps the number of a call to what goes wrong in it."""
+
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = [
+            {"name": f"公司{n}", "wsh": f"文{n}", "decided": "2026-01-05", "uscc": None} for n in range(5)
+        ]
+        self.total: int | None = None
+        self.script: dict[int, str] = {}
+        self.always = ""
+        self.calls: list[dict[str, str]] = []
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                query = {k: v[0] for k, v in parse_qs(urlsplit(self.path).query).items()}
+                service.calls.append(query)
+                fault = service.script.get(len(service.calls), service.always)
+                status, body = 200, service.page(query)
+                if self.headers["Authorization"] != "Bearer tok":
+                    status = 401
+                elif fault.isdigit():
+                    status = int(fault)
+                elif fault == "html":
+                    body = b"<html>login</html>"
+                elif fault == "code":
+                    body = b'{"code": "500"}'
+                elif fault == "short":
+                    body = json.dumps({"code": "0", "data": {"total": 5, "items": []}}).encode()
+                elif fault == "same":
+                    body = service.page(query | {"page": "1"})
+                self.send_response(status)
+                if status == 302:
+                    self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def page(self, query: dict[str, str]) -> bytes:
+        page, size = int(query["page"]), int(query["size"])
+        part = self.items[(page - 1) * size : page * size]
+        data: dict[str, Any] = {"items": part}
+        if self.total != -1:
+            data["total"] = len(self.items) if self.total is None else self.total
+        return json.dumps({"code": "0", "data": data}, ensure_ascii=False).encode()
+
+    @property
+    def connection(self) -> Connection:
+        return Connection("service", host=f"http://127.0.0.1:{self.server.server_port}", password="tok")
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    made = Service()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_all_pages_are_landed_as_received(exchange_of: OPEN, service: Service) -> None:
+    service.script = {2: "503", 4: "code"}  # passing troubles
+    exchange = exchange_of(HTTP, service.connection)
+    batch_id = collect(exchange, "t", DAY)
+    asked = len(service.calls)
+    assert [row["XK_WSH"] for row in rows(exchange, batch_id)] == [f"文{n}" for n in range(5)]
+    assert len(service.calls) == asked
+    assert service.calls[0]["updated_from"] == "2026-01-05T00:00:00"
+    assert service.calls[0]["updated_to"] == "2026-01-06T00:00:00"
+    again = collect(exchange, "t", DAY, recollect=True)
+    assert by_id(exchange.engine, again).digest == by_id(exchange.engine, batch_id).digest
+
+
+def test_a_service_without_total_is_read_to_its_empty_page(exchange_of: OPEN, service: Service) -> None:
+    service.total = -1
+    exchange = exchange_of(HTTP | {"total": None}, service.connection)
+    assert len(rows(exchange, collect(exchange, "t", DAY))) == 5
+    assert len(service.calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        ("short", RetriableError, "promised 5 rows and gave 0"),
+        ("same", RetriableError, "same rows"),
+        ("401", FatalError, "token is refused"),
+        ("404", FatalError, "HTTP 404"),
+        ("302", FatalError, "HTTP 302"),
+    ],
+)
+def test_partial_pages_are_never_taken(
+    exchange_of: OPEN, service: Service, inbox: Path, fault: str, error: type[Exception], says: str
+) -> None:
+    service.always = fault
+    with pytest.raises(error, match=says) as caught:
+        collect(exchange_of(HTTP, service.connection), "t", DAY)
+    assert "tok" not in str(caught.value).replace("token", "")
+    assert not [p for p in (inbox.parent / "landing").rglob("*") if p.is_file()]
+
+
+def test_a_number_as_identifier_and_a_new_key(exchange_of: OPEN, service: Service) -> None:
+    service.items = [{"name": "甲", "wsh": 20260001, "decided": "2026-01-05", "fresh": 1}]
+    exchange = exchange_of(HTTP, service.connection)
+    batch_id = collect(exchange, "t", DAY)
+    with pytest.raises(HoldForPerson, match="'fresh'"):
+        rows(exchange, batch_id)
+    exchange = exchange_of(HTTP, service.connection, contract={"new_columns": "quarantine"})
+    batch_id = collect(exchange, "t", DAY)
+    (chunk,) = read(exchange, batch_id)
+    assert [problem[:3] for problem in chunk.row_problems] == [(0, "NUM01", "XK_WSH")]
+    assert by_id(exchange.engine, batch_id).source_detail["new_columns"] == ["fresh"]
