@@ -45,7 +45,7 @@ yamllint: env ## check the YAML files
 	@$(BIN)/yamllint --strict $(wildcard include docker-compose.yaml .yamllint.yml)
 
 bench: env ## 100,000 and 1,000,000 records beside the plain script (ROWS=100000: only that many)
-	@$(BIN)/python -m credit_exchange bench $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+	@PYTHONPATH=plugins:include/sandbox $(BIN)/python -m bench $(if $(ROWS),--sizes $(ROWS)) $(ARGS)
 
 config: env ## check every file under include/
 	@$(BIN)/python -m credit_exchange config check $(ARGS)

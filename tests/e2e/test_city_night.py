@@ -57,7 +57,8 @@ def test_every_row_became_what_the_answer_key_says(city: Town) -> None:
 
 def test_nothing_is_lost(city: Town) -> None:
     off = city.query(
-        "select * from report.batch where rows_delivered <> rows_accepted + rows_quarantined + rows_unchanged + rows_held"
+        "select * from report.batch "
+        "where rows_delivered <> rows_accepted + rows_quarantined + rows_unchanged + rows_held"
     )
     assert off == []
 
@@ -128,7 +129,7 @@ def test_the_same_night_again_is_quiet(city: Town) -> None:
 
 
 def test_no_id_number_left_the_house(city: Town) -> None:
-    """Nothing that looks like an ID number with a valid check digit is in any field at a platform or in a reporting view."""
+    """Nothing that looks like an ID number with a valid check digit is visible at a platform or in a reporting view."""
     import re
 
     from credit_exchange.core.masking import scrub_text

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import text
 
@@ -85,14 +86,15 @@ def batch(
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
     accepted, identities = io.BytesIO(), io.BytesIO()
     pq.write_table(table, accepted)
-    pq.write_table(table.select(["record_id", "sequence", "content_digest"]), identities)
+    said = table.filter(pc.equal(table["operation"], "upsert"))
+    pq.write_table(said.select(["line_no", "record_id", "sequence", "content_digest"]), identities)
     stored = exchange.landing.put_bytes("accepted", accepted.getvalue())
     known = exchange.landing.put_bytes("identities", identities.getvalue())
     with transaction(exchange.engine) as connection:
         return connection.execute(
             text(
-                """insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date,
-                stage, state, rows_delivered, accepted_uri, accepted_digest, identities_uri)
+                """insert into exchange.batch (feed, department, department_name, dataset, schema_version,
+                business_date, stage, state, rows_delivered, accepted_uri, accepted_digest, identities_uri)
                 values (:feed, :department, :department, :dataset, 'v2019', :day, 'validated', 'failed', :n, :a, :d, :i)
                 returning batch_id"""
             ),

@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
             for rows in arguments.sizes:
                 results.append(_one_size(around, rows, arguments.only, say))
     except BenchError as error:
-        say.print(f"[red]{error}[/red]", markup=True)
+        say.print(str(error), style="red", markup=False)
         return 1
     show(results, say)
     problems = [problem for result in results for problem in broken(result)]

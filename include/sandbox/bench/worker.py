@@ -6,8 +6,10 @@ Prints what the step returned as one line of JSON. With BENCH_PROFILE naming a d
 from __future__ import annotations
 
 import cProfile
+import faulthandler
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -69,6 +71,7 @@ _STEPS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def main() -> int:
     """Run the step named by the arguments."""
+    faulthandler.register(signal.SIGUSR1)  # where does it hang? kill -USR1 says it in the step's .err
     step, *rest = sys.argv[1:]
     profile_to = os.environ.get("BENCH_PROFILE", "")
     exchange = Exchange.open()

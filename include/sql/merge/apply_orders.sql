@@ -2,7 +2,7 @@
 with standing as (
     select distinct on (o.record_id) o.record_id, o.action, o.reason
     from exchange.withdrawal_order as o
-    order by o.record_id, o.business_date desc, o.sequence desc, o.order_id desc
+    order by o.record_id, o.business_date desc, o.sequence desc, o.action = 'withdraw' desc, o.order_id desc
 ),
 
 due as (

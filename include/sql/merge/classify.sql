@@ -1,11 +1,21 @@
 -- Detect before writing: what is unchanged, what is older than what we know, what is new.
+-- 'earlier' is the content this feed stands by today, said on a day before the one we knew of: it has stood since then.
 update staged set verdict = case
-    when c.content_digest = staged.content_digest then 'unchanged'
     when h.content_digest = staged.content_digest then 'unchanged'
-    when
-        c.record_id is not null
-        and (c.business_date, c.sequence, c.generation) > (:business_date, staged.sequence, :generation)
-        then 'older'
+    when (c.business_date, c.sequence, c.generation) > (:business_date, staged.sequence, :generation) then
+        case
+            when c.content_digest <> staged.content_digest then 'older'
+            when
+                exists (
+                    select 1 from later as l
+                    where
+                        l.record_id = staged.derived_id
+                        and l.content_digest <> staged.content_digest
+                        and (l.business_date, l.sequence, l.generation) < (c.business_date, c.sequence, c.generation)
+                ) then 'unchanged'
+            else 'earlier'
+        end
+    when c.content_digest = staged.content_digest then 'unchanged'
     when exists (select 1 from later as l where l.record_id = staged.derived_id) then 'older'
     when c.record_id is not null then 'changed'
     else 'new'

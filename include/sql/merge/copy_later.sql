@@ -1,2 +1,4 @@
--- COPY of the record ids of one newer batch.
-copy later (record_id) from stdin with (format csv)
+-- COPY of what one newer batch said.
+copy later (
+    line_no, record_id, sequence, content_digest, batch_id, business_date, generation
+) from stdin with (format csv)

@@ -4,12 +4,13 @@ with standing as (
     select distinct on (o.record_id) o.record_id, o.action
     from exchange.withdrawal_order as o
     inner join staged as s on o.record_id = s.record_id
-    order by o.record_id, o.business_date desc, o.sequence desc, o.order_id desc
+    order by o.record_id, o.business_date desc, o.sequence desc, o.action = 'withdraw' desc, o.order_id desc
 )
 
 select
     s.record_id,
     s.line_no,
+    s.verdict,
     s.agency_code,
     s.document_key,
     s.document_no,
@@ -39,4 +40,4 @@ from staged as s
 left join settled as m on s.record_id = m.record_id
 left join exchange.record as r on s.record_id = r.record_id
 left join standing on s.record_id = standing.record_id
-where s.verdict in ('new', 'changed')
+where s.verdict in ('new', 'changed', 'earlier', 'resettled')

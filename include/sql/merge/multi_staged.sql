@@ -1,7 +1,15 @@
--- This batch's own contents of those records.
-select s.record_id, s.line_no, s.sequence, s.content, s.content_digest
+-- This batch's own contents of those records, with their newness.
+select
+    s.record_id,
+    s.line_no,
+    coalesce(raised.business_date, :business_date) as business_date,
+    s.sequence,
+    coalesce(raised.generation, :generation) as generation,
+    s.content,
+    s.content_digest
 from staged as s
+left join raised on s.record_id = raised.record_id and s.verdict = 'resettled'
 where
-    s.verdict in ('new', 'changed')
+    s.verdict in ('new', 'changed', 'earlier', 'resettled')
     and exists (select 1 from exchange.claim as c where c.record_id = s.record_id and c.feed <> :feed)
 order by s.record_id

@@ -1,5 +1,5 @@
 -- Batches of the same feed that are newer than this one and already merged.
-select batch_id, identities_uri
+select batch_id, business_date, generation, identities_uri
 from exchange.batch
 where
     feed = :feed

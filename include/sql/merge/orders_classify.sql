@@ -1,4 +1,4 @@
--- A repeated withdrawal or reinstatement that already stands changes nothing.
+-- A repeated withdrawal or reinstatement that already stands changes nothing: it is remembered, but not counted as new.
 update staged set verdict = case
     when exists (
         select 1 from exchange.withdrawal_order as o
@@ -12,7 +12,7 @@ update staged set verdict = case
         select o.action
         from exchange.withdrawal_order as o
         where o.record_id = s.record_id and (o.business_date, o.sequence) <= (:business_date, s.sequence)
-        order by o.business_date desc, o.sequence desc, o.order_id desc
+        order by o.business_date desc, o.sequence desc, o.action = 'withdraw' desc, o.order_id desc
         limit 1
     ) then 'unchanged'
     else 'order'

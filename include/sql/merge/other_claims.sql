@@ -9,5 +9,5 @@ select
     c.content
 from staged as s
 inner join exchange.claim as c on s.record_id = c.record_id and c.feed <> :feed
-where s.verdict in ('new', 'changed')
+where s.verdict in ('new', 'changed', 'earlier', 'resettled')
 order by s.record_id, c.feed

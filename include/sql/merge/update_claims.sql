@@ -12,3 +12,4 @@ update exchange.claim set
     content = case when o.several then o.own_content end
 from outcome as o
 where exchange.claim.record_id = o.record_id and exchange.claim.feed = :feed and exchange.claim.batch_id <> :batch_id
+    and o.verdict <> 'resettled'

@@ -39,10 +39,11 @@ def show(engine: Engine, config: Configuration, business_date: date, console: Co
         platforms = connection.execute(sql.load("summary/platforms")).mappings().all()
     names = {name: dataset.name for name, dataset in config.datasets.items()}
     table = Table(title=f"业务日期 {business_date} 各部门报送", title_justify="left")
-    for heading in ("部门", "数据集", "状态"):
+    table.add_column("部门", overflow="fold")
+    for heading in ("数据集", "状态"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("报送", "入库", "未变", "问题", "待处理"):
-        table.add_column(heading, justify="right")
+    for heading in ("报送", "入库", "未变", "问题", "待定"):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=4)
     for row in feeds:
         numbers = [row[f"rows_{k}"] for k in ("delivered", "accepted", "unchanged", "quarantined", "held")]
         style = "red" if row["state"] in ("failed", "missing", "held") else ""
@@ -61,11 +62,13 @@ def show(engine: Engine, config: Configuration, business_date: date, console: Co
 
 
 def _platforms(rows: Any, config: Configuration, names: dict[str, str]) -> Table:
-    table = Table(title="各平台现状", title_justify="left")
+    table = Table(
+        title="各平台现状（公示中、已撤下、待上报、待回执、被退回、待人工、按规则不予提供）", title_justify="left"
+    )
     for heading in ("平台", "数据集"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("公示中", "已撤下", "待上报", "待回执", "被退回", "待人工", "按规则不提供"):
-        table.add_column(heading, justify="right")
+    for heading in ("公示", "撤下", "待报", "待回", "退回", "待定", "不予"):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=4)
     for row in rows:
         platform = config.platforms.get(row["platform"])
         numbers = ("published", "withdrawn", "waiting", "awaiting", "rejected", "held", "withheld")

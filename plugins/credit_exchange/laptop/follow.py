@@ -35,6 +35,7 @@ class Follower:
         self._tick = tick
         self._seen: set[str] = set()
         self._names: dict[str, str] = {}
+        self._labels: dict[tuple[str, int], str] = {}
 
     def follow(self, dag_id: str, run_id: str, timeout: float = 7200.0) -> str:
         """Return the run's final state, `success` or `failed`.
@@ -78,7 +79,19 @@ class Follower:
         for task in tasks:
             if task.get("task_display_name") not in (None, "", task["task_id"]):
                 self._names[task["task_id"]] = task["task_display_name"]
-        tasks = [task | {"task_display_name": self._names.get(task["task_id"])} for task in tasks]
+        # a step that was not run has no rendered name: its siblings of the same group and index have
+        for task in tasks:
+            if task.get("rendered_map_index"):
+                self._labels[(task["task_id"].split(".")[0], task["map_index"])] = task["rendered_map_index"]
+        tasks = [
+            task
+            | {
+                "task_display_name": self._names.get(task["task_id"]),
+                "rendered_map_index": task.get("rendered_map_index")
+                or self._labels.get((task["task_id"].split(".")[0], task["map_index"])),
+            }
+            for task in tasks
+        ]
         finished = [task for task in tasks if task["state"] in _FINISHED]
         running = [label(task) for task in tasks if task["state"] == "running"]
         described = "、".join(running[:3]) + (" …" if len(running) > 3 else "") if running else "nightly exchange"

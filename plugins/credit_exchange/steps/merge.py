@@ -25,6 +25,15 @@ from credit_exchange.stores.copy import copy_table
 from credit_exchange.stores.database import transaction
 
 _CHUNK = 50_000
+_WRITES = (
+    "insert_records",
+    "update_records",
+    "insert_versions",
+    "prevailing_department",
+    "insert_claims",
+    "update_claims",
+    "apply_orders",
+)
 _SUBJECTS = ("subject_links", "subject_new", "subject_winner", "subject_repoint", "subject_codes", "subject_assign")
 _STAGED = [
     "line_no",
@@ -45,6 +54,7 @@ _STAGED = [
     "content",
     "content_digest",
 ]
+_SAID = ["line_no", "record_id", "sequence", "content_digest"]
 
 
 def merge(exchange: Exchange, batch_id: int) -> dict[str, int]:
@@ -85,7 +95,9 @@ def _stage(exchange: Exchange, connection: Connection, batch: dict[str, Any]) ->
                 copy_table(connection, "merge/copy_staged", _with_array_literals(table))
     newer = connection.execute(sql.load("merge/newer_batches"), batch).mappings().all()
     for other in newer:
-        ids = pq.read_table(io.BytesIO(exchange.landing.get_bytes(other["identities_uri"])), columns=["record_id"])
+        ids = pq.read_table(io.BytesIO(exchange.landing.get_bytes(other["identities_uri"])), columns=_SAID)
+        for name in ("batch_id", "business_date", "generation"):
+            ids = ids.append_column(name, pa.repeat(pa.scalar(other[name]), ids.num_rows))
         copy_table(connection, "merge/copy_later", ids)
     connection.exec_driver_sql("create index on staged (record_id)")
     connection.exec_driver_sql("create index on staged (subject_ref)")
@@ -119,17 +131,16 @@ def _merge_staged(exchange: Exchange, connection: Connection, batch: dict[str, A
     for name in ("record_known", "record_same_batch", "subject_for_names", "subject_names", "classify"):
         run(name)
     connection.exec_driver_sql("analyze staged")
-    run("history")
-    run("orders_classify")
+    for name in ("history", "create_raised", "raise_claims", "resettle", "orders_classify"):
+        run(name)
     run("orders_insert")
     run("keep_sole_claims")
     run("create_settled")
     settle(exchange, connection, parameters)
     run("create_outcome")
     connection.exec_driver_sql("analyze outcome")
-    for name in ("insert_records", "update_records", "insert_versions", "insert_claims", "update_claims"):
+    for name in _WRITES:
         run(name)
-    run("apply_orders")
     return _finish(connection, batch)
 
 

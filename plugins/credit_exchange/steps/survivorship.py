@@ -72,13 +72,12 @@ def settle(exchange: Exchange, connection: Connection, parameters: dict[str, Any
     if not others:
         return 0
     dataset = exchange.config.datasets[parameters["dataset"]]
-    own_newness = parameters["business_date"].isoformat()
     rows = []
     for row in connection.execute(sql.load("merge/multi_staged"), parameters).mappings():
         own = Claim(
             parameters["feed"],
             parameters["department"],
-            (own_newness, row["sequence"], parameters["generation"]),
+            (row["business_date"].isoformat(), row["sequence"], row["generation"]),
             orjson.loads(row["content"]),
         )
         content, department = resolve(dataset, [own, *others[row["record_id"]]])

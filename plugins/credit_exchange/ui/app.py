@@ -78,6 +78,9 @@ def build(pages: Pages | None = None) -> FastAPI:
     @app.get("/batch/{batch_id}/docs")
     def docs(batch_id: Id) -> HTMLResponse:
         content = _found(answers.docs(batch_id), "这个批次没有校验文档")
+        # shown inside a frame without buttons: the stored document itself must not depend on where it is shown
+        back = f'<body><p><a href="../{batch_id}">‹ 回到报送批次 {batch_id}</a></p>'
+        content = content.replace("<body>", back, 1)
         return HTMLResponse(content, headers={"Content-Security-Policy": DOCS_POLICY})
 
     @app.get("/quarantine", response_class=HTMLResponse)
@@ -87,10 +90,10 @@ def build(pages: Pages | None = None) -> FastAPI:
         return page("quarantine.html", **answers.quarantine(feed, rule, before))
 
     @app.get("/record", response_class=HTMLResponse)
-    def find_record(record_id: Word = "") -> Response:
-        if not record_id:
-            return HTMLResponse(page("record_search.html", title="记录查询"))
-        return HTMLResponse(page("record.html", **_found(answers.record(record_id), "没有这条记录")))
+    def find_record(record_id: Word = "", document_no: Annotated[str, Query(max_length=200)] = "") -> Response:
+        if record_id:
+            return HTMLResponse(page("record.html", **_found(answers.record(record_id), "没有这条记录")))
+        return HTMLResponse(page("record_search.html", **answers.find(document_no.strip())))
 
     @app.get("/record/{record_id}", response_class=HTMLResponse)
     def record(record_id: RecordId) -> str:

@@ -14,14 +14,16 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping
 
 from credit_exchange.adapters.connections import resolve
-from credit_exchange.config.loader import Configuration, load
+from credit_exchange.config.loader import Configuration, config_root, load
 from credit_exchange.core import business_time
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect
-from credit_exchange.ui.render import CIRCUIT_WORDS
+from credit_exchange.ui import night
+from credit_exchange.ui.words import CIRCUIT_WORDS, NIGHT_WORDS
 
 PAGE_SIZE = 100
+SHIPMENTS = 40
 
 
 class Pages:
@@ -43,23 +45,50 @@ class Pages:
             yield connection
 
     def night(self, day: date | None, run_id: str) -> dict[str, Any]:
-        """What arrived, was quarantined, withheld and delivered on a business date."""
+        """What arrived, was quarantined, withheld and delivered on a business date, and what is to be done about it."""
         with self.reading() as connection:
             if run_id and day is None:
                 day = next((row["business_date"] for row in _all(connection, "night_date", run_id=run_id)), None)
             day = day or _all(connection, "newest_date", fallback=business_time.last_business_date())[0]["day"]
-            return {
-                "title": f"业务日期 {day}",
-                "day": day,
-                "runs": _all(connection, "night_runs", business_date=day),
-                "batches": _all(connection, "night_batches", business_date=day),
-                "totals": _all(connection, "night_totals", business_date=day)[0],
-                "deliveries": _all(connection, "night_deliveries", business_date=day),
-                "withheld": _all(connection, "night_withheld", business_date=day),
-                "alerts": _all(connection, "open_alerts"),
-                "days": _all(connection, "recent_dates"),
-                **_names(),
-            }
+            given = {"business_date": day}
+            runs = _all(connection, "night_runs", **given)
+            batches = night.in_order(_all(connection, "night_batches", **given))
+            deliveries = _all(connection, "night_deliveries", **given)
+            withheld = _all(connection, "night_withheld", **given)
+            totals = _all(connection, "night_totals", **given)[0]
+            unbalanced = [row["feed"] for row in _all(connection, "unbalanced", **given)]
+            states = {row["platform"]: row for row in _all(connection, "platform_states")}
+            alerts = _all(connection, "open_alerts")
+            days = _all(connection, "recent_dates")
+        names = _names()
+        sums = night.by_platform(deliveries, withheld)
+        tasks = night.to_do(
+            day,
+            batches,
+            sums,
+            states,
+            runs[0]["failed_parts"] if runs else [],
+            unbalanced,
+            alerts,
+            names["platform_names"],
+            names["datasets"],
+        )
+        return {
+            "title": f"业务日期 {day}",
+            "day": day,
+            "runs": runs,
+            "night_words": NIGHT_WORDS,
+            "verdict": night.verdict(day, runs, tasks, batches),
+            "tasks": tasks,
+            "batches": batches,
+            "totals": totals,
+            "platforms": sums,
+            "deliveries": deliveries,
+            "withheld": night.by_rule(withheld),
+            "alerts": alerts,
+            "days": days,
+            **names,
+        }
 
     def batch(self, batch_id: int) -> dict[str, Any] | None:
         """Which rules a batch failed, and how its rows add up."""
@@ -67,11 +96,14 @@ class Pages:
             found = _all(connection, "batch", batch_id=batch_id)
             if not found:
                 return None
+            checks = _all(connection, "batch_checks", batch_id=batch_id)
             return {
                 "title": f"报送批次 {batch_id}",
                 "batch": found[0],
-                "checks": _all(connection, "batch_checks", batch_id=batch_id),
+                "failed": [row for row in checks if row["failed"]],
+                "passed": [row for row in checks if not row["failed"]],
                 "problems": _all(connection, "batch_problems", batch_id=batch_id, size=PAGE_SIZE),
+                "states": _all(connection, "batch_states", batch_id=batch_id)[0],
                 "size": PAGE_SIZE,
                 **_names(),
             }
@@ -92,15 +124,29 @@ class Pages:
         with self.reading() as connection:
             given = {"feed": feed or None, "rule": rule or None, "before": before, "size": PAGE_SIZE}
             rows = _all(connection, "quarantine", **given)
-            return {
-                "title": "问题数据",
-                "rows": rows,
-                "summary": _all(connection, "quarantine_summary"),
-                "feed": feed,
-                "rule": rule,
-                "next": rows[-1]["quarantine_id"] if len(rows) == PAGE_SIZE else None,
-                **_names(),
-            }
+            summary = _all(connection, "quarantine_summary")
+        feeds = sorted((row for row in summary if row["rule_id"] is None), key=lambda row: -row["open_rows"])
+        rules: dict[str, list[RowMapping]] = {}
+        for row in summary:
+            if row["rule_id"] is not None:
+                rules.setdefault(row["feed"], []).append(row)
+        return {
+            "title": "问题数据",
+            "rows": rows,
+            "feeds": feeds,
+            "rules": {key: sorted(lines, key=lambda row: -row["open_rows"]) for key, lines in rules.items()},
+            "open_rows": sum(row["open_rows"] for row in feeds),
+            "feed": feed,
+            "rule": rule,
+            "next": rows[-1]["quarantine_id"] if len(rows) == PAGE_SIZE else None,
+            **_names(),
+        }
+
+    def find(self, document_no: str) -> dict[str, Any]:
+        """The records with a document number."""
+        with self.reading() as connection:
+            found = _all(connection, "record_find", document_no=document_no) if document_no else []
+        return {"title": "记录查询", "document_no": document_no, "found": found, **_names()}
 
     def record(self, record_id: str) -> dict[str, Any] | None:
         """Where a record came from, what let it out or held it, and what proves that it arrived."""
@@ -108,25 +154,23 @@ class Pages:
             found = _all(connection, "record", record_id=record_id)
             if not found:
                 return None
+            parts = ("versions", "lanes", "claims", "decisions", "deliveries", "attempts", "orders")
             return {
                 "title": f"记录 {record_id}",
                 "record": found[0],
-                "versions": _all(connection, "record_versions", record_id=record_id),
-                "claims": _all(connection, "record_claims", record_id=record_id),
-                "decisions": _all(connection, "record_decisions", record_id=record_id),
-                "deliveries": _all(connection, "record_deliveries", record_id=record_id),
-                "attempts": _all(connection, "record_attempts", record_id=record_id),
-                "orders": _all(connection, "record_orders", record_id=record_id),
+                **{part: _all(connection, f"record_{part}", record_id=record_id) for part in parts},
                 **_names(),
             }
 
     def platforms(self, platform: str) -> dict[str, Any]:
         """How much waits for each platform, and whether it is being called."""
         with self.reading() as connection:
+            platforms = _all(connection, "platforms")
             return {
                 "title": "上报平台",
-                "platforms": _all(connection, "platforms"),
-                "shipments": _all(connection, "shipments", platform=platform or None, size=PAGE_SIZE),
+                "platforms": platforms,
+                "most": max((p["ready"] + p["in_flight"] + p["unknown"] + p["held"] for p in platforms), default=0),
+                "shipments": _all(connection, "shipments", platform=platform or None, size=SHIPMENTS),
                 "platform": platform,
                 "circuit_words": CIRCUIT_WORDS,
                 **_names(),
@@ -138,11 +182,15 @@ def _all(connection: Connection, name: str, **given: Any) -> list[RowMapping]:
 
 
 def _names() -> dict[str, dict[str, str]]:
+    """Names by id; a page works without the configuration too and then shows ids."""
     try:
         config: Configuration = load()
     except ConfigurationError:
-        return {"datasets": {}, "platform_names": {}}  # the pages work without it: ids instead of names
+        config = Configuration(config_root(), {}, {}, {}, ())
     return {
         "datasets": {key: dataset.name for key, dataset in config.datasets.items()},
+        "fields": {code: field.name for dataset in config.datasets.values() for code, field in dataset.fields.items()},
+        "departments": {feed.department.code: feed.department.name for feed in config.feeds.values()},
         "platform_names": {key: platform.name for key, platform in config.platforms.items()},
+        "rule_names": {rule.id: rule.name for rule in config.sharing},
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,53 +12,10 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from credit_exchange.ui.words import BAD, CALL_WORDS, CARE, IDLE, WORDS
+
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-WORDS = {
-    "complete": "完整",
-    "partial": "部分",
-    "held": "待人工确认",
-    "missing": "未报送",
-    "late": "迟到",
-    "failed": "失败",
-    "open": "待更正",
-    "corrected": "已更正",
-    "dismissed": "已驳回",
-    "current": "有效",
-    "withdrawn": "已撤下",
-    "expired": "已到期",
-    "ready": "待上报",
-    "sending": "上报中",
-    "awaiting_receipt": "等待回执",
-    "unknown": "结果不明",
-    "delivered": "已送达",
-    "rejected": "被退回",
-    "retry": "待重试",
-    "superseded": "被新版本取代",
-    "cancelled": "已取消",
-    "settled": "已结清",
-    "upsert": "报送",
-    "withdraw": "撤下",
-    "send": "发送",
-    "withhold": "不予发送",
-    "hold": "待人工确认",
-    "release": "发布",
-    "closed": "正常",
-    "half_open": "试探",
-    "good": "完成",
-    "content": "内容",
-    "withdrawal": "撤下",
-    "reinstatement": "恢复",
-    "expiry": "到期",
-    "reject": "退回",
-    "warn": "提示",
-    "scheduled": "定时",
-    "backfill": "补数",
-    "manual": "手工",
-    "command": "命令行",
-}
-CIRCUIT_WORDS = {"open": "暂停上报"}
-_BAD = frozenset({"missing", "failed", "unknown", "rejected", "reject"})
-_CARE = frozenset({"partial", "held", "hold", "late", "retry", "awaiting_receipt", "warn", "half_open", "withhold"})
+_WEEKDAYS = "一二三四五六日"
 
 
 @cache
@@ -70,13 +28,15 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(word=word, moment=moment, number=number, state=state, bar=bar)
+    made.filters.update(
+        word=word, moment=moment, number=number, state=state, bar=bar, share=share, since=since, weekday=weekday, call=call
+    )
     return made
 
 
 def page(template: str, **given: Any) -> str:
-    """Render one page."""
-    return environment().get_template(template).render(**given)
+    """Render one page; the template's name tells the navigation where it is."""
+    return environment().get_template(template).render(here=template.partition(".")[0], **given)
 
 
 def word(value: object) -> str:
@@ -84,11 +44,17 @@ def word(value: object) -> str:
     return WORDS.get(str(value), str(value if value is not None else "—"))
 
 
-def state(value: object, words: dict[str, str] | None = None) -> Markup:
-    """Return a state as a coloured label."""
+def call(value: str | None) -> str:
+    """Return what a call to a platform came to, e.g. `refused:unreachable`; None: there was no answer."""
+    return "没有答复" if value is None else "：".join(CALL_WORDS.get(part, part) for part in value.split(":"))
+
+
+def state(value: object, words: Mapping[str, str] | None = None) -> Markup:
+    """Return a state as a coloured label; `words` replaces words, and a word that is not the usual one is a bad one."""
     text = str(value)
-    kind = "bad" if text in _BAD else "care" if text in _CARE else "good"
-    return Markup('<span class="state {}">{}</span>').format(kind, (words or {}).get(text) or word(value))
+    special = (words or {}).get(text)
+    kind = "bad" if text in BAD or special else "care" if text in CARE else "idle" if text in IDLE else "good"
+    return Markup('<span class="state {}">{}</span>').format(kind, special or word(value))
 
 
 def moment(value: datetime | None) -> str:
@@ -96,23 +62,57 @@ def moment(value: datetime | None) -> str:
     return value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") if value else "—"
 
 
+def weekday(value: date) -> str:
+    """Return the day of the week."""
+    return f"周{_WEEKDAYS[value.weekday()]}"
+
+
+def since(value: datetime | None, now: datetime | None = None) -> str:
+    """Return how long ago a time was, in the largest unit that fits: 35 秒, 12 分钟, 3 小时, 2 天."""
+    if value is None:
+        return "—"
+    passed = max((now or datetime.now(SHANGHAI)) - value, timedelta())
+    seconds = int(passed.total_seconds())
+    for size, unit in ((86400, "天"), (3600, "小时"), (60, "分钟")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} 秒"
+
+
 def number(value: object) -> str:
     """Return a whole number with thousands separators."""
     return f"{int(str(value)):,}" if value is not None else "—"
 
 
-def bar(parts: list[tuple[str, int]], width: int = 160) -> Markup:
-    """Return a bar of named parts (css class, count) as inline SVG, with the same told as text."""
-    total = sum(count for _, count in parts)
+def share(part: int, whole: int) -> str:
+    """Return a share in per cent; a small one is never rounded to nothing, a nearly whole one never to the whole."""
+    if not whole:
+        return "—"
+    percent = 100 * part / whole
+    if 0 < percent < 0.1:
+        return "<0.1%"
+    return ">99.9%" if 99.9 < percent < 100 else f"{percent:.1f}%"
+
+
+def bar(parts: Sequence[tuple[str, str, int]], whole: int | None = None, width: int = 120) -> Markup:
+    """Return a bar of parts (css class, Chinese name, count) as inline SVG, with the same told as text.
+
+    `whole` is the count that fills the bar; the sum of the parts by default. A part is never too small to be seen.
+    """
+    total = max(whole if whole is not None else 0, sum(count for _, _, count in parts))
     shapes, x = Markup(""), 0.0
-    for name, count in parts:
-        share = width * count / total if total else 0.0
-        if share:
-            shapes += Markup('<rect class="{}" x="{}" y="0" width="{}" height="10"/>').format(
-                name, f"{x:.1f}", f"{max(share, 1.0):.1f}"
-            )
-        x += share
-    told = "、".join(f"{name} {count}" for name, count in parts)
-    return Markup('<svg class="bar" width="{}" height="10" role="img" aria-label="{}">{}</svg>').format(
-        width, told, shapes
+    for kind, _, count in parts:
+        if not count:
+            continue
+        wide = max(width * count / total, 2.0)
+        left = min(x, width - wide)
+        shapes += Markup('<rect class="{}" x="{}" y="0" width="{}" height="10"/>').format(
+            kind, f"{left:.1f}", f"{wide:.1f}"
+        )
+        x = left + wide
+    told = "、".join(f"{name} {number(count)}" for _, name, count in parts if count) or "无"
+    frame = (
+        '<svg class="bar" width="{}" height="10" viewBox="0 0 {} 10" role="img" aria-label="{}"><title>{}</title>'
+        '<rect class="rail" x="0" y="0" width="{}" height="10"/>{}</svg>'
     )
+    return Markup(frame).format(width, width, told, told, width, shapes)

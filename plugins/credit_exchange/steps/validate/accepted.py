@@ -10,6 +10,7 @@ import numpy.typing as npt
 import orjson
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from credit_exchange.config.catalog import Dataset, Publication
@@ -46,7 +47,7 @@ SCHEMA = pa.schema(
         ),
     ]
 )
-IDENTITIES = ["record_id", "sequence", "content_digest"]
+IDENTITIES = ["line_no", "record_id", "sequence", "content_digest"]
 
 
 class Contents:
@@ -248,18 +249,21 @@ class Writer:
 
 
 def rewrite(source: IO[bytes], target: IO[bytes] | None, keep: npt.NDArray[np.bool_], identities: IO[bytes]) -> None:
-    """Copy the kept rows of `source` to `target` (None: all are kept, nothing to copy) and the identities of them."""
+    """Copy the kept rows of `source` to `target` (None: all are kept, nothing to copy) and the identities of them.
+
+    Identities are of contents only: an order says nothing about what a record holds.
+    """
     parquet = pq.ParquetFile(source)
-    small = pa.schema([(name, _TEXT) for name in IDENTITIES])
+    small = pa.schema([SCHEMA.field(name) for name in IDENTITIES])
     place = 0
     with pq.ParquetWriter(identities, small, compression="zstd") as ids:
         writer = pq.ParquetWriter(target, SCHEMA, compression="zstd") if target is not None else None
         for group in range(parquet.num_row_groups):
-            table = parquet.read_row_group(group, columns=IDENTITIES if writer is None else None)
+            table = parquet.read_row_group(group, columns=[*IDENTITIES, "operation"] if writer is None else None)
             mask = keep[place : place + table.num_rows]
             place += table.num_rows
             table = table.filter(pa.array(mask))
-            ids.write_table(table.select(IDENTITIES))
+            ids.write_table(table.filter(pc.equal(table["operation"], "upsert")).select(IDENTITIES))
             if writer is not None and table.num_rows:
                 writer.write_table(table)
         if writer is not None:

@@ -1,0 +1,94 @@
+"""The Chinese words of the states in our tables, and which of them are bad, need care, or are over and done with."""
+
+from __future__ import annotations
+
+WORDS = {
+    "complete": "完整",
+    "partial": "部分",
+    "held": "待人工确认",
+    "missing": "未报送",
+    "late": "迟到",
+    "failed": "失败",
+    "open": "待更正",
+    "corrected": "已更正",
+    "dismissed": "已驳回",
+    "current": "有效",
+    "withdrawn": "已撤下",
+    "expired": "已到期",
+    "ready": "待上报",
+    "sending": "上报中",
+    "awaiting_receipt": "等待回执",
+    "unknown": "结果不明",
+    "delivered": "已送达",
+    "rejected": "被退回",
+    "retry": "待重试",
+    "superseded": "被新版本取代",
+    "cancelled": "已取消",
+    "settled": "已结清",
+    "upsert": "报送",
+    "withdraw": "撤下",
+    "send": "发送",
+    "withhold": "不予发送",
+    "hold": "待人工确认",
+    "release": "发布决定改变",
+    "closed": "正常",
+    "half_open": "试探中",
+    "good": "全部完成",
+    "content": "内容",
+    "withdrawal": "撤下",
+    "reinstatement": "恢复",
+    "reinstate": "恢复",
+    "expiry": "到期",
+    "reject": "退回",
+    "warn": "提示",
+    "scheduled": "定时",
+    "backfill": "补数",
+    "manual": "手工",
+    "command": "命令行",
+    "critical": "严重",
+    "warning": "警告",
+    "info": "提示",
+    "department": "部门",
+    "repair": "信用修复",
+    "objection": "异议处理",
+    "court": "法院",
+    "office": "信用主管部门",
+    "legal": "法人及非法人组织",
+    "person": "自然人",
+    "sole_trader": "个体工商户",
+}
+NIGHT_WORDS = {"partial": "未全部完成"}
+CIRCUIT_WORDS = {"open": "暂停上报"}
+CALL_WORDS = {
+    "send": "发送",
+    "ask": "查询",
+    "poll": "取回执",
+    "stored": "平台已判定",
+    "pending": "平台已受理",
+    "refused": "未收下",
+    "absent": "平台没有收到过",
+    "unknown": "结果不明",
+    "credentials": "凭证不被接受",
+    "too_large": "批次过大",
+    "malformed": "格式不被接受",
+    "busy": "平台繁忙",
+    "sign_again": "需重新签名",
+    "unreachable": "连接不上",
+}
+BAD = frozenset({"missing", "failed", "unknown", "rejected", "reject", "critical"})
+CARE = frozenset(
+    {"partial", "held", "hold", "late", "retry", "awaiting_receipt", "warn", "warning", "half_open", "withhold", "open"}
+)
+IDLE = frozenset(
+    {
+        "superseded",
+        "cancelled",
+        "dismissed",
+        "withdrawn",
+        "expired",
+        "withdraw",
+        "ready",
+        "sending",
+        "info",
+    }
+)

@@ -1,0 +1,65 @@
+"""Promise 3 for many invented histories at once: whatever the order of nights, the same records stand in the end."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from merging import batch, query, row
+
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
+
+FIRST = date(2026, 11, 18)
+NIGHTS = [(feed, FIRST + timedelta(days=day)) for day in range(4) for feed in ("a", "b")]
+SAYS = ("", "", "甲", "甲", "乙", "丙", "withdraw", "reinstate")
+DOCUMENTS = 250
+STATE = """select r.record_id, r.status, r.department, v.content::jsonb ->> 'XK_NR' as nr
+    from exchange.record as r
+    join exchange.record_version as v on v.record_id = r.record_id and v.version = r.content_version
+    where r.document_no like :prefix || '-%' order by r.document_no"""
+
+
+def histories() -> list[dict[tuple[str, date], list[str]]]:
+    """What each feed says of each document on each night: nothing, a content, an order, or a content and an order."""
+    made = []
+    for number in range(DOCUMENTS):
+        rng = Random(number)
+        made.append({night: rng.sample(SAYS, 1 + (rng.randrange(5) == 0)) for night in NIGHTS})
+    return made
+
+
+def rows_of(exchange: Exchange, prefix: str, night: tuple[str, date]) -> list[dict[str, Any]]:
+    """The rows that a feed delivers on a night."""
+    rows = []
+    for number, history in enumerate(histories()):
+        said = [word for word in history[night] if word]
+        upserts = [word for word in said if word not in ("withdraw", "reinstate")][:1]
+        orders = [word for word in said if word in ("withdraw", "reinstate")][:1]
+        document = f"{prefix}-{number:03d}"
+        rows += [row(exchange, document, fields={"XK_NR": word}) for word in upserts]
+        rows += [row(exchange, document, operation=word) for word in orders]
+    return rows
+
+
+def stand(exchange: Exchange, prefix: str, nights: list[tuple[str, date]]) -> list[tuple[str, str, str, str]]:
+    """Merge the nights in this order; return what stands, by document."""
+    numbers = {}
+    for feed, day in nights:
+        rows = rows_of(exchange, prefix, (feed, day))
+        numbers |= {r["record_id"]: r["document_no"].removeprefix(prefix) for r in rows}
+        merge(exchange, batch(exchange, rows, day, feed=f"fz_{feed}_{prefix}", department=f"fz_{feed}"))
+    found = query(exchange, STATE, prefix=prefix)
+    return [(numbers[r["record_id"]], r["status"], r["department"], r["nr"]) for r in found]
+
+
+@pytest.mark.parametrize("seed", ["backwards", 1, 2, 3])
+def test_any_order_of_nights_leaves_the_same_records(exchange: Exchange, seed: Any) -> None:
+    reference = stand(exchange, "inorder", NIGHTS)
+    nights = NIGHTS[::-1] if seed == "backwards" else Random(seed).sample(NIGHTS, len(NIGHTS))
+    other = stand(exchange, "shuffled", nights)
+    differing = [(a, b) for a, b in zip(reference, other, strict=False) if a != b]
+    assert (len(reference), differing[:5]) == (len(other), [])
+    assert {status for _, status, _, _ in reference} == {"current", "withdrawn"}

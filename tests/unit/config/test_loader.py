@@ -1,0 +1,133 @@
+"""The configuration is checked as a whole: every problem names file, line and remedy."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from credit_exchange.cli.main import main
+from credit_exchange.config.loader import config_root, load
+from credit_exchange.errors import ConfigurationError
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The shipped configuration in a directory of its own."""
+    for folder in ("catalog", "feeds", "platforms", "sharing", "calendar"):
+        shutil.copytree(config_root() / folder, tmp_path / folder)
+    return tmp_path
+
+
+def edit(root: Path, name: str, old: str, new: str) -> None:
+    path = root / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def problems(root: Path) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load(root)
+    return str(caught.value)
+
+
+def test_the_shipped_configuration_is_good_and_has_all_six_forms() -> None:
+    found = load()
+    assert {feed.source.form for feed in found.feeds.values()} == {"csv", "xlsx", "rowdata_zip", "table", "http"}
+    assert any(feed.schema_version == "v2016" for feed in found.feeds.values())
+    assert len({feed.department.code for feed in found.feeds.values()}) >= 10
+    assert len([f for f in found.datasets["permit"].current.fields if not f.internal]) == 28
+    assert len([f for f in found.datasets["penalty"].current.fields if not f.internal]) == 30
+
+
+def test_a_misspelt_key_is_named_with_its_line(copied: Path) -> None:
+    edit(copied, "platforms/china.yml", "dialect:", "dialekt:")
+    told = problems(copied)
+    assert "china.yml" in told
+    assert "dialekt" in told
+    assert "line 5" in told
+
+
+def test_a_key_that_stands_twice_is_an_error(copied: Path) -> None:
+    edit(copied, "platforms/china.yml", "role: nation", "role: nation\nrole: city")
+    assert "'role' stands twice" in problems(copied)
+
+
+def test_every_problem_is_told_at_once(copied: Path) -> None:
+    edit(copied, "platforms/china.yml", "dialect:", "dialekt:")
+    edit(copied, "feeds/fz_scjg_permit.yml", "owner:", "ovner:")
+    told = problems(copied)
+    assert "china.yml" in told
+    assert "fz_scjg_permit.yml" in told
+
+
+def test_a_feed_of_an_unknown_data_set_says_what_to_add(copied: Path) -> None:
+    edit(copied, "feeds/fz_scjg_permit.yml", "dataset: permit", "dataset: permitt")
+    assert "add catalog/permitt.yml" in problems(copied)
+
+
+def test_a_rule_about_an_unknown_platform_is_an_error(copied: Path) -> None:
+    (copied / "platforms" / "china.yml").unlink()
+    assert "platform 'china' is not under platforms/" in problems(copied)
+
+
+def test_a_lease_shorter_than_a_call_is_refused(copied: Path) -> None:
+    edit(copied, "platforms/china.yml", "role: nation", "role: nation\nlease_seconds: 10")
+    assert "lease_seconds must not be shorter than total_timeout" in problems(copied)
+
+
+def test_another_directory_can_be_named(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDIT_EXCHANGE_CONFIG", str(copied))
+    assert load().root == copied.resolve()
+    assert main(["config", "check"]) == 0
+
+
+def test_a_new_data_set_platform_and_feed_are_one_file_each(copied: Path) -> None:
+    (copied / "catalog" / "red_list.yml").write_text(
+        """
+dataset: red_list
+name: 红名单
+basis: 试验
+identity:
+  agency_code: RDBMDM
+  agency_name: RDBM
+  document_no: RDWH
+  decided_on: RDRQ
+  subject: {name: JGQC, uscc: TYSHXYDM}
+versions:
+  - id: v1
+    since: 2026-01-01
+    basis: 试验
+    fields:
+      - {code: JGQC, name: 机构全称, required: true, length: 200}
+      - {code: TYSHXYDM, name: 统一社会信用代码, type: code, required: true}
+      - {code: RDWH, name: 认定文号, required: true}
+      - {code: RDRQ, name: 认定日期, type: date, required: true}
+      - {code: RDBM, name: 认定部门, required: true}
+      - {code: RDBMDM, name: 认定部门代码, type: code, required: true}
+rules:
+  - {id: S01, check: required, message: "{name}为空"}
+""",
+        encoding="utf-8",
+    )
+    (copied / "feeds" / "fz_a_red_list.yml").write_text(
+        """
+department: {code: fz_a, name: 试验局}
+dataset: red_list
+owner: 联络员
+contact: a@example.invalid
+source: {form: csv, path: "a/{date}.csv"}
+columns: {JGQC: 名称, TYSHXYDM: 代码, RDWH: 文号, RDRQ: 日期, RDBM: 部门, RDBMDM: 部门代码}
+""",
+        encoding="utf-8",
+    )
+    found = load(copied)
+    assert found.dataset_of("fz_a_red_list").dataset == "red_list"
+
+
+@pytest.mark.parametrize("kind", ["feed", "platform", "dataset", "sharing"])
+def test_the_schema_of_every_kind_is_printed(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", kind]) == 0
+    assert '"properties"' in capsys.readouterr().out

@@ -1,0 +1,113 @@
+"""Sharing rules: the strictest wins, nothing without a rule, floors that no rule lifts."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from credit_exchange.config.catalog import Condition
+from credit_exchange.config.loader import load
+from credit_exchange.config.sharing import SharingRule
+from credit_exchange.config.sharing_engine import RuleSet, holds
+
+DAY = date(2026, 11, 23)
+PERMIT = load().datasets["permit"]
+
+
+def rule(effect: str, id_: str = "T-1", **given_: Any) -> SharingRule:
+    base = {
+        "id": id_,
+        "name": "试验",
+        "legal_basis": f"依据 {id_}",
+        "datasets": ["*"],
+        "platforms": ["*"],
+        "effect": effect,
+        "valid_from": date(2020, 1, 1),
+    }
+    return SharingRule(**{**base, **given_})
+
+
+def decide(*rules: SharingRule, content: dict[str, str] | None = None) -> Any:
+    return RuleSet(rules, PERMIT, "fuzhou", DAY).decide(content or {"XK_XDR_MC": "某公司"})
+
+
+STRICTNESS = ["withhold", "hold", "release"]
+
+
+@pytest.mark.parametrize("order", list(permutations(STRICTNESS)))
+def test_the_strictest_effect_wins_in_any_order(order: tuple[str, ...]) -> None:
+    rules = [rule(effect, f"T-{n}") for n, effect in enumerate(order)]
+    assert decide(*rules).effect == "withhold"
+    assert decide(*[r for r in rules if r.effect != "withhold"]).effect == "hold"
+
+
+@given(st.lists(st.sampled_from(["release", "mask", "drop_field", "withhold", "hold", "fallback"]), max_size=6))
+def test_nothing_goes_out_unless_a_rule_releases_it_and_none_forbids(effects: list[str]) -> None:
+    rules = []
+    for n, effect in enumerate(effects):
+        more: dict[str, Any] = {}
+        if effect in ("mask", "drop_field"):
+            more["fields"] = ["XK_NR"]
+        if effect == "mask":
+            more["mask"] = "free_text"
+        if effect == "fallback":
+            effect, more["fallback"] = "withhold", True
+        rules.append(rule(effect, f"T-{n}", **more))
+    forbidden = {"withhold", "hold"} & set(effects)
+    expected = "release" in effects and not forbidden
+    assert (decide(*rules).effect == "release") == expected
+
+
+def test_without_a_rule_nothing() -> None:
+    decision = decide()
+    assert (decision.effect, decision.deciding_rule) == ("withhold", "NO-RULE")
+
+
+def test_a_fallback_only_explains() -> None:
+    fallback = rule("withhold", "T-F", fallback=True)
+    assert decide(fallback).deciding_rule == "T-F"
+    assert decide(fallback, rule("release", "T-R")).effect == "release"
+
+
+def test_a_rule_counts_on_its_days_only() -> None:
+    old = rule("release", valid_to=date(2026, 11, 22))
+    assert decide(old).effect == "withhold"
+    assert decide(rule("release", valid_to=DAY)).effect == "release"
+
+
+def test_drop_beats_mask_and_floors_cannot_be_lifted() -> None:
+    decision = decide(
+        rule("release"),
+        rule("mask", "T-2", fields=["XK_NR"], mask="free_text"),
+        rule("drop_field", "T-3", fields=["XK_NR"]),
+    )
+    assert "XK_NR" in decision.drop_fields
+    assert "XK_NR" not in dict(decision.mask_fields)
+    assert {"XK_FR_ZJHM", "XK_FR_ZJLX", "XK_XDR_ZJHM", "SECRET"} <= set(decision.drop_fields)
+    assert dict(decision.mask_fields)["BZ"] == "free_text"
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "holds_for", "not_for"),
+    [
+        ("eq", "是", "是", "否"),
+        ("in", ["甲", "乙"], "乙", "丙"),
+        ("not_in", ["甲"], "乙", "甲"),
+        ("contains", "警告", "警告;罚款", "罚款"),
+        ("contains_only", ["警告", "通报批评"], "警告;通报批评", "警告;罚款"),
+        ("contains_any", ["吊销"], "吊销许可证", "罚款"),
+        ("present", None, "x", ""),
+        ("absent", None, "", "x"),
+        ("ge", "2026-04-01", "2026-04-01", "2026-03-31"),
+        ("lt", "2026-04-01", "2026-03-31", "2026-04-01"),
+    ],
+)
+def test_conditions(op: str, value: Any, holds_for: str, not_for: str) -> None:
+    condition = Condition(field="X", op=op, value=value)  # type: ignore[arg-type]
+    assert holds(condition, {"X": holds_for})
+    assert not holds(condition, {"X": not_for})
