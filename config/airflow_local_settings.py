@@ -20,8 +20,16 @@ _SHARED = (
     "requests",
     "sqlalchemy",
     "psycopg",
+    "pyarrow.parquet",
     "lxml.etree",
     "python_calamine",
+    # our own steps: half a second of each task otherwise
+    "credit_exchange.steps.collect",
+    "credit_exchange.steps.validate",
+    "credit_exchange.steps.merge",
+    "credit_exchange.steps.release",
+    "credit_exchange.steps.push",
+    "credit_exchange.steps.reference",
 )
 
 if len(sys.argv) > 1 and sys.argv[1] in _FORKING:

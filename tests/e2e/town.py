@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from city import database, serve
 from city import home as city_home
 from city.generate import generate
 from credit_exchange.config.loader import load
+from credit_exchange.core.masking import scrub_text
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import NightResult, run_night
 from credit_exchange.stores.database import connect, transaction
@@ -70,6 +72,52 @@ class Town:
         """(data set, record id) visible at the platforms that know record ids."""
         return {name: set(self.platforms[name].current()) for name in ("fuzhou", "fujian")}
 
+    def missing_at(self, platform: str) -> set[str]:
+        """Records that must be visible at a platform now (by id; at 信用中国, which knows no ids, their number) and are not,
+        or are visible and must not be: empty when both agree."""
+        ours = self.query(
+            """select record_id from exchange.release as e
+            join exchange.record as r using (record_id, version)
+            where e.platform = :platform and e.effect = 'send'""",
+            platform=platform,
+        )
+        wanted = {row["record_id"] for row in ours}
+        if platform == "china":
+            return {"number"} if len(wanted) != len(self.platforms["china"].current()) else set()
+        return wanted ^ {record_id for _, record_id in self.platforms[platform].current()}
+
+    def check_receivers(self) -> None:
+        """Promises 1 to 4 at the receivers: everything is there, once, never backwards, and no ID number anywhere."""
+        off = self.query(
+            """select * from report.batch
+            where rows_delivered <> rows_accepted + rows_quarantined + rows_unchanged + rows_held"""
+        )
+        assert off == []
+        for name, sandbox in self.platforms.items():
+            assert self.missing_at(name) == set()
+            assert sandbox.ledger.repeated() == []
+            assert sandbox.ledger.backwards() == []
+            assert sandbox.ledger.anomalies == []
+            assert sandbox.errors == []
+            shown = " ".join(str(value) for value in sandbox.platform.current().values())
+            for found in re.findall(r"(?<![0-9A-Za-z])\d{17}[\dXx](?![0-9A-Za-z])", shown):
+                assert scrub_text(found) == found, "an ID number is visible"
+
+    def traces(self) -> dict[str, Any]:
+        """What a quiet run leaves as it is: rows of the stores, changes at the platforms."""
+        tables = (
+            "record",
+            "record_version",
+            "claim",
+            "withdrawal_order",
+            "release",
+            "outbox",
+            "shipment",
+            "quarantine",
+        )
+        rows = {t: self.query(f"select count(*) as n, max(xmin::text::bigint) as x from exchange.{t}") for t in tables}
+        return {**rows, **{name: len(sandbox.ledger.applies()) for name, sandbox in self.platforms.items()}}
+
     def state(self) -> dict[str, Any]:
         """What must not depend on the order of nights: here and at each platform, without version numbers."""
         records = self.query(
@@ -83,7 +131,7 @@ class Town:
             "records": records,
             "published": published,
             "fuzhou": {key: value[1] for key, value in there["fuzhou"].items()},
-            "fujian": sorted(there["fujian"]),
+            "fujian": {key: value[1] for key, value in there["fujian"].items()},
             "china": there["china"],
         }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from credit_exchange.core.business_time import now, today
+from datetime import datetime
+
+from credit_exchange.core.business_time import SHANGHAI, today
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
@@ -32,7 +34,8 @@ def order(
                 "reason": reason,
                 "legal_basis": legal_basis,
                 "business_date": today(),
-                "sequence": now().isoformat(timespec="microseconds"),
+                # real time: two orders of one business moment still have an order among themselves
+                "sequence": datetime.now(SHANGHAI).isoformat(timespec="microseconds"),
                 "ordered_by": ordered_by,
             },
         )

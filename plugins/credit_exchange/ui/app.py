@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import requires_access_dag, requires_access_view
-from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi import Path as FromPath
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
@@ -57,6 +57,10 @@ def build(pages: Pages | None = None) -> FastAPI:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
+
+    @app.exception_handler(Missing)
+    def missing(request: Request, error: Missing) -> HTMLResponse:
+        return HTMLResponse(page("missing.html", title=str(error)), status_code=404)
 
     @app.get("/style.css")
     def style() -> PlainTextResponse:
@@ -106,7 +110,11 @@ def build(pages: Pages | None = None) -> FastAPI:
     return app
 
 
+class Missing(Exception):
+    """What was asked for is not there; the text is for the person who asked."""
+
+
 def _found(answer: Any, otherwise: str) -> Any:
     if answer is None:
-        raise HTTPException(status_code=404, detail=otherwise)
+        raise Missing(otherwise)
     return answer

@@ -17,12 +17,16 @@ _HINTS = {
     "failed": "采集或处理失败；查明原因后重新运行",
 }
 _FIRST = {"failed": 0, "missing": 1, "held": 2, "partial": 3, "late": 4}
+_ABOUT = {"feed": "个报送源", "platform": "个平台", "part": "个步骤", "alert": "项告警"}
 _COMMAND = "python -m credit_exchange"
 
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to do: how bad (`bad` or `care`), its word, who it is about, why, where to click, what to type."""
+    """One thing to do: how bad (`bad` or `care`), its word, who it is about, why, where to click, what to type.
+
+    about: feed, platform, part (of the run) or alert.
+    """
 
     kind: str
     word: str
@@ -31,6 +35,7 @@ class Task:
     detail: str = ""
     href: str = ""
     command: str = ""
+    about: str = "feed"
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,7 @@ def to_do(
     datasets: Mapping[str, str],
 ) -> list[Task]:
     """Return what has to be done about a business date, the worst first."""
-    found = [
-        Task("bad", "告警", str(a["subject"]), str(a["detail"]), href=str(a["link"] or ""))
-        for a in alerts
-        if a["severity"] == "critical"
-    ]
+    found: list[Task] = []
     seen = set()
     for batch in batches:
         seen.add(f"feed {batch['feed']}")
@@ -98,22 +99,32 @@ def to_do(
             kind, _, name = part.partition(" ")
             who = names.get(name, name) if kind == "platform" else name or part
             command = f"{_COMMAND} night --date {day}" + (f" --{kind} {name}" if kind in ("feed", "platform") else "")
-            found.append(Task("bad", "失败", who, "最近一次运行中这一部分没有完成；见任务日志", command=command))
+            found.append(Task("bad", "失败", who, "最近一次运行中这一部分没有完成；见任务日志", command=command, about="part"))
+    found.extend(
+        Task("bad", "告警", str(a["subject"]), str(a["detail"]), href=str(a["link"] or ""), about="alert")
+        for a in alerts
+        if a["severity"] == "critical"
+    )
     return sorted(found, key=lambda task: task.kind != "bad")
 
 
 def verdict(day: date, runs: Sequence[Row], tasks: Sequence[Task], batches: Sequence[Row]) -> Verdict:
     """Return the sentence that answers "is the night all right?"."""
-    bad, care = (sum(task.kind == kind for task in tasks) for kind in ("bad", "care"))
+    bad, care = _counted(tasks, "bad"), _counted(tasks, "care")
     if runs and runs[0]["finished_at"] is None:
-        return Verdict("bad" if bad else "idle", f"正在运行，到现在有 {bad} 项出错" if bad else "正在运行")
+        return Verdict("bad" if bad else "idle", f"正在运行，到现在出错：{bad}" if bad else "正在运行")
     if bad:
-        return Verdict("bad", f"{bad} 项出错" + (f"，{care} 项等人处理" if care else ""))
+        return Verdict("bad", f"没有全部完成：{bad}" + (f"；等人处理：{care}" if care else ""))
     if care:
-        return Verdict("care", f"{care} 项等人处理")
+        return Verdict("care", f"等人处理：{care}")
     if not runs and not batches:
         return Verdict("idle", f"{day} 还没有运行过")
     return Verdict("good", "全部完成，没有要处理的")
+
+
+def _counted(tasks: Sequence[Task], kind: str) -> str:
+    counts = ((word, sum(t.kind == kind and t.about == about for t in tasks)) for about, word in _ABOUT.items())
+    return "、".join(f"{count} {word}" for word, count in counts if count)
 
 
 def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bool) -> Iterable[Task]:
@@ -154,4 +165,5 @@ def _of_platform(
         str(state.get("reason") or "") if paused else "",
         f"/exchange/platforms?platform={platform}",
         f"{_COMMAND} night --date {day} --platform {platform}",
+        "platform",
     )

@@ -1,0 +1,105 @@
+"""Promise 7: a platform that is down, slow or rude is one bad part; the next night completes it, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from town import Town, town
+
+from credit_exchange.laptop.postgres import EmbeddedPostgres
+
+FEEDS = ["fz_gulou_permit", "fz_wjw_permit"]
+SEND = {"fuzhou": "records", "fujian": "upload", "china": "import_permission"}
+KINDS = list(SEND)
+
+
+def open_town(server: EmbeddedPostgres, template: str, directory: Path, name: str, days: int) -> Iterator[Town]:
+    server.create_database(name, template=template)
+    with town(directory, server.url(name), days=days, volume=0.05) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def outages(
+    pg_server: EmbeddedPostgres, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Town]:
+    """Seven nights, for all tests of this module, in the order of its tests."""
+    yield from open_town(pg_server, migrated_template, tmp_path_factory.mktemp("outages"), "outages", 7)
+
+
+@pytest.mark.parametrize("way", ["refused", "closed"])
+def test_each_platform_down_for_a_night_in_turn_gets_what_it_missed_the_next_night_once(
+    pg_server: EmbeddedPostgres, migrated_template: str, tmp_path: Path, way: str
+) -> None:
+    for place in open_town(pg_server, migrated_template, tmp_path, f"outages_{way}", 4):
+        for kind, day in zip(KINDS, place.days, strict=False):
+            sandbox = place.platforms[kind]
+            applied = len(sandbox.ledger.applies())
+            if way == "refused":
+                sandbox.stop()
+            else:
+                sandbox.down()
+            night = place.night(day, feeds=FEEDS)
+            assert set(night.failed) == {f"platform {kind}"}
+            assert len(sandbox.ledger.applies()) == applied
+            assert place.missing_at(kind)
+            for other in set(KINDS) - {kind}:
+                assert place.missing_at(other) == set(), "the others are complete, with what they missed before"
+            sandbox.start()
+            sandbox.up()
+        last = place.night(place.days[-1], feeds=FEEDS)
+        assert last.good, last.failed
+        place.check_receivers()
+        before = place.traces()
+        assert place.night(place.days[-1], feeds=FEEDS).good
+        assert place.traces() == before
+
+
+@pytest.mark.parametrize("slow", KINDS)
+def test_a_slow_platform_does_not_slow_the_others(outages: Town, slow: str) -> None:
+    day = outages.days[KINDS.index(slow)]
+    seen = {name: len(sandbox.ledger.requests()) for name, sandbox in outages.platforms.items()}
+    sandbox = outages.platforms[slow]
+    sandbox.faults.add(SEND[slow], "slow", times=-1, seconds=1.8)
+    night = outages.night(day, feeds=FEEDS)
+    sandbox.faults.clear()
+    assert night.good, night.failed
+    calls = {name: box.ledger.requests()[seen[name] :] for name, box in outages.platforms.items()}
+    start = min(call.at for made in calls.values() for call in made)
+    last = {name: made[-1].at - start for name, made in calls.items()}
+    for other in set(KINDS) - {slow}:
+        assert last[other] < last[slow], "side by side: the others were done before the slow one"
+    outages.check_receivers()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_reply_lost_in_the_middle_of_a_night_is_asked_about_and_nothing_goes_twice(outages: Town, kind: str) -> None:
+    day = outages.days[3 + KINDS.index(kind)]
+    fault = outages.platforms[kind].faults.add(SEND[kind], "commit_then_close")
+    night = outages.night(day, feeds=FEEDS)
+    outages.platforms[kind].faults.clear()
+    assert night.good, night.failed
+    assert fault.fired == 1
+    outages.check_receivers()
+    asked = outages.query(
+        "select 1 from exchange.attempt join exchange.shipment using (shipment_no) where kind = 'ask'"
+    )
+    assert asked, "the outcome was asked for before anything went again"
+
+
+def test_a_rejected_record_stops_no_other_and_is_shown(outages: Town) -> None:
+    for kind, sandbox in outages.platforms.items():
+        sandbox.faults.add(SEND[kind], "reject", **({"line": 2} if kind == "china" else {"records": 1}))
+    night = outages.night(outages.days[6], feeds=FEEDS)
+    assert night.good, night.failed
+    rejected = outages.query("select * from report.delivery where state = 'rejected' order by platform")
+    assert [row["platform"] for row in rejected] == sorted(KINDS)
+    assert all(row["outcome_code"] for row in rejected)
+    for row in rejected:
+        wanted = {"number"} if row["platform"] == "china" else {row["record_id"]}
+        assert outages.missing_at(row["platform"]) == wanted
+    before = outages.traces()
+    assert outages.night(outages.days[6], feeds=FEEDS).good
+    assert outages.traces() == before, "what was refused is not sent again by itself"
