@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import text
 
+from credit_exchange.core.masking import scrub_text
 from credit_exchange.stores.database import connect
 
 # Airflow's API server imports Starlette's test client (by way of svcs), which speaks of its next HTTP library
@@ -91,6 +96,8 @@ PATHS = {
     f"/record/{RECORD}": "RCPT-1",
     f"/record?record_id={RECORD}": "RCPT-1",
     "/record": "记录编号",
+    "/record?document_no=nothing": "没有这个文号的记录",
+    "/record?document_no=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E": RECORD,
     "/platforms": "s1",
     "/platforms?platform=fuzhou": "s1",
 }
@@ -129,3 +136,125 @@ def test_a_page_cannot_write(database_url: str) -> None:
     with pytest.raises(DBAPIError, match="read-only"), Pages(engine).reading() as connection:
         connection.execute(text("delete from exchange.alert"))
     engine.dispose()
+
+
+NIGHT_FEEDS = (
+    *("fz_jtj_penalty", "fz_wlj_permit", "fz_yjj_penalty", "fz_zjj_permit"),  # these are broken
+    *("fz_cgw_penalty", "fz_jyj_permit", "fz_scjg_penalty", "fz_wjw_permit", "fz_zwfw_permit"),
+)
+
+
+@pytest.fixture(scope="module")
+def night(
+    pg_server: Any, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Any, Any]]:
+    """The pages over one night of the sandbox city with broken deliveries and a platform that does not answer."""
+    from fastapi.testclient import TestClient
+
+    from credit_exchange.ui.app import LOGIN, MAY_READ, build
+    from credit_exchange.ui.pages import Pages
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "e2e"))
+        from town import town
+
+        pg_server.create_database("pages_night", template=migrated_template)
+        with town(tmp_path_factory.mktemp("pages"), pg_server.url("pages_night"), faults=True) as made:
+            made.platforms["china"].close()
+            assert not made.night(made.days[-1], feeds=NIGHT_FEEDS).good
+            app = build(Pages(made.exchange.engine))
+            app.dependency_overrides = {LOGIN: lambda: None, MAY_READ: lambda: None}
+            with TestClient(app) as opened:
+                yield made, opened
+
+
+def test_every_page_shows_a_real_night_and_nobody(night: tuple[Any, Any]) -> None:
+    """No page fails, and none shows an ID number, a mobile number or a natural person's name of the answer key."""
+    from city.days import delivery
+    from city.departments import FEEDS
+
+    town, client = night
+    rows = [row for spec in FEEDS for row in delivery(7, spec, town.days[-1], 1.0)]
+    secret = {word for row in rows for word in row.secrets}
+    secret |= {row.values[f"{row.prefix}_XDR_MC"] for row in rows if row.kind == "person"}
+    secret |= {word for line in town.final() for word in line["must_not_contain"]}
+    secret -= {"", *(row.values[f"{row.prefix}_XDR_MC"] for row in rows if row.kind != "person")}
+    batches = town.query("select batch_id, docs_uri, feed from exchange.batch")
+    records = town.query(
+        "select record_id, document_no from exchange.record "
+        "where subject_kind <> 'legal' or status <> 'current' union all "
+        "(select record_id, document_no from exchange.record where subject_kind = 'legal' limit 5)"
+    )
+    assert min(len(secret), len(records)) > 20
+    paths = ["/night", "/quarantine", "/platforms", "/record"]
+    paths += [f"/platforms?platform={name}" for name in town.exchange.config.platforms]
+    for batch in batches:
+        paths += [f"/batch/{batch['batch_id']}", f"/quarantine?feed={batch['feed']}"]
+        paths += [f"/batch/{batch['batch_id']}/docs"] if batch["docs_uri"] else []
+    for record in records:
+        paths += [f"/record/{record['record_id']}", "/record?" + urlencode({"document_no": record["document_no"]})]
+    for path in paths:
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        shown = unescape(re.sub(r"<[^>]*>", " ", answer.text)) + " ".join(re.findall(r'"([^"]*)"', answer.text))
+        assert [word for word in secret if word in shown] == [], f"{path} shows personal data"
+        for number in re.findall(r"(?<![0-9A-Za-z])\d{17}[\dXx](?![0-9A-Za-z])", shown):
+            assert scrub_text(number) == number, f"{path} shows an ID number"
+
+
+def test_the_night_page_says_first_what_is_wrong_and_what_to_do(night: tuple[Any, Any]) -> None:
+    town, client = night
+    shown = client.get("/night").text
+    head = shown[: shown.index("报送：收到了什么")]
+    assert "没有全部完成" in head
+    troubled = town.query("select * from report.batch where state in ('failed', 'missing', 'held')")
+    assert {row["state"] for row in troubled} == {"failed", "missing", "held"}
+    for row in troubled:
+        assert f"/exchange/batch/{row['batch_id']}" in head
+        assert f"--feed {row['feed']}" in head or f"approve {row['batch_id']}" in head
+    assert "信用中国" in head
+    assert "积压" in head
+    assert "信用福建</a>" not in head, "what went well is not among the things to do"
+
+
+def test_the_numbers_of_the_night_page_are_those_of_the_reporting_views(night: tuple[Any, Any]) -> None:
+    from credit_exchange.ui.night import COUNTS
+    from credit_exchange.ui.pages import Pages
+
+    town, _ = night
+    day = town.days[-1]
+    told = Pages(town.exchange.engine).night(day, "")
+    names = ("delivered", "accepted", "quarantined", "unchanged", "held")
+    (sums,) = town.query(
+        "select " + ", ".join(f"sum(rows_{n})::bigint as rows_{n}" for n in names) + " from report.batch"
+        " where business_date = :day",
+        day=day,
+    )
+    assert {key: told["totals"][key] for key in sums} == sums
+    for platform, counts in told["platforms"].items():
+        there = town.query("select state from report.delivery where platform = :p", p=platform)
+        assert counts["total"] == len(there) == sum(counts[name] for name in COUNTS if name != "total")
+        assert counts["delivered"] == sum(row["state"] == "delivered" for row in there)
+        kept = town.query("select count(*) as n from report.withheld where platform = :p", p=platform)
+        assert counts["kept"] == kept[0]["n"]
+    shown = Pages(town.exchange.engine).quarantine("", "", None)
+    assert shown["open_rows"] == town.query(
+        "select count(distinct (batch_id, line_no)) as n from report.quarantine where state = 'open'"
+    )[0]["n"]
+    for batch in town.query("select batch_id, rows_quarantined from report.batch where rows_quarantined > 0"):
+        page = Pages(town.exchange.engine).batch(batch["batch_id"])
+        assert page is not None
+        assert len({row["line_no"] for row in page["problems"]}) == min(batch["rows_quarantined"], page["size"])
+        told_rules = {(row["rule_id"], row["field"]) for row in page["failed"] if row["severity"] != "warn"}
+        assert {(row["rule_id"], row["field"]) for row in page["problems"]} <= told_rules
+
+
+def test_small_shares_and_short_bars_stay_visible() -> None:
+    from credit_exchange.ui.render import bar, share
+
+    assert share(1, 1_000_000) == "<0.1%"
+    assert share(999_999, 1_000_000) == ">99.9%"
+    assert (share(1, 0), share(0, 5), share(5, 5)) == ("—", "0.0%", "100.0%")
+    assert 'width="2.0"' in bar([("good", "好", 1_000_000), ("bad", "坏", 1)])
+    assert 'aria-label="坏 1"' in bar([("good", "好", 0), ("bad", "坏", 1)], 10)
+    assert "aria-label=\"无\"" in bar([])

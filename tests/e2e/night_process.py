@@ -1,4 +1,4 @@
-"""One night in a process of its own, as `python night_process.py <business date> <feed> …`, so that it can be killed."""
+"""One night in a process of its own, which can be killed: `python night_process.py <business date> <feed> …`."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
         assert found[part] == expected[part], part
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_backwards(
     pg_server: EmbeddedPostgres, migrated_template: str, tmp_path: Path, in_order: dict[str, Any]
 ) -> None:
@@ -86,7 +86,7 @@ def front_database_down() -> Iterator[None]:
     os.environ[FRONT] = right
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_three_ranges_out_of_order_with_departments_failing_and_cleared(
     pg_server: EmbeddedPostgres, migrated_template: str, tmp_path: Path, in_order: dict[str, Any]
 ) -> None:

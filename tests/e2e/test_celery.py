@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from airflow_town import DAG_ID, AirflowTown, airflow_town, newest_due
+from airflow_town import DAG_ID, FINISHED, AirflowTown, airflow_town, newest_due
 
 from credit_exchange.laptop.airflow_api import AirflowApi
 from credit_exchange.laptop.airflow_processes import AirflowProcesses
@@ -77,6 +77,7 @@ def production() -> Iterator[AirflowTown]:
         api = AirflowApi(made.laptop.ui_url, ADMIN, given["ADMIN_PASSWORD"])
         made = replace(made, api=api, environment=environment("worker"))
         AirflowProcesses(made.laptop, made.environment, made.supervisor).wait_until_ready(240)
+        assert {"redis", *SERVICES} == set(made.supervisor.names_running()), made.logs()
         yield made
 
 
@@ -152,7 +153,12 @@ def test_a_night_runs_on_celery_workers(production: AirflowTown) -> None:
 
     run_id = production.wait("the DAG", triggered, 180)
     production.api.unpause(DAG_ID)
-    production.wait("the night", lambda: production.api.run(DAG_ID, run_id)["state"] in ("success", "failed"), 600)
+
+    def ended() -> bool:
+        assert {"redis", *SERVICES} == set(production.supervisor.names_running()), production.logs()
+        return production.api.run(DAG_ID, run_id)["state"] in FINISHED
+
+    production.wait("the night", ended, 600)
     run = production.api.run(DAG_ID, run_id)
     assert run["state"] == "success", production.complaint(run_id) + production.logs()
     batches = production.town.query("select feed, stage, rows_accepted from exchange.batch order by feed")

@@ -84,7 +84,9 @@ def test_a_reply_lost_in_the_middle_of_a_night_is_asked_about_and_nothing_goes_t
     assert fault.fired == 1
     outages.check_receivers()
     asked = outages.query(
-        "select 1 from exchange.attempt join exchange.shipment using (shipment_no) where kind = 'ask'"
+        """select 1 from exchange.attempt join exchange.shipment using (shipment_no)
+        where kind = 'ask' and platform = :kind""",
+        kind=kind,
     )
     assert asked, "the outcome was asked for before anything went again"
 

@@ -1,4 +1,4 @@
-"""A night killed at each named point and run again: nothing lost, nothing twice, never backwards, nothing leaked, quiet."""
+"""A night killed at each named point and run again: nothing lost, twice, backwards or leaked, and then quiet."""
 
 from __future__ import annotations
 

@@ -73,8 +73,10 @@ class Town:
         return {name: set(self.platforms[name].current()) for name in ("fuzhou", "fujian")}
 
     def missing_at(self, platform: str) -> set[str]:
-        """Records that must be visible at a platform now (by id; at 信用中国, which knows no ids, their number) and are not,
-        or are visible and must not be: empty when both agree."""
+        """Records that a platform should show and does not, or shows and should not; empty when both agree.
+
+        信用中国 knows no record ids: there only the number is compared.
+        """
         ours = self.query(
             """select record_id from exchange.release as e
             join exchange.record as r using (record_id, version)
@@ -121,7 +123,8 @@ class Town:
     def state(self) -> dict[str, Any]:
         """What must not depend on the order of nights: here and at each platform, without version numbers."""
         records = self.query(
-            "select record_id, status, content_digest, subject_code, document_no from exchange.record order by record_id"
+            """select record_id, status, content_digest, subject_code, document_no, department
+            from exchange.record order by record_id"""
         )
         published = self.query(
             "select platform, record_id, content_digest from report.published order by platform, record_id"

@@ -63,3 +63,39 @@ def test_any_order_of_nights_leaves_the_same_records(exchange: Exchange, seed: A
     differing = [(a, b) for a, b in zip(reference, other, strict=False) if a != b]
     assert (len(reference), differing[:5]) == (len(other), [])
     assert {status for _, status, _, _ in reference} == {"current", "withdrawn"}
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_newer_night_that_only_withdraws_does_not_swallow_the_record(exchange: Exchange, backwards: bool) -> None:
+    nights = [
+        (FIRST, [row(exchange, "1号")]),
+        (FIRST + timedelta(days=1), [row(exchange, "1号", operation="withdraw")]),
+    ]
+    for day, rows in nights[:: -1 if backwards else 1]:
+        merge(exchange, batch(exchange, rows, day))
+    assert [r["status"] for r in query(exchange, "select status from exchange.record")] == ["withdrawn"]
+
+
+def test_a_late_reinstatement_does_not_outdo_a_withdrawal_that_was_said_again_since(exchange: Exchange) -> None:
+    operations = [(0, "upsert"), (1, "withdraw"), (3, "withdraw"), (2, "reinstate")]
+    for day, operation in operations:
+        merge(exchange, batch(exchange, [row(exchange, "1号", operation=operation)], FIRST + timedelta(days=day)))
+    assert [r["status"] for r in query(exchange, "select status from exchange.record")] == ["withdrawn"]
+
+
+def test_a_feed_cleared_late_keeps_the_newness_it_would_have_had(exchange: Exchange) -> None:
+    """Neither department has priority, so the newer claim stands: that of b, although a's day came later."""
+
+    def say(feed: str, day: int, words: str) -> None:
+        rows = [row(exchange, "1号", fields={"XK_NR": words})]
+        when = FIRST + timedelta(days=day)
+        merge(exchange, batch(exchange, rows, when, feed=f"fz_{feed}_permit", department=f"fz_{feed}"))
+
+    say("b", 1, "乙说")
+    say("a", 2, "甲说")
+    standing = "select department from exchange.record"
+    assert query(exchange, standing) == [{"department": "fz_a"}], "so far a spoke last"
+    say("a", 0, "甲说")
+    assert query(exchange, standing) == [{"department": "fz_b"}], "a has said so since before b spoke"
+    say("a", 1, "甲另说")
+    assert query(exchange, standing) == [{"department": "fz_a"}], "a came back to it after b spoke"

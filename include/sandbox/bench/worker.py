@@ -1,6 +1,7 @@
 """One step of the exchange in a process of its own, as Airflow runs it: ``python -m bench.worker collect FEED DATE``.
 
-Prints what the step returned as one line of JSON. With BENCH_PROFILE naming a directory, the profile is written there.
+Prints what the step returned as one line of JSON. With BENCH_PROFILE naming a directory, the profile and the seconds of
+each statement (by the first line of its file) are written there.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import os
 import signal
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Engine, event
 
 from credit_exchange.steps.context import Exchange
 
@@ -69,6 +73,24 @@ _STEPS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 
+def _watch(engine: Engine) -> dict[str, list[float]]:
+    """Count the calls and seconds of every statement from now on."""
+    spent: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
+    begun: list[float] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _before(*_arguments: Any) -> None:
+        begun[:] = [time.perf_counter()]
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _after(_connection: Any, _cursor: Any, statement: str, *_arguments: Any) -> None:
+        line = spent[statement.strip().split("\n", 1)[0][:150]]
+        line[0] += 1
+        line[1] += time.perf_counter() - begun[0]
+
+    return spent
+
+
 def main() -> int:
     """Run the step named by the arguments."""
     faulthandler.register(signal.SIGUSR1)  # where does it hang? kill -USR1 says it in the step's .err
@@ -77,10 +99,13 @@ def main() -> int:
     exchange = Exchange.open()
     try:
         if profile_to:
+            spent = _watch(exchange.engine)
             profile = cProfile.Profile()
             result = profile.runcall(_STEPS[step], exchange, *rest)
             name = "-".join([step, *rest, str(os.getpid())])
             profile.dump_stats(Path(profile_to) / f"{name}.prof")
+            lines = [f"{seconds:9.3f} s {int(calls):7d} x  {what}" for what, (calls, seconds) in spent.items()]
+            (Path(profile_to) / f"{name}.sql").write_text("\n".join(sorted(lines, reverse=True)), encoding="utf-8")
         else:
             result = _STEPS[step](exchange, *rest)
     finally:

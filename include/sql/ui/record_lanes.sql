@@ -10,7 +10,5 @@ from (
 left join exchange.decision as d on d.decision_id = l.decision_id
 left join exchange.outbox as o on o.platform = l.platform and o.record_id = l.record_id and o.version = l.version
 left join exchange.shipment as s on s.shipment_no = o.shipment_no
-left join lateral (
-    select version from report.published where platform = l.platform and record_id = l.record_id
-) as p on true
+left join (select platform, version from report.published where record_id = :record_id) as p on p.platform = l.platform
 order by l.platform

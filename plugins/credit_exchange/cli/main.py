@@ -127,13 +127,15 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 def _with_exchange(given: argparse.Namespace, console: Console) -> int:
     """Run the commands that need the database; heavy modules are imported only here."""
     from credit_exchange.cli import actions
+    from credit_exchange.cli.embedded import database
     from credit_exchange.steps.context import Exchange
 
-    exchange = Exchange.open()
-    try:
-        given.by = getpass.getuser()
-        given.night = getattr(given, "date", None) or last_business_date()
-        given.today = today()
-        return actions.ACTIONS[given.command](exchange, given, console)
-    finally:
-        exchange.engine.dispose()
+    with database():
+        exchange = Exchange.open()
+        try:
+            given.by = getpass.getuser()
+            given.night = getattr(given, "date", None) or last_business_date()
+            given.today = today()
+            return actions.ACTIONS[given.command](exchange, given, console)
+        finally:
+            exchange.engine.dispose()

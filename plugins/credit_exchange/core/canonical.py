@@ -6,7 +6,6 @@ Canonical JSON: keys sorted by code point, no white space, UTF-8, non-ASCII char
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -98,26 +97,27 @@ def hmac_sm3_many(key: bytes, values: Sequence[str]) -> list[str]:
 
 
 def _opaque(digest: bytes, length: int) -> str:
-    return base64.urlsafe_b64encode(digest).rstrip(b"=")[:length].decode("ascii")
+    return digest.hex()[:length]
 
 
 def _check_length(length: int) -> None:
-    # 43 characters are all that 32 bytes give; below 16 (96 bits) two records might meet by chance.
-    if not 16 <= length <= 43:
-        raise ValueError(f"an opaque id has 16 to 43 characters, not {length}")
+    # 64 characters are all that 32 bytes give; below 24 (96 bits) two records might meet by chance.
+    if not 24 <= length <= 64:
+        raise ValueError(f"an opaque id has 24 to 64 characters, not {length}")
 
 
-def opaque_id(key: bytes, parts: Sequence[str], length: int = 24) -> str:
-    """An id of characters ``[A-Za-z0-9_-]`` that says nothing about `parts` to anyone without the key.
+def opaque_id(key: bytes, parts: Sequence[str], length: int = 32) -> str:
+    """An id of hex digits that says nothing about `parts` to anyone without the key.
 
-    base64url of HMAC-SM3 over the canonical JSON of the list, cut to `length` (24 characters = 144 bits). JSON keeps
-    the parts apart: ("ab", "c") and ("a", "bc") give different ids.
+    HMAC-SM3 over the canonical JSON of the list in hex, cut to `length` (32 characters = 128 bits): no sign that a
+    command line or a spreadsheet would take for an option or a formula. JSON keeps the parts apart: ("ab", "c") and
+    ("a", "bc") give different ids.
     """
     _check_length(length)
     return _opaque(hmac.new(key, canonical_json(list(parts)), _DIGESTMOD).digest(), length)
 
 
-def opaque_ids(key: bytes, columns: Sequence[Sequence[str]], length: int = 24) -> list[str]:
+def opaque_ids(key: bytes, columns: Sequence[Sequence[str]], length: int = 32) -> list[str]:
     """:func:`opaque_id` of each row; `columns` are the parts, all of one length (else ValueError)."""
     _check_length(length)
     keyed = hmac.new(key, digestmod=_DIGESTMOD)

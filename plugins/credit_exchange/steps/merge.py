@@ -1,7 +1,9 @@
 """归并: accepted rows become records, set-based, in one transaction a batch.
 
 Newness is (business date, source's own sequence, generation). An older row fills history and never overwrites what is
-newer, so that any order of backfills ends in the same state. What has not changed is found before anything is written.
+newer, so that any order of backfills ends in the same state: a feed's claim is as new as the first day since when the
+feed has said it without a break, and every order of withdrawal is kept. What has not changed is found before anything is
+written.
 """
 
 from __future__ import annotations

@@ -11,22 +11,25 @@ from html import escape
 from typing import Any
 
 _STYLE = """
-body{font:14px/1.5 system-ui,"Noto Sans SC","Microsoft YaHei",sans-serif;margin:2rem auto;max-width:72rem;
-padding:0 1rem;
-color:#1c2733;background:#fff}h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{color:#5b6b7b}dd{margin:0}
-table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #e3e8ee;vertical-align:top}
-th{color:#5b6b7b;font-weight:600}
-td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-tr:target{background:#fff7d6}
-.bar{background:#e3e8ee;height:.6rem;width:8rem;border-radius:.3rem;overflow:hidden}
+:root{color-scheme:light dark;--ink:#1f2328;--page:#fff;--soft:#59636e;--line:#d9dfe5;--panel:#f6f8fa;
+--reject:#cf222e;--hold:#8250df;--warn:#9a6700;--good:#1a7f37}
+@media(prefers-color-scheme:dark){:root{--ink:#e3e8ee;--page:#11161c;--soft:#9aa7b4;--line:#303a45;--panel:#1a2129;
+--reject:#ff8078;--hold:#c297ff;--warn:#e8b84a;--good:#56d364}}
+body{font:14px/1.55 "PingFang SC","Microsoft YaHei","Noto Sans CJK SC","Noto Sans SC",sans-serif;margin:1.2rem auto;
+max-width:80rem;padding:0 1.5rem;color:var(--ink);background:var(--page)}
+h1{font-size:1.4rem;margin:.6rem 0}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}a{color:inherit}
+dl{display:flex;flex-wrap:wrap;gap:.5rem;margin:0}dl div{border:1px solid var(--line);border-radius:.4rem;
+padding:.3rem .7rem;background:var(--panel)}dt{color:var(--soft);font-size:.8rem}dd{margin:0;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%}tr:target{outline:2px solid var(--warn)}
+th,td{text-align:left;padding:.35rem .9rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
+th{color:var(--soft);font-weight:600;white-space:nowrap}small{color:var(--soft)}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.bar{background:var(--line);height:.6rem;width:8rem;border-radius:.2rem;overflow:hidden;margin-top:.45rem}
 .bar i{display:block;height:100%}
-.reject i{background:#c0392b}.hold i{background:#8e44ad}.warn i{background:#d68910}
-.good{color:#1e8449}.tag{font-size:.8rem;border-radius:.3rem;padding:0 .4rem;color:#fff;white-space:nowrap}
-.tag.reject{background:#c0392b}.tag.hold{background:#8e44ad}.tag.warn{background:#d68910}
-@media(prefers-color-scheme:dark){body{background:#14191f;color:#dfe6ee}th,td{border-color:#2b3540}.bar{background:#2b3540}
-tr:target{background:#3a3413}}
+.reject i{background:var(--reject)}.hold i{background:var(--hold)}.warn i{background:var(--warn)}
+.good{color:var(--good)}
+.tag{font-size:.85rem;border:1px solid;border-radius:.3rem;padding:0 .45rem;white-space:nowrap}
+.tag.reject{color:var(--reject);font-weight:600}.tag.hold{color:var(--hold)}.tag.warn{color:var(--warn)}
 """
 _EFFECT = {"reject": "退回", "hold": "待人工", "warn": "提醒"}
 
@@ -51,7 +54,9 @@ def anchor(rule_id: str, field: str) -> str:
 
 def page(header: Sequence[tuple[str, Any]], lines: Sequence[Line]) -> bytes:
     """The whole page as UTF-8 HTML. header: label and value pairs about the batch."""
-    facts = "".join(f"<dt>{escape(str(label))}</dt><dd>{escape(str(value))}</dd>" for label, value in header)
+    facts = "".join(
+        f"<div><dt>{escape(str(label))}</dt><dd>{_value(value)}</dd></div>" for label, value in header
+    )
     failed = sorted((x for x in lines if x.failed), key=lambda x: (x.effect == "warn", -x.failed, x.rule_id, x.field))
     passed = [x for x in lines if not x.failed]
     problems = _table(failed) if failed else '<p class="good">没有发现问题。</p>'
@@ -66,9 +71,16 @@ def page(header: Sequence[tuple[str, Any]], lines: Sequence[Line]) -> bytes:
     ).encode()
 
 
+def _value(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else escape(str(value))
+
+
 def _table(lines: Sequence[Line]) -> str:
     rows = "".join(_row(line) for line in lines)
-    head = "<tr><th>规则</th><th>字段</th><th>处理</th><th>未通过 / 检查</th><th>占比</th><th>说明</th></tr>"
+    head = (
+        '<tr><th>规则</th><th>字段</th><th>处理</th><th class="n">未通过</th><th class="n">检查</th>'
+        '<th class="n">占比</th><th></th><th>说明</th></tr>'
+    )
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if lines else "<p>无。</p>"
 
 
@@ -81,7 +93,7 @@ def _row(line: Line) -> str:
         f'<tr id="{escape(anchor(line.rule_id, line.field), quote=True)}">'
         f"<td>{escape(line.rule_id)}</td><td>{name}</td>"
         f'<td><span class="tag {line.effect}">{_EFFECT[line.effect]}</span></td>'
-        f'<td class="n">{line.failed} / {line.checked}</td>'
+        f'<td class="n">{line.failed:,}</td><td class="n">{line.checked:,}</td><td class="n">{share:.1%}</td>'
         f'<td><div class="bar {line.effect}" title="{share:.2%}"><i style="width:{width}%"></i></div></td>'
         f"<td>{escape(line.message)}</td></tr>"
     )

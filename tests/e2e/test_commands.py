@@ -1,0 +1,119 @@
+"""The command line against a night of the sandbox city: what a data engineer types in the morning."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+from town import UNTIL, Town, town
+
+from credit_exchange.cli.main import main
+from credit_exchange.laptop.ports import free_port
+from credit_exchange.laptop.postgres import EmbeddedPostgres
+
+FEEDS = ["fz_gulou_permit", "fz_xfj_penalty"]
+
+
+@pytest.fixture(scope="module")
+def city(
+    pg_server: EmbeddedPostgres, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Town]:
+    pg_server.create_database("commands", template=migrated_template)
+    with town(tmp_path_factory.mktemp("commands"), pg_server.url("commands")) as made:
+        yield made
+
+
+def test_a_night_by_command_says_what_became_of_every_part(city: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    feeds = [part for feed in FEEDS for part in ("--feed", feed)]
+    assert main(["night", "--date", str(UNTIL), *feeds, "--platform", "fuzhou"]) == 0
+    told = capsys.readouterr().out
+    assert "福州市消防救援支队" in told
+    assert "信用福州" in told
+
+
+def test_a_failed_part_gives_exit_status_two(city: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["night", "--date", "2026-10-01", "--feed", FEEDS[0], "--platform", "fuzhou"]) == 2
+    assert "was not delivered" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_a_record_is_explained_from_its_source_line_to_its_receipt(
+    city: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (row,) = city.query(
+        "select record_id, document_no from report.delivery join report.record using (record_id) limit 1"
+    )
+    assert main(["explain", "--document-no", row["document_no"], "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["versions"][0]["line_no"] >= 1
+    assert told["versions"][0]["source_digest"]
+    assert told["releases"][0]["rules"]
+    receipts = {d["platform"]: d["receipt_no"] for d in told["deliveries"]}
+    assert receipts["fuzhou"]
+    assert main(["explain", row["record_id"]]) == 0
+
+
+def test_an_unknown_record_is_told_without_a_traceback(city: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "nothing"]) == 1
+    assert "there is no record nothing" in capsys.readouterr().err
+
+
+def test_the_return_file_holds_the_rows_as_delivered_with_their_reasons(city: Town, tmp_path: Path) -> None:
+    target = tmp_path / "rows.xlsx"
+    assert main(["return-file", "fz_gulou", "--out", str(target)]) == 0
+    rows = list(load_workbook(target).active.iter_rows(values_only=True))
+    held = city.query("select count(distinct line_no) as n from report.quarantine where department = 'fz_gulou'")[0][
+        "n"
+    ]
+    assert len(rows) == held + 1
+    assert oct(target.stat().st_mode & 0o777) == "0o600"
+    assert all(re.search(r"S\d\d", str(row[3])) for row in rows[1:])
+
+
+def test_evidence_is_a_folder_with_the_platforms_own_words(city: Town, tmp_path: Path) -> None:
+    (row,) = city.query("select record_id from report.delivery where state = 'delivered' limit 1")
+    assert main(["evidence", row["record_id"], "--out", str(tmp_path / "e")]) == 0
+    (reply,) = (tmp_path / "e").glob("*.reply")
+    assert b"receipt_no" in reply.read_bytes()
+
+
+def test_withdrawing_by_command_reaches_the_platform(city: Town) -> None:
+    (row,) = city.query("select record_id from report.published where platform = 'fuzhou' limit 1")
+    arguments = ["--authority", "repair", "--reason", "信用修复", "--legal-basis", "发改委令第36号"]
+    assert main(["withdraw", row["record_id"], *arguments]) == 0
+    assert main(["night", "--date", str(UNTIL), "--platform", "fuzhou"]) == 0
+    assert row["record_id"] not in {key[1] for key in city.platforms["fuzhou"].current()}
+    assert main(["backlog"]) == 0
+    assert main(["summary", "--date", str(UNTIL)]) == 0
+
+
+def test_a_dry_run_writes_and_sends_nothing(city: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    before = city.query("select count(*) as n from exchange.batch"), len(city.platforms["fuzhou"].ledger.requests())
+    assert main(["dry-run", "--feed", "fz_wjw_permit", "--date", str(UNTIL)]) == 0
+    assert "福州市卫生健康委员会" in capsys.readouterr().out
+    after = city.query("select count(*) as n from exchange.batch"), len(city.platforms["fuzhou"].ledger.requests())
+    assert before == after
+
+
+def test_without_a_database_the_embedded_one_is_used_and_keeps_its_data(city: Town, tmp_path: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "CREDIT_EXCHANGE_DATABASE_URL"}
+    tmp_path.chmod(0o755)
+    environment |= {
+        "CREDIT_EXCHANGE_HOME": str(tmp_path / "home"),
+        "CREDIT_EXCHANGE_DATABASE_PORT": str(free_port()),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    night = [sys.executable, "-m", "credit_exchange", "night", "--date", str(UNTIL), "--feed", FEEDS[0]]
+    first = subprocess.run(
+        [*night, "--platform", "fuzhou"], env=environment, capture_output=True, text=True, timeout=100
+    )
+    assert first.returncode == 0, first.stdout + first.stderr
+    summary = [sys.executable, "-m", "credit_exchange", "summary", "--date", str(UNTIL)]
+    again = subprocess.run(summary, env=environment, capture_output=True, text=True, timeout=100)
+    assert "福州市鼓楼区" in again.stdout, again.stderr
