@@ -84,7 +84,7 @@ SEED = (
     " values ('fuzhou', 'permit', :record, 1, 'upsert', 'delivered', 's1', 'RCPT-1')",
     "insert into exchange.attempt (shipment_no, kind, fence, outcome) values ('s1', 'send', 1, 'ok')",
     "insert into exchange.alert (incident_key, severity, subject, raised_at, last_seen_at)"
-    " values ('k', 'warning', :hostile, now(), now())",
+    " values ('k', 'critical', :hostile, now(), now())",
 )
 PATHS = {
     "/": "某局",
@@ -238,15 +238,21 @@ def test_the_numbers_of_the_night_page_are_those_of_the_reporting_views(night: t
         kept = town.query("select count(*) as n from report.withheld where platform = :p", p=platform)
         assert counts["kept"] == kept[0]["n"]
     shown = Pages(town.exchange.engine).quarantine("", "", None)
-    assert shown["open_rows"] == town.query(
+    (open_rows,) = town.query(
         "select count(distinct (batch_id, line_no)) as n from report.quarantine where state = 'open'"
-    )[0]["n"]
+    )
+    assert shown["open_rows"] == open_rows["n"]
     for batch in town.query("select batch_id, rows_quarantined from report.batch where rows_quarantined > 0"):
         page = Pages(town.exchange.engine).batch(batch["batch_id"])
         assert page is not None
         assert len({row["line_no"] for row in page["problems"]}) == min(batch["rows_quarantined"], page["size"])
         told_rules = {(row["rule_id"], row["field"]) for row in page["failed"] if row["severity"] != "warn"}
         assert {(row["rule_id"], row["field"]) for row in page["problems"]} <= told_rules
+
+
+def test_an_older_night_is_judged_by_what_is_its_own(client: Any) -> None:
+    """An incident of today makes no red banner on a date that it has nothing to do with."""
+    assert "还没有运行过" in client.get("/night?date=2020-01-01").text
 
 
 def test_small_shares_and_short_bars_stay_visible() -> None:
@@ -257,4 +263,4 @@ def test_small_shares_and_short_bars_stay_visible() -> None:
     assert (share(1, 0), share(0, 5), share(5, 5)) == ("—", "0.0%", "100.0%")
     assert 'width="2.0"' in bar([("good", "好", 1_000_000), ("bad", "坏", 1)])
     assert 'aria-label="坏 1"' in bar([("good", "好", 0), ("bad", "坏", 1)], 10)
-    assert "aria-label=\"无\"" in bar([])
+    assert 'aria-label="无"' in bar([])

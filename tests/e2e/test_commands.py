@@ -91,6 +91,7 @@ def test_withdrawing_by_command_reaches_the_platform(city: Town) -> None:
     assert row["record_id"] not in {key[1] for key in city.platforms["fuzhou"].current()}
     assert main(["backlog"]) == 0
     assert main(["summary", "--date", str(UNTIL)]) == 0
+    assert main(["watchdog"]) == 0
 
 
 def test_a_dry_run_writes_and_sends_nothing(city: Town, capsys: pytest.CaptureFixture[str]) -> None:

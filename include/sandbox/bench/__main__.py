@@ -12,10 +12,11 @@ import sys
 import time
 from pathlib import Path
 
+from rich.console import Console
+
 from bench.report import Result, broken, show
 from bench.sides import Product, Sizes, plain_night
 from bench.surroundings import BenchError, Receivers, Surroundings, surroundings
-from rich.console import Console
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:

@@ -21,10 +21,11 @@ import numpy.typing as npt
 import pandas as pd
 import psycopg
 
-COLUMNS = (
-    "XK_XDR_MC XK_XDR_LB XK_XDR_SHXYM XK_FRDB XK_FR_ZJLX XK_FR_ZJHM XK_XKWS XK_WSH XK_XKLB XK_XKZS XK_XKBH XK_NR "
-    "XK_JDRQ XK_YXQZ XK_YXQZI XK_XKJG XK_XKJGDM XK_ZT XK_LYDW XK_LYDWDM BZ"
-).split()
+COLUMNS = [
+    "XK_XDR_MC", "XK_XDR_LB", "XK_XDR_SHXYM", "XK_FRDB", "XK_FR_ZJLX", "XK_FR_ZJHM", "XK_XKWS", "XK_WSH", "XK_XKLB",
+    "XK_XKZS", "XK_XKBH", "XK_NR", "XK_JDRQ", "XK_YXQZ", "XK_YXQZI", "XK_XKJG", "XK_XKJGDM", "XK_ZT", "XK_LYDW",
+    "XK_LYDWDM", "BZ"
+]  # fmt: skip
 TABLE = "t_permit"
 BUSINESS_DATE = date(2026, 11, 22)
 BAD_EVERY = 100
@@ -92,7 +93,8 @@ class City:
         )
         family = np.array(list("陈林黄郑吴王张李刘叶"))[number % 10]
         given = np.array(list("建国志强丽华秀英晓明"))[number // 10 % 10]
-        self.people = np.char.add(np.char.add(family, given), np.array(list("平安康宁福禄寿喜财源"))[number // 100 % 10])
+        last = np.array(list("平安康宁福禄寿喜财源"))[number // 100 % 10]
+        self.people = np.char.add(np.char.add(family, given), last)
         self.people_numbers = identity_numbers(self._rng, len(self.codes))
 
     def chunks(self, source: str, rows: int) -> Iterator[pd.DataFrame]:
@@ -123,10 +125,8 @@ class City:
         frame["XK_XKLB"] = np.array(["普通", "登记", "核准", "认可"])[number % 4]
         frame["XK_XKZS"] = np.char.add(trade, "许可证")
         frame["XK_XKBH"] = np.char.add("JY23501", serial)
-        text = np.char.add("准予从事", trade)
-        frame["XK_NR"] = np.char.add(
-            text, f"，经审查，申请材料齐全，符合法定形式，依法作出准予许可的决定；经营场所位于{_WORDS[len(source)]}路88号。"
-        )
+        reasons = "，经审查，申请材料齐全，符合法定形式，依法作出准予许可的决定；经营场所位于"
+        frame["XK_NR"] = np.char.add(np.char.add("准予从事", trade), f"{reasons}{_WORDS[len(source)]}路88号。")
         frame["XK_JDRQ"] = decided
         frame["XK_YXQZ"] = decided
         frame["XK_YXQZI"] = f"2029{mark}12{mark}31"

@@ -26,9 +26,7 @@ def main() -> int:
     parser.add_argument("--kind", choices=sorted(_SHOWN), required=True)
     parser.add_argument("--credentials", type=json.loads, required=True)
     arguments = parser.parse_args()
-    sandbox = Sandbox(
-        arguments.kind, credentials=arguments.credentials, rate_limit=False, task_seconds=0.0, fast=True
-    )
+    sandbox = Sandbox(arguments.kind, credentials=arguments.credentials, rate_limit=False, task_seconds=0.0, fast=True)
     with sandbox:
         print(sandbox.url, flush=True)
         for _line in sys.stdin:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.sides import QUIET_TABLES, Night
 from rich.console import Console
 from rich.table import Table
+
+from bench.sides import QUIET_TABLES, Night
 
 MAX_RATIO = 0.25
 RATIO_FROM = 1_000_000

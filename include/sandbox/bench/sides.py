@@ -12,7 +12,6 @@ from pathlib import Path
 
 from bench.data import BUSINESS_DATE
 from bench.surroundings import FEEDS, PLATFORMS, BenchError, Count, Measured, Receivers, Running, Surroundings, csv_path
-
 from credit_exchange.stores.database import migrate
 
 QUIET_TABLES = ("subject", "record", "record_version", "release", "outbox", "shipment", "shipment_line")
@@ -113,7 +112,9 @@ class Product:
         began = time.perf_counter()
         # as in the DAG: the feeds beside each other, each from step to step; then the release; then the platforms
         chains = {feed: _Chain(self._step, feed, str(day)) for feed in FEEDS}
-        while any([chain.go_on() for chain in chains.values()]):
+        running = list(chains.values())
+        while running:
+            running = [chain for chain in running if chain.go_on()]
             time.sleep(0.005)
         night.stages["feeds"] = time.perf_counter() - began
         for chain in chains.values():

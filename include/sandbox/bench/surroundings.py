@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from bench.data import BUSINESS_DATE, COLUMNS, TABLE
 
+from bench.data import BUSINESS_DATE, COLUMNS, TABLE
 from credit_exchange.laptop.postgres import EmbeddedPostgres
 from credit_exchange.laptop.processes import die_with_parent
 
@@ -203,7 +203,7 @@ class Surroundings:
 
 @contextmanager
 def surroundings(keep: Path | None, profile: bool) -> Iterator[Surroundings]:
-    """Make the directory (kept when named), the configuration and a durable PostgreSQL server; end it all at the end."""
+    """Make the directory (kept when named), the configuration and a durable PostgreSQL server; stop it at the end."""
     from credit_exchange.laptop.ports import free_port
 
     root = keep.absolute() if keep else Path(tempfile.mkdtemp(prefix="credit-exchange-bench-"))

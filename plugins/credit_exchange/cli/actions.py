@@ -15,7 +15,7 @@ from credit_exchange.cli import explain as explaining
 from credit_exchange.cli import night_summary, returns
 from credit_exchange.core.crypto import open_sealed
 from credit_exchange.errors import FatalError
-from credit_exchange.steps import orders, watchdog
+from credit_exchange.steps import alerts, channels, orders, watchdog
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import run_night
 from credit_exchange.stores import sql
@@ -127,10 +127,12 @@ def _write(path: os.PathLike[str], data: bytes) -> None:
 
 
 def watch(exchange: Exchange, _given: argparse.Namespace, console: Console) -> int:
-    """Check what a failed component could not report itself: 0 nothing found, 2 something is wrong."""
-    found = watchdog.check(exchange)
-    console.print(f"incidents: {found}" if found else "nothing to report", markup=False)
-    return 2 if found else 0
+    """Check what a failed component could not report itself, and tell people once; 0 when it could look and tell."""
+    for finding in watchdog.check(exchange):
+        console.print(f"{finding.severity}: {finding.subject}: {finding.detail}", markup=False)
+    told = alerts.notify(exchange, channels.without_airflow(exchange.resolve))
+    console.print(f"{told} incidents told now")
+    return 0
 
 
 ACTIONS: dict[str, Action] = {

@@ -2,8 +2,8 @@
 
 Newness is (business date, source's own sequence, generation). An older row fills history and never overwrites what is
 newer, so that any order of backfills ends in the same state: a feed's claim is as new as the first day since when the
-feed has said it without a break, and every order of withdrawal is kept. What has not changed is found before anything is
-written.
+feed has said it without a break, and every order of withdrawal is kept. What has not changed is found before anything
+is written.
 """
 
 from __future__ import annotations

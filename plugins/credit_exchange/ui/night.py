@@ -99,7 +99,9 @@ def to_do(
             kind, _, name = part.partition(" ")
             who = names.get(name, name) if kind == "platform" else name or part
             command = f"{_COMMAND} night --date {day}" + (f" --{kind} {name}" if kind in ("feed", "platform") else "")
-            found.append(Task("bad", "失败", who, "最近一次运行中这一部分没有完成；见任务日志", command=command, about="part"))
+            found.append(
+                Task("bad", "失败", who, "最近一次运行中这一部分没有完成；见任务日志", command=command, about="part")
+            )
     found.extend(
         Task("bad", "告警", str(a["subject"]), str(a["detail"]), href=str(a["link"] or ""), about="alert")
         for a in alerts
@@ -148,7 +150,12 @@ def _of_platform(
 ) -> Iterable[Task]:
     parts = [
         f"{word} {counts[key]:,} 条"
-        for key, word in (("backlog", "积压"), ("unknown", "结果不明"), ("rejected", "被退回"), ("awaiting", "等待回执"))
+        for key, word in (
+            ("backlog", "积压"),
+            ("unknown", "结果不明"),
+            ("rejected", "被退回"),
+            ("awaiting", "等待回执"),
+        )
         if counts[key]
     ]
     if not parts:

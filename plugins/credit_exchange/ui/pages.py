@@ -11,7 +11,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine
 
 from credit_exchange.adapters.connections import resolve
 from credit_exchange.config.loader import Configuration, config_root, load
@@ -69,7 +69,8 @@ class Pages:
             states,
             runs[0]["failed_parts"] if runs else [],
             unbalanced,
-            alerts,
+            # what is wrong now is shown with the newest date; an older one is judged by what is its own
+            [a for a in alerts if not days or day >= days[0]["day"] or f"date={day}" in str(a["link"])],
             names["platform_names"],
             names["datasets"],
         )
@@ -126,7 +127,7 @@ class Pages:
             rows = _all(connection, "quarantine", **given)
             summary = _all(connection, "quarantine_summary")
         feeds = sorted((row for row in summary if row["rule_id"] is None), key=lambda row: -row["open_rows"])
-        rules: dict[str, list[RowMapping]] = {}
+        rules: dict[str, list[dict[str, Any]]] = {}
         for row in summary:
             if row["rule_id"] is not None:
                 rules.setdefault(row["feed"], []).append(row)
@@ -177,8 +178,8 @@ class Pages:
             }
 
 
-def _all(connection: Connection, name: str, **given: Any) -> list[RowMapping]:
-    return list(connection.execute(sql.load(f"ui/{name}"), given).mappings())
+def _all(connection: Connection, name: str, **given: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(sql.load(f"ui/{name}"), given).mappings()]
 
 
 def _names() -> dict[str, dict[str, str]]:

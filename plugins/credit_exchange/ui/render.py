@@ -29,7 +29,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        word=word, moment=moment, number=number, state=state, bar=bar, share=share, since=since, weekday=weekday, call=call
+        word=word,
+        moment=moment,
+        number=number,
+        state=state,
+        bar=bar,
+        share=share,
+        since=since,
+        weekday=weekday,
+        call=call,
     )
     return made
 
@@ -111,8 +119,7 @@ def bar(parts: Sequence[tuple[str, str, int]], whole: int | None = None, width: 
         )
         x = left + wide
     told = "、".join(f"{name} {number(count)}" for _, name, count in parts if count) or "无"
-    frame = (
+    return Markup(
         '<svg class="bar" width="{}" height="10" viewBox="0 0 {} 10" role="img" aria-label="{}"><title>{}</title>'
         '<rect class="rail" x="0" y="0" width="{}" height="10"/>{}</svg>'
-    )
-    return Markup(frame).format(width, width, told, told, width, shapes)
+    ).format(width, width, told, told, width, shapes)

@@ -54,9 +54,7 @@ def anchor(rule_id: str, field: str) -> str:
 
 def page(header: Sequence[tuple[str, Any]], lines: Sequence[Line]) -> bytes:
     """The whole page as UTF-8 HTML. header: label and value pairs about the batch."""
-    facts = "".join(
-        f"<div><dt>{escape(str(label))}</dt><dd>{_value(value)}</dd></div>" for label, value in header
-    )
+    facts = "".join(f"<div><dt>{escape(str(label))}</dt><dd>{_value(value)}</dd></div>" for label, value in header)
     failed = sorted((x for x in lines if x.failed), key=lambda x: (x.effect == "warn", -x.failed, x.rule_id, x.field))
     passed = [x for x in lines if not x.failed]
     problems = _table(failed) if failed else '<p class="good">没有发现问题。</p>'
