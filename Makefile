@@ -27,8 +27,8 @@ stop: env ## stop what `make run` started in another terminal
 status: env ## say what runs
 	@$(BIN)/python -m credit_exchange.laptop status
 
-test: env ## all tests (TESTS=tests/unit: some; ARGS="-k name": more of pytest's options)
-	@$(BIN)/python -m pytest $(or $(TESTS),tests) $(ARGS)
+test: env ## all tests (TESTS=tests/unit: some; JOBS=1: one at a time; ARGS="-k name": more of pytest's options)
+	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile $(or $(TESTS),tests) $(ARGS)
 
 lint: env ## look for mistakes and formatting, change nothing
 	@$(BIN)/ruff check .

@@ -168,6 +168,7 @@ def night(
                 yield made, opened
 
 
+@pytest.mark.slow
 def test_every_page_shows_a_real_night_and_nobody(night: tuple[Any, Any]) -> None:
     """No page fails, and none shows an ID number, a mobile number or a natural person's name of the answer key."""
     from city.days import delivery
@@ -202,6 +203,7 @@ def test_every_page_shows_a_real_night_and_nobody(night: tuple[Any, Any]) -> Non
             assert scrub_text(number) == number, f"{path} shows an ID number"
 
 
+@pytest.mark.slow
 def test_the_night_page_says_first_what_is_wrong_and_what_to_do(night: tuple[Any, Any]) -> None:
     town, client = night
     shown = client.get("/night").text
@@ -217,6 +219,7 @@ def test_the_night_page_says_first_what_is_wrong_and_what_to_do(night: tuple[Any
     assert "信用福建</a>" not in head, "what went well is not among the things to do"
 
 
+@pytest.mark.slow
 def test_the_numbers_of_the_night_page_are_those_of_the_reporting_views(night: tuple[Any, Any]) -> None:
     from credit_exchange.ui.night import COUNTS
     from credit_exchange.ui.pages import Pages

@@ -76,7 +76,7 @@ def _value(value: Any) -> str:
 def _table(lines: Sequence[Line]) -> str:
     rows = "".join(_row(line) for line in lines)
     head = (
-        '<tr><th>规则</th><th>字段</th><th>处理</th><th class="n">未通过</th><th class="n">检查</th>'
+        '<tr><th>规则</th><th>字段</th><th>处理</th><th class="n">未通过 / 检查</th>'
         '<th class="n">占比</th><th></th><th>说明</th></tr>'
     )
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if lines else "<p>无。</p>"
@@ -91,7 +91,7 @@ def _row(line: Line) -> str:
         f'<tr id="{escape(anchor(line.rule_id, line.field), quote=True)}">'
         f"<td>{escape(line.rule_id)}</td><td>{name}</td>"
         f'<td><span class="tag {line.effect}">{_EFFECT[line.effect]}</span></td>'
-        f'<td class="n">{line.failed:,}</td><td class="n">{line.checked:,}</td><td class="n">{share:.1%}</td>'
+        f'<td class="n">{line.failed} / {line.checked}</td><td class="n">{share:.2%}</td>'
         f'<td><div class="bar {line.effect}" title="{share:.2%}"><i style="width:{width}%"></i></div></td>'
         f"<td>{escape(line.message)}</td></tr>"
     )
