@@ -90,8 +90,9 @@ def send_fuzhou(records: Records, target: dict[str, str]) -> list[str]:
             fields = {code: value for code, value in record.items() if value and code != "record_id"}
             rows.append({"op": "U", "record_id": record["record_id"], "version": 1, "fields": fields})
         now = datetime.now(SHANGHAI)
+        batch_no = uuid.uuid4().hex
         batch = {
-            "batch_no": uuid.uuid4().hex,
+            "batch_no": batch_no,
             "dataset": "permit",
             "sent_at": now.isoformat(timespec="seconds"),
             "record_count": len(rows),
@@ -102,7 +103,7 @@ def send_fuzhou(records: Records, target: dict[str, str]) -> list[str]:
         text = f"POST\n{path}\n{stamp}\n{nonce}\n{sm3_hex(body)}"
         headers = {
             "Content-Type": "application/json",
-            "Idempotency-Key": batch["batch_no"],
+            "Idempotency-Key": batch_no,
             "X-App-Key": target["login"],
             "X-Timestamp": stamp,
             "X-Nonce": nonce,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 
 from platforms import Sandbox
 
@@ -32,7 +33,8 @@ def main() -> int:
         for _line in sys.stdin:
             sandbox.platform.settle()
             shown = sandbox.platform.store.read(_SHOWN[arguments.kind])[0][0]
-            print(json.dumps({"shown": shown, "counters": dict(sandbox.ledger.counters)}), flush=True)
+            told = {"shown": shown, "cpu": time.process_time(), "counters": dict(sandbox.ledger.counters)}
+            print(json.dumps(told), flush=True)
         return 1 if sandbox.errors else 0
 
 

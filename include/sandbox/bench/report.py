@@ -73,7 +73,8 @@ def show(results: list[Result], say: Console) -> None:
         table.add_column(column, justify="right")
     for result in results:
         night = result.product
-        shown = (night or result.plain).shown if (night or result.plain) else {}
+        some = night or result.plain
+        shown = some.shown if some else {}
         table.add_row(
             f"{result.rows:,}",
             f"{result.plain.seconds:.1f}" if result.plain else "–",
@@ -114,6 +115,9 @@ def _night(night: Night, title: str, say: Console, *, stages: bool = False) -> N
     if not stages:
         for name, seconds in night.stages.items():
             table.add_row(f"all of {name}", f"{seconds:.2f}", "", _rate(night.rows, seconds), "")
+    table.add_row("CPU of PostgreSQL", "", f"{night.database_cpu:.2f}", "", "")
+    for kind, count in night.shown.items():
+        table.add_row(f"CPU of receiver {kind} so far", "", f"{count.cpu_seconds:.2f}", "", "")
     table.add_row("total", f"{night.seconds:.2f}", "", _rate(night.rows, night.seconds), f"{night.peak_mib:,.0f}")
     say.print(table)
 

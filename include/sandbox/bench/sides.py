@@ -28,6 +28,7 @@ class Night:
     processes: list[Measured] = field(default_factory=list)
     shown: dict[str, Count] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
+    database_cpu: float = 0.0
 
     @property
     def peak_mib(self) -> float:
@@ -67,9 +68,13 @@ def plain_night(size: Sizes, receivers: Receivers) -> Night:
     around.fresh_database(name)
     command = ["bench.plain", "--csv", str(csv_path(size.inbox)), "--front", size.front]
     command += ["--database", around.server.url(name), "--targets", json.dumps(receivers.targets())]
+    cpu = around.database_cpu_seconds()
     done = around.run(f"plain-{size.rows}", command).end()
+    cpu = around.database_cpu_seconds() - cpu
     around.server.drop_database(name)
-    return Night(size.rows, done.seconds, dict(done.result["seconds"]), [done], receivers.counts())
+    night = Night(size.rows, done.seconds, dict(done.result["seconds"]), [done], receivers.counts())
+    night.database_cpu = cpu
+    return night
 
 
 class Product:
@@ -108,6 +113,7 @@ class Product:
             shutil.copyfile(csv_path(self._size.inbox), csv_path(self._size.inbox, later))
         self._environment["CREDIT_EXCHANGE_NOW"] = f"{day + timedelta(days=1)}T01:30:00"
         before = self._written()
+        cpu = self._around.database_cpu_seconds()
         night = Night(self._size.rows)
         began = time.perf_counter()
         # as in the DAG: the feeds beside each other, each from step to step; then the release; then the platforms
@@ -122,6 +128,7 @@ class Product:
         self._stage(night, "release", ["release"])
         self._stage(night, "push", *(["drain", kind] for kind in PLATFORMS))
         night.seconds = time.perf_counter() - began
+        night.database_cpu = self._around.database_cpu_seconds() - cpu
         night.shown = self._receivers.counts()
         after = self._written()
         night.written = {name: after[name] - before.get(name, 0) for name in after}

@@ -99,11 +99,12 @@ def _end_of(path: Path) -> str:
 
 @dataclass
 class Count:
-    """What one receiver has: records shown, calls by endpoint, calls that carried records."""
+    """What one receiver has: records shown, calls, calls that carried records, CPU seconds since its start."""
 
     shown: int
     calls: int
     data_calls: int
+    cpu_seconds: float
 
 
 class Receivers:
@@ -163,7 +164,7 @@ class Receivers:
             told = json.loads(self._line(kind))
             calls = {name: int(number) for name, number in told["counters"].items()}
             data = sum(number for name, number in calls.items() if name.split()[0] in DATA_CALLS[kind])
-            found[kind] = Count(int(told["shown"]), sum(calls.values()), data)
+            found[kind] = Count(int(told["shown"]), sum(calls.values()), data, float(told["cpu"]))
         return found
 
     def _line(self, kind: str) -> str:
@@ -195,6 +196,12 @@ class Surroundings:
         self.server.create_database(name)
         with self.server.connect() as connection:
             connection.execute("CHECKPOINT")
+
+    def database_cpu_seconds(self) -> float:
+        """Return the CPU seconds of the server and all its sessions that have ended, since its start."""
+        pid = int((self.server.cluster / "postmaster.pid").read_text(encoding="ascii").split()[0])
+        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        return sum(map(int, after_name[11:15])) / os.sysconf("SC_CLK_TCK")
 
     def run(self, name: str, module: Sequence[str], extra: dict[str, str] | None = None) -> Running:
         """Start a measured process with this environment and more variables."""

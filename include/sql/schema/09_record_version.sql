@@ -15,3 +15,4 @@ create table exchange.record_version (
     created_at timestamptz not null default now(),
     primary key (record_id, version)
 );
+create index record_version_by_date on exchange.record_version (business_date);
