@@ -140,6 +140,20 @@ def test_a_backfill_runs_backwards_and_a_missing_delivery_fails_only_its_departm
     assert alert["cleared_at"] is None
 
 
+def test_nights_side_by_side_do_not_disturb_each_other(place: AirflowTown) -> None:
+    """Only the missing delivery is asked for again; no other task needs a second try."""
+    scheduled = place.wait_finished("scheduled", keys(place, slice(BACKFILLED, None)), PATIENCE)
+    backfilled = place.wait_finished("backfill", keys(place, slice(None, BACKFILLED)), PATIENCE)
+    again = {
+        (run["partition_key"], ti["task_id"], ti["rendered_map_index"]): ti["try_number"]
+        for run in (*scheduled.values(), *backfilled.values())
+        for ti in place.instances(run["dag_run_id"])
+        if ti["try_number"] > 1
+    }
+    absent = feed_label(place.town.exchange, ABSENT)
+    assert again == {(place.town.days[BACKFILLED // 2].isoformat(), "feeds.collect", absent): 3}
+
+
 def test_the_late_delivery_is_taken_by_clearing_the_red_task(place: AirflowTown) -> None:
     runs = place.wait_finished("backfill", keys(place, slice(None, BACKFILLED)), PATIENCE)
     failed_day = place.town.days[BACKFILLED // 2]

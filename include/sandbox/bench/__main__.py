@@ -24,6 +24,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--sizes", default="100000,1000000", help="numbers of records, comma-separated")
     parser.add_argument("--keep", type=Path, help="directory to work in and to keep; a temporary one without it")
     parser.add_argument("--only", choices=["product", "plain"], help="one side alone; no ratio, no verdict on it")
+    parser.add_argument(
+        "--receivers",
+        choices=["strict", "bare"],
+        default="strict",
+        help="strict: the sandbox platforms, which check and store everything; bare: they count and answer only",
+    )
     parser.add_argument("--profile", action="store_true", help="profile every step into <keep>/profiles")
     arguments = parser.parse_args(argv)
     try:
@@ -37,18 +43,18 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _one_size(around: Surroundings, rows: int, only: str | None, say: Console) -> Result:
+def _one_size(around: Surroundings, rows: int, only: str | None, module: str, say: Console) -> Result:
     say.print(f"[bold]{rows:,}[/bold] records: making the deliveries …")
     began = time.perf_counter()
     size = Sizes.make(around, rows)
     say.print(f"  made in {time.perf_counter() - began:.1f} s")
     result = Result(rows)
     if only != "product":
-        with Receivers(around.environment) as receivers:
+        with Receivers(around.environment, module) as receivers:
             result.plain = plain_night(size, receivers)
             say.print(f"  plain script: {result.plain.seconds:.1f} s")
     if only != "plain":
-        with Receivers(around.environment) as receivers:
+        with Receivers(around.environment, module) as receivers:
             product = Product(size, receivers)
             result.product = product.night()
             say.print(f"  exchange: {result.product.seconds:.1f} s")
@@ -64,10 +70,11 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     say = Console()
     results: list[Result] = []
+    module = "bench.receiver" if arguments.receivers == "strict" else "bench.bare"
     try:
         with surroundings(arguments.keep, arguments.profile) as around:
             for rows in arguments.sizes:
-                results.append(_one_size(around, rows, arguments.only, say))
+                results.append(_one_size(around, rows, arguments.only, module, say))
     except BenchError as error:
         say.print(str(error), style="red", markup=False)
         return 1

@@ -110,15 +110,16 @@ class Count:
 class Receivers:
     """The three sandbox platforms, each in a process of its own, empty when the block begins."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
+    def __init__(self, environment: dict[str, str], module: str) -> None:
+        """Say with which module they shall be started: bench.receiver (strict) or bench.bare."""
+        self._environment, self._module = environment, module
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self.urls: dict[str, str] = {}
 
     def __enter__(self) -> Receivers:
         """Start them and learn their addresses."""
         for kind in PLATFORMS:
-            command = [sys.executable, "-m", "bench.receiver", "--kind", kind]
+            command = [sys.executable, "-m", self._module, "--kind", kind]
             command += ["--credentials", json.dumps(CREDENTIALS[kind])]
             self._processes[kind] = subprocess.Popen(
                 command,

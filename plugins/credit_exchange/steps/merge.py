@@ -74,7 +74,7 @@ def merge(exchange: Exchange, batch_id: int) -> dict[str, int]:
             return _numbers(batch)
         if batch["stage"] != "validated" or (batch["state"] == "held" and not batch["accepted_uri"]):
             raise FatalError(f"merge: batch {batch_id} of {batch['feed']} is {batch['stage']}; validate it first")
-        connection.execute(sql.load("merge/lock_dataset"), {"dataset": batch["dataset"]})
+        connection.execute(sql.load("merge/lock"))
         _stage(exchange, connection, batch)
         faultpoint("merge.after_staging")
         counts = _merge_staged(exchange, connection, batch)

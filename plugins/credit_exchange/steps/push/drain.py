@@ -132,17 +132,22 @@ class _Drain:
     def run(self) -> DrainResult:
         """Work until there is nothing to do or a reason to stop."""
         problem: str | None = None
+        left: dict[str, int] | None = None
         try:
             self._gate.prepare(at_once=self._sending, try_again=bool(self._desk.left()))
             while True:
                 if time.monotonic() >= self._end:
                     problem = f"{self._platform.name}: the time of this drain is over; the rest waits for the next"
                     break
+                if self._step() or self._wait():
+                    continue
+                # counted before the last look: what another night releases after it is that night's to send
+                left = self._desk.left()
                 if not self._step() and not self._wait():
                     break
         except Stop as stop:
             problem = str(stop)
-        return self._result(problem)
+        return self._result(problem, self._desk.left() if left is None or problem else left)
 
     def _step(self) -> bool:
         """Do the most urgent thing; False when there is nothing that can be done now."""
@@ -254,8 +259,7 @@ class _Drain:
         time.sleep(min(max(min(waits), 0.01), _LONGEST_NAP))
         return True
 
-    def _result(self, problem: str | None) -> DrainResult:
-        left = self._desk.left()
+    def _result(self, problem: str | None, left: dict[str, int]) -> DrainResult:
         counts: Counter[str] = self._settler.counts
         waiting = left.get("ready", 0) + left.get("retry", 0) + left.get("sending", 0)
         unknown = left.get("unknown", 0)

@@ -124,15 +124,18 @@ class Judge:
                 analytics_enabled=False,
             ),
         )
-        suite = gx.ExpectationSuite(name=f"{dataset.dataset}.{version.id}")
-        for item in self._chunkwise:
-            suite.add_expectation(
+        # handed over at once: add_expectation compares each new one with all before it
+        suite = gx.ExpectationSuite(
+            name=f"{dataset.dataset}.{version.id}",
+            expectations=[
                 ExpectCatalogueRuleToHold(
                     column=item.column,
                     severity=FailureSeverity.WARNING if item.effect == "warn" else FailureSeverity.CRITICAL,
                     meta={"rule_id": item.rule.id, "field": item.field, "on_failure": item.effect},
                 )
-            )
+                for item in self._chunkwise
+            ],
+        )
         asset = context.data_sources.add_pandas("batch").add_dataframe_asset("chunk")
         definition = asset.add_batch_definition_whole_dataframe("whole")
         self._validation: Any = context.validation_definitions.add(
