@@ -38,4 +38,7 @@ def test_somebody_uses_it(path: Path) -> None:
         return
     folder, name = path.parent.name, path.stem
     named = f'"{folder}/{name}"' in CODE or f'"{name}"' in CODE or (f"{folder}/{{" in CODE and name in CODE)
+    for place in (p for p, letter in enumerate(name, 1) if letter == "_"):  # f"record_{part}" with "part" in a list
+        begins = any(f'f"{prefix}{name[:place]}{{' in CODE for prefix in (f"{folder}/", ""))
+        named = named or (begins and re.search(rf"[\"' ]{name[place:]}[\"' ]", CODE) is not None)
     assert named, f"nothing loads include/sql/{folder}/{name}.sql: delete it"
