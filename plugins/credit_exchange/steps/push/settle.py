@@ -139,6 +139,7 @@ class Settler:
 
     def _settle(self, leased: Leased, attempt: int, result: CallResult) -> None:
         waits: dict[int, float] = {}
+        together: dict[int, float] = {}  # what comes again from one shipment comes at one time, in one shipment
         for line in leased.shipment.lines:
             if result.verdicts[line.line_no].outcome is Outcome.AGAIN:
                 self._again[line.outbox_id] += 1
@@ -146,7 +147,8 @@ class Settler:
                     self.skip_records.add(line.outbox_id)
                     self.last_problem = f"the platform could not store some records ({result.code})"
                 else:
-                    waits[line.line_no] = pause(self._platform.retry, self._again[line.outbox_id])
+                    count = self._again[line.outbox_id]
+                    waits[line.line_no] = together.setdefault(count, pause(self._platform.retry, count))
         identities = self._dialect.identities(leased.shipment) if self._dialect.by_identity else None
         self._desk.record(leased, attempt, result, state="settled", waits=waits, identities=identities)
         states = Counter(STATE_OF[verdict.outcome] for verdict in result.verdicts.values())
