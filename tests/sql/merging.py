@@ -13,20 +13,12 @@ from sqlalchemy import text
 
 from credit_exchange.config.loader import load
 from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, opaque_ids
+from credit_exchange.steps.accepted_rows import SCHEMA
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores.database import transaction
 
 AGENCY = "11350100003603964X"
 CODE = "91350100M000100Y43"
-SCHEMA = pa.schema(
-    [
-        ("line_no", pa.int32()),
-        *((n, pa.string()) for n in ("record_id", "agency_code", "document_no", "document_key", "subject_ref")),
-        ("subject_codes", pa.list_(pa.string())),
-        *((n, pa.string()) for n in ("subject_kind", "subject_code", "subject_name", "decided_on", "publish_until")),
-        *((n, pa.string()) for n in ("operation", "reason", "sequence", "content", "content_digest")),
-    ]
-)
 
 
 def row(

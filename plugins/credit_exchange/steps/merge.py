@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from credit_exchange.core.business_time import today
 from credit_exchange.errors import FatalError
+from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.survivorship import settle
@@ -37,26 +38,6 @@ _WRITES = (
     "apply_orders",
 )
 _SUBJECTS = ("subject_links", "subject_new", "subject_winner", "subject_repoint", "subject_codes", "subject_assign")
-_STAGED = [
-    "line_no",
-    "record_id",
-    "agency_code",
-    "document_no",
-    "document_key",
-    "subject_ref",
-    "subject_codes",
-    "subject_kind",
-    "subject_code",
-    "subject_name",
-    "decided_on",
-    "publish_until",
-    "operation",
-    "reason",
-    "sequence",
-    "content",
-    "content_digest",
-]
-_SAID = ["line_no", "record_id", "sequence", "content_digest"]
 
 
 def merge(exchange: Exchange, batch_id: int) -> dict[str, int]:
@@ -97,7 +78,7 @@ def _stage(exchange: Exchange, connection: Connection, batch: dict[str, Any]) ->
                 copy_table(connection, "merge/copy_staged", _with_array_literals(table))
     newer = connection.execute(sql.load("merge/newer_batches"), batch).mappings().all()
     for other in newer:
-        ids = pq.read_table(io.BytesIO(exchange.landing.get_bytes(other["identities_uri"])), columns=_SAID)
+        ids = pq.read_table(io.BytesIO(exchange.landing.get_bytes(other["identities_uri"])), columns=IDENTITIES)
         for name in ("batch_id", "business_date", "generation"):
             ids = ids.append_column(name, pa.repeat(pa.scalar(other[name]), ids.num_rows))
         copy_table(connection, "merge/copy_later", ids)
@@ -109,7 +90,7 @@ def _stage(exchange: Exchange, connection: Connection, batch: dict[str, Any]) ->
 
 def _batches(file: Any) -> Iterator[pa.Table]:
     parquet = pq.ParquetFile(file)
-    for record_batch in parquet.iter_batches(batch_size=_CHUNK, columns=_STAGED):
+    for record_batch in parquet.iter_batches(batch_size=_CHUNK, columns=SCHEMA.names):
         yield pa.Table.from_batches([record_batch])
 
 

@@ -11,8 +11,9 @@ import pytest
 from validate_bench import KEYS, PENALTY, PERMIT, PERSON, feed
 
 from credit_exchange.core.crypto import open_text
+from credit_exchange.steps.accepted_rows import SCHEMA
 from credit_exchange.steps.validate import docs, volume
-from credit_exchange.steps.validate.accepted import SCHEMA, Contents
+from credit_exchange.steps.validate.accepted import Contents
 from credit_exchange.steps.validate.identity import identify
 
 

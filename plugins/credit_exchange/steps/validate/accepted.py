@@ -19,35 +19,13 @@ from credit_exchange.core.crypto import Keys, seal_text
 from credit_exchange.core.identifiers import id_card_valid
 from credit_exchange.core.publication import Period, class_map, periods_from, severities, windows
 from credit_exchange.core.text import as_arrow
+from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
 from credit_exchange.steps.validate.identity import Identities, code_lists
 from credit_exchange.steps.validate.normalise import ID_CARD, Sheet
 
 Rows = npt.NDArray[np.int64]
 _ADULT = 180_000  # eighteen years in the arithmetic of YYYYMMDD numbers
 _TEXT = pa.string()
-SCHEMA = pa.schema(
-    [
-        ("line_no", pa.int32()),
-        *((name, _TEXT) for name in ("record_id", "agency_code", "document_no", "document_key", "subject_ref")),
-        ("subject_codes", pa.list_(_TEXT)),
-        *(
-            (name, _TEXT)
-            for name in (
-                "subject_kind",
-                "subject_code",
-                "subject_name",
-                "decided_on",
-                "publish_until",
-                "operation",
-                "reason",
-                "sequence",
-                "content",
-                "content_digest",
-            )
-        ),
-    ]
-)
-IDENTITIES = ["line_no", "record_id", "sequence", "content_digest"]
 
 
 class Contents:
