@@ -77,11 +77,13 @@ SEED = (
     "insert into exchange.decision (digest, effect, deciding_rule, legal_basis, rules, drop_fields, mask_fields)"
     " values ('x', 'release', 'R1', '条例第九条', '[]', '{XK_FRDB}', '{\"XK_XDR\": \"name\"}')",
     "insert into exchange.release (platform, record_id, version, dataset, effect, decision_id)"
-    " values ('fuzhou', :record, 1, 'permit', 'send', 1), ('china', :record, 1, 'permit', 'withhold', 1)",
+    " values ('china', :record, 1, 'permit', 'withhold', 1)",
     "insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, body_sealed, body_digest,"
-    " records, state) values ('s1', 'fuzhou', 'permit', 'upsert', 'b', 'k', '', 'bd', 1, 'settled')",
-    "insert into exchange.outbox (platform, dataset, record_id, version, op, state, shipment_no, receipt_no)"
-    " values ('fuzhou', 'permit', :record, 1, 'upsert', 'delivered', 's1', 'RCPT-1')",
+    " records, state, receipt_no)"
+    " values ('s1', 'fuzhou', 'permit', 'upsert', 'b', 'k', '', 'bd', 1, 'settled', 'RCPT-1')",
+    "insert into exchange.release (platform, dataset, record_id, version, effect, decision_id, op, outbox_id)"
+    " values ('fuzhou', 'permit', :record, 1, 'send', 1, 'upsert', 1)",
+    "insert into exchange.shipment_line (outbox_id, shipment_id, line_no) values (1, 1, 1)",
     "insert into exchange.attempt (shipment_no, kind, fence, outcome) values ('s1', 'send', 1, 'ok')",
     "insert into exchange.alert (incident_key, severity, subject, raised_at, last_seen_at)"
     " values ('k', 'critical', :hostile, now(), now())",

@@ -113,8 +113,9 @@ class Town:
             "claim",
             "withdrawal_order",
             "release",
-            "outbox",
+            "lot",
             "shipment",
+            "shipment_line",
             "quarantine",
         )
         rows = {t: self.query(f"select count(*) as n, max(xmin::text::bigint) as x from exchange.{t}") for t in tables}

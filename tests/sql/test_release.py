@@ -24,7 +24,8 @@ def deliver(exchange: Exchange) -> None:
     """Mark everything that waits as delivered, as the push step does at its end."""
     with exchange.engine.begin() as connection:
         connection.exec_driver_sql(
-            "update exchange.outbox set state = 'delivered', settled_at = now() where state = 'ready'"
+            "update exchange.release set state = 'delivered', settled_at = now() "
+            "where op is not null and state = 'ready'"
         )
 
 
@@ -43,11 +44,11 @@ def test_a_released_record_waits_for_all_three_platforms(exchange: Exchange) -> 
 def test_a_second_release_writes_nothing(exchange: Exchange) -> None:
     reported(exchange)
     before = query(exchange, "select xmin::text, * from exchange.release") + query(
-        exchange, "select xmin::text, * from exchange.outbox"
+        exchange, "select xmin::text, * from exchange.lot"
     )
     assert release(exchange) == {}
     after = query(exchange, "select xmin::text, * from exchange.release") + query(
-        exchange, "select xmin::text, * from exchange.outbox"
+        exchange, "select xmin::text, * from exchange.lot"
     )
     assert before == after
 

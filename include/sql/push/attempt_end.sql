@@ -3,6 +3,6 @@ update exchange.attempt set
     finished_at = clock_timestamp(),
     outcome = :outcome,
     http_status = :http_status,
-    code = :code,
+    code = :attempt_code,
     reply_digest = :reply_digest
 where attempt_id = :attempt_id

@@ -2,6 +2,7 @@
 update exchange.shipment set
     state = 'settled',
     problem = :problem,
+    code = :code,
     reply_sealed = coalesce(:reply_sealed, reply_sealed),
     reply_digest = coalesce(:reply_digest, reply_digest),
     lease_owner = null,

@@ -1,5 +1,21 @@
--- What is not finished at the platform.
-select state, count(*) as records
-from exchange.outbox
-where platform = :platform and state in ('ready', 'sending', 'awaiting_receipt', 'unknown', 'retry')
-group by state
+-- What is not finished at the platform: packed, waiting by itself, and waiting in lots.
+select w.state, count(*) as records
+from (
+    select s.state
+    from exchange.shipment as s
+    inner join exchange.shipment_line as l on s.shipment_id = l.shipment_id
+    inner join exchange.release as o on l.outbox_id = o.outbox_id
+    where s.platform = :platform and s.state not in ('settled', 'held') and o.state = 'ready'
+    union all
+    select case o.state when 'waiting' then 'ready' else o.state end
+    from exchange.release as o
+    where o.platform = :platform and o.state in ('waiting', 'retry')
+    union all
+    select 'ready'
+    from exchange.lot as t
+    inner join exchange.release as o on o.outbox_id between t.first_id and t.last_id
+    where
+        t.platform = :platform and o.platform = :platform and o.state = 'ready'
+        and not exists (select 1 from exchange.shipment_line as l where l.outbox_id = o.outbox_id)
+) as w
+group by w.state

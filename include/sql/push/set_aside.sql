@@ -1,5 +1,5 @@
 -- Rows that are decided before anything is sent: held for a person, rejected by the wire's own rules, or nothing to do.
-update exchange.outbox as o set
+update exchange.release as o set
     state = v.state,
     outcome_code = v.code,
     outcome_message = v.message,
@@ -7,4 +7,9 @@ update exchange.outbox as o set
 from unnest(
     cast(:outbox_ids as bigint []), cast(:states as text []), cast(:codes as text []), cast(:messages as text [])
 ) as v (outbox_id, state, code, message)
-where o.outbox_id = v.outbox_id and o.state in ('ready', 'retry')
+where
+    o.outbox_id = v.outbox_id
+    and exists (
+        select 1 from exchange.outbox as w
+        where w.outbox_id = o.outbox_id and w.state in ('ready', 'retry') and not w.under_way
+    )

@@ -1,4 +1,14 @@
--- The outcome of a call, written only by whoever still holds the shipment; ends the lease.
+-- The outcome of a call, written only by whoever still holds the shipment; ends the lease and the attempt.
+with over as (
+    update exchange.attempt set
+        finished_at = clock_timestamp(),
+        outcome = :outcome,
+        http_status = :http_status,
+        code = :attempt_code,
+        reply_digest = :reply_digest
+    where attempt_id = :attempt_id
+)
+
 update exchange.shipment set
     state = :state,
     lease_owner = null,
@@ -9,5 +19,6 @@ update exchange.shipment set
     reply_sealed = coalesce(:reply_sealed, reply_sealed),
     reply_digest = coalesce(:reply_digest, reply_digest),
     problem = :problem,
+    code = :code,
     settled_at = case when :state = 'settled' then clock_timestamp() end
 where shipment_no = :shipment_no and fence = :fence and lease_owner = :owner

@@ -1,15 +1,15 @@
--- One chunk of candidates with what is needed to decide: content, status and version.
+-- One chunk of candidates with what is needed to decide: content, status and version, and why they have that status.
 select
     r.record_id,
     r.dataset,
     r.version,
     r.status,
-    r.publish_until,
     v.content,
-    n.note
+    case when r.status = 'withdrawn' then (
+        select n.note from exchange.record_version as n where n.record_id = r.record_id and n.version = r.version
+    ) end as note
 from exchange.record as r
 inner join exchange.record_version as v on r.record_id = v.record_id and r.content_version = v.version
-inner join exchange.record_version as n on r.record_id = n.record_id and r.version = n.version
 where r.record_id = any(:record_ids)
 order by r.record_id
 for update of r

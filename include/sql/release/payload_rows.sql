@@ -1,5 +1,5 @@
--- Everything a shipment needs of these outbox rows: the content of their version and the decision's treatment.
--- A withdrawal takes the treatment and content of the newest upsert before it, since some wires need its identity.
+-- What a shipment needs of these outbox rows: their decision and the content of their version. A withdrawal takes both of
+-- the newest upsert before it, since some wires need its identity, and who it is about.
 select
     o.outbox_id,
     o.record_id,
@@ -8,30 +8,27 @@ select
     o.dataset,
     o.payload_digest,
     o.reason,
-    r.subject_kind,
+    coalesce(e.decision_id, o.decision_id) as decision_id,
     v.content,
-    d.drop_fields,
-    d.mask_fields
-from exchange.outbox as o
-inner join exchange.record as r on o.record_id = r.record_id
-cross join lateral (
-    select max(p.version) as version
+    case when o.op = 'withdraw' then (
+        select r.subject_kind from exchange.record as r where r.record_id = o.record_id
+    ) end as subject_kind
+from exchange.release as o
+left join lateral (
+    select p.decision_id, p.version
     from exchange.release as p
     where
-        p.platform = o.platform
-        and p.record_id = o.record_id
-        and p.version <= o.version
+        o.op = 'withdraw' and p.record_id = o.record_id and p.platform = o.platform and p.version <= o.version
         and p.effect = 'send'
-) as sent
-inner join exchange.release as e
-    on o.platform = e.platform and o.record_id = e.record_id and sent.version = e.version
-inner join exchange.decision as d on e.decision_id = d.decision_id
+    order by p.version desc
+    limit 1
+) as e on true
 cross join lateral (
     select w.content
     from exchange.record_version as w
-    where w.record_id = o.record_id and w.version <= e.version and w.content is not null
+    where w.record_id = o.record_id and w.version <= coalesce(e.version, o.version) and w.content is not null
     order by w.version desc
     limit 1
 ) as v
-where o.platform = :platform and o.outbox_id = any(:outbox_ids)
+where o.outbox_id = any(:outbox_ids) and (o.op = 'upsert' or e.version is not null)
 order by o.outbox_id

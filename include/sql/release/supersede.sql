@@ -1,11 +1,15 @@
 -- What waits and is overtaken before it was ever sent: superseded by a newer version, cancelled by a takedown.
-update exchange.outbox set
-    state = case when w.op = 'upsert' or exchange.outbox.op = 'withdraw' then 'superseded' else 'cancelled' end,
+update exchange.release as o set
+    state = case when w.op = 'upsert' or o.op = 'withdraw' then 'superseded' else 'cancelled' end,
     settled_at = clock_timestamp()
-from written as w
+from unnest(
+    cast(:platforms as text []), cast(:record_ids as text []), cast(:versions as int []), cast(:ops as text [])
+) as w (platform, record_id, version, op)
+inner join exchange.outbox as v on w.platform = v.platform and w.record_id = v.record_id
 where
-    w.cancel
-    and exchange.outbox.platform = w.platform
-    and exchange.outbox.record_id = w.record_id
-    and exchange.outbox.version < w.version
-    and exchange.outbox.state in ('ready', 'retry', 'held')
+    v.version < w.version
+    and v.state in ('ready', 'retry', 'held')
+    and not v.under_way
+    and o.record_id = v.record_id
+    and o.platform = v.platform
+    and o.version = v.version

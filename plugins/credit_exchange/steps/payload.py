@@ -13,7 +13,7 @@ import orjson
 import pandas as pd
 from sqlalchemy import Connection
 
-from credit_exchange.core.canonical import canonical_json, sm3_hex
+from credit_exchange.core.canonical import canonical_json, new_sm3
 from credit_exchange.core.masking import mask_id_number, mask_person_name, scrub_free_text
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
@@ -27,9 +27,12 @@ _MASKS: dict[str, Callable[[pd.Series], pd.Series]] = {
 SEALED = "enc:v1:"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Payload:
-    """One record as a platform gets it. Fields: standard codes, ISO dates, amounts in 万元, absent values left out."""
+    """One record as a platform gets it. Fields: standard codes, ISO dates, amounts in 万元, absent values left out.
+
+    `canonical` is the canonical JSON of `fields` where it was made already, for wires that carry just that.
+    """
 
     outbox_id: int
     record_id: str
@@ -39,33 +42,70 @@ class Payload:
     subject_kind: str
     fields: dict[str, str] = field(repr=False)
     reason: str = ""
+    canonical: bytes | None = field(default=None, repr=False)
 
 
 Treatment = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
 
 
-def treat(contents: Sequence[dict[str, str]], treatments: Sequence[Treatment]) -> list[dict[str, str]]:
-    """Return the released fields of each content: dropped fields left out, masked ones masked (vectorised by mask)."""
-    released: list[dict[str, str]] = []
-    waiting: dict[str, list[tuple[int, str, str]]] = {}
-    drops: dict[tuple[str, ...], frozenset[str]] = {}
-    for place, (content, (drop_fields, mask_fields)) in enumerate(zip(contents, treatments, strict=True)):
-        drop = drops.get(drop_fields)
-        if drop is None:
-            drop = drops[drop_fields] = frozenset(drop_fields)
-        fields = {
-            k: v for k, v in content.items() if k not in drop and not k.startswith("_") and not v.startswith(SEALED)
-        }
-        released.append(fields)
-        for code, mask in mask_fields:
-            value = fields.get(code)
-            if value:
-                waiting.setdefault(mask, []).append((place, code, value))
-    for mask, places in waiting.items():
-        masked = _MASKS[mask](pd.Series([value for _, _, value in places], dtype="str")).tolist()
-        for (place, code, _), value in zip(places, masked, strict=True):
-            released[place][code] = value
-    return released
+class Treater:
+    """Applies decisions to contents. Remembers what each treatment drops of the fields that have been seen."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, ...], dict[str, bool]] = {}
+
+    def treat(self, contents: Sequence[dict[str, str]], treatments: Sequence[Treatment]) -> list[dict[str, str]]:
+        """Return the released fields of each content: dropped ones left out, masked ones masked (vectorised by mask).
+
+        What begins with an underscore is ours, and what is sealed is an ID number: neither ever leaves, whatever a
+        decision says.
+        """
+        released: list[dict[str, str]] = []
+        waiting: dict[str, list[tuple[int, str, str]]] = {}
+        for place, (content, (drop_fields, mask_fields)) in enumerate(zip(contents, treatments, strict=True)):
+            keeps = self._kept.get(drop_fields)
+            if keeps is None:
+                keeps = self._kept[drop_fields] = _Keeps(drop_fields)
+            fields = {code: value for code, value in content.items() if keeps[code] and value[:7] != SEALED}
+            released.append(fields)
+            for code, mask in mask_fields:
+                value = fields.get(code)
+                if value:
+                    waiting.setdefault(mask, []).append((place, code, value))
+        for mask, places in waiting.items():
+            _mask(released, mask, places)
+        return released
+
+
+class _Keeps(dict[str, bool]):
+    """Which field codes stay, worked out once for each code."""
+
+    def __init__(self, drop_fields: tuple[str, ...]) -> None:
+        super().__init__()
+        self._drop = frozenset(drop_fields)
+
+    def __missing__(self, code: str) -> bool:
+        keep = self[code] = code not in self._drop and not code.startswith("_")
+        return keep
+
+
+def _mask(released: list[dict[str, str]], mask: str, places: list[tuple[int, str, str]]) -> None:
+    """Mask these values, each distinct one once: texts and names repeat a lot."""
+    distinct = list({value: None for _, _, value in places})
+    masked = dict(zip(distinct, _MASKS[mask](pd.Series(distinct, dtype="str")).tolist(), strict=True))
+    for place, code, value in places:
+        released[place][code] = masked[value]
+
+
+def digests(documents: Sequence[bytes]) -> list[str]:
+    """Return the SM3 of each document; the state of an empty one is copied, which is cheaper than making it anew."""
+    empty = new_sm3()
+    answers = []
+    for document in documents:
+        one = empty.copy()
+        one.update(document)
+        answers.append(one.hexdigest())
+    return answers
 
 
 def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbox_ids: list[int]) -> dict[int, Payload]:
@@ -73,34 +113,28 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
 
     Raises FatalError when the content worked out now is not the one that was released (the digest differs).
     """
-    rows = (
-        connection.execute(sql.load("release/payload_rows"), {"platform": platform_id, "outbox_ids": outbox_ids})
-        .mappings()
-        .all()
-    )
-    contents = [orjson.loads(row["content"]) for row in rows]
-    treatments = [
-        (
-            tuple(row["drop_fields"] or ()),
-            tuple(sorted((row["mask_fields"] or {}).items())),
-        )
-        for row in rows
-    ]
+    rows = connection.execute(sql.load("release/payload_rows"), {"outbox_ids": outbox_ids}).all()
+    treatments = _treatments(connection, {row[7] for row in rows})
+    contents = [orjson.loads(row[8]) for row in rows]
+    fields = Treater().treat(contents, [treatments[row[7]] for row in rows])
+    documents = [canonical_json(one) for one in fields]
     result = {}
-    for row, fields in zip(rows, treat(contents, treatments), strict=True):
-        if row["op"] == "upsert" and sm3_hex(canonical_json(fields)) != row["payload_digest"]:
+    for row, content, one, document, digest in zip(rows, contents, fields, documents, digests(documents), strict=True):
+        outbox_id, record_id, version, op, dataset, payload_digest, reason, _, _, kind = row
+        if op == "upsert" and digest != payload_digest:
             raise FatalError(
-                f"record {row['record_id']} version {row['version']} for {platform_id}: its content no longer "
+                f"record {record_id} version {version} for {platform_id}: its content no longer "
                 "matches what was released; run the release step again"
             )
-        result[row["outbox_id"]] = Payload(
-            outbox_id=row["outbox_id"],
-            record_id=row["record_id"],
-            version=row["version"],
-            op=row["op"],
-            dataset=row["dataset"],
-            subject_kind=row["subject_kind"],
-            fields=fields,
-            reason=row["reason"] or "",
+        subject_kind = kind or content.get("_subject_kind", "legal")
+        result[outbox_id] = Payload(
+            outbox_id, record_id, version, op, dataset, subject_kind, one, reason or "", document
         )
     return result
+
+
+def _treatments(connection: Connection, decision_ids: set[int]) -> dict[int, Treatment]:
+    rows = connection.execute(sql.load("release/treatments"), {"decision_ids": sorted(decision_ids)})
+    return {
+        row.decision_id: (tuple(row.drop_fields or ()), tuple(sorted((row.mask_fields or {}).items()))) for row in rows
+    }

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-import pyarrow as pa
 from sqlalchemy import Connection
 
 from credit_exchange.config.sharing_engine import Decision, RuleSet
@@ -20,10 +19,10 @@ from credit_exchange.core.business_time import today
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
-from credit_exchange.steps.payload import treat
+from credit_exchange.steps.outbox import Entry, Written, overtake
+from credit_exchange.steps.payload import Treater, Treatment, digests
 from credit_exchange.steps.reference import sync_reference
 from credit_exchange.stores import sql
-from credit_exchange.stores.copy import copy_table
 from credit_exchange.stores.database import transaction
 
 CHUNK = 5_000
@@ -32,41 +31,70 @@ GONE = {
     "expired": Decision("withhold", "EXPIRED", "公示期届满，停止公示（发改委令第36号）"),
     "held": Decision("hold", "HELD", "等待人工处理"),
 }
-_COLUMNS = pa.schema(
-    [
-        ("platform", pa.string()),
-        ("record_id", pa.string()),
-        ("version", pa.int32()),
-        ("dataset", pa.string()),
-        ("effect", pa.string()),
-        ("decision_id", pa.int32()),
-        ("payload_digest", pa.string()),
-        ("op", pa.string()),
-        ("reason", pa.string()),
-        ("cancel", pa.bool_()),
-    ]
-)
 
 
-@dataclass
+@dataclass(slots=True)
 class Desired:
     """What a platform should have of one record, and what has to be done for it."""
 
     platform: str
     decision: Decision
+    decision_digest: str
     payload_digest: str | None
     effect: str
     op: str | None
-    cancel: bool
-    changed: bool
+    cancel: bool = False
+    changed: bool = False
     decided_version: int = 0
+    fresh: bool = True
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What the rules say of all records that look alike to them, platform by platform; released ones with a treatment."""
+
+    decisions: tuple[tuple[str, Decision, str, int | None], ...]
+    treatments: tuple[Treatment, ...]
 
 
 @dataclass
 class _Rules:
-    by_key: dict[tuple[str, str], RuleSet]
+    """The rules in force, and the plans worked out so far, by data set and the values that the rules look at."""
+
+    by_dataset: dict[str, dict[str, RuleSet]]
     digests: dict[str, str]
     ids: dict[str, int] = field(default_factory=dict)
+    treater: Treater = field(default_factory=Treater)
+    _looks_at: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _plans: dict[tuple[str, ...], _Plan] = field(default_factory=dict)
+
+    def plan(self, dataset: str, status: str, content: dict[str, str]) -> _Plan:
+        """Return the plan for a record of this data set, status and content."""
+        if status in GONE:
+            key: tuple[str, ...] = (dataset, status)
+        else:
+            looks_at = self._looks_at.get(dataset)
+            if looks_at is None:
+                names = {name for rules in self.by_dataset.get(dataset, {}).values() for name in rules.looks_at}
+                looks_at = self._looks_at[dataset] = tuple(sorted(names))
+            key = (dataset, "", *[content.get(name, "") for name in looks_at])
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) > 200_000:
+                self._plans.clear()
+            plan = self._plans[key] = self._make(dataset, status, content)
+        return plan
+
+    def _make(self, dataset: str, status: str, content: dict[str, str]) -> _Plan:
+        decisions = []
+        treatments: dict[Treatment, int] = {}
+        for platform, rule_set in self.by_dataset.get(dataset, {}).items():
+            decision = GONE.get(status) or rule_set.decide(content)
+            place = None
+            if decision.effect == "release":
+                place = treatments.setdefault((decision.drop_fields, decision.mask_fields), len(treatments))
+            decisions.append((platform, decision, decision.digest(), place))
+        return _Plan(tuple(decisions), tuple(treatments))
 
 
 def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> dict[str, int]:
@@ -82,7 +110,7 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
         connection.execute(sql.load("release/lock"))
         connection.execute(sql.load("merge/apply_orders"), {"today": today()})
         applied = {row.platform: row.ruleset_digest for row in connection.execute(sql.load("release/ruleset_applied"))}
-        pairs = sorted(rules.by_key)
+        pairs = sorted((platform, dataset) for dataset, sets in rules.by_dataset.items() for platform in sets)
         candidates = (
             connection.execute(
                 sql.load("release/candidates"),
@@ -99,7 +127,7 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
     for start in range(0, len(candidates), CHUNK):
         with transaction(exchange.engine) as connection:
             connection.execute(sql.load("release/lock"))
-            _release_chunk(connection, platforms, rules, list(candidates[start : start + CHUNK]), counts)
+            _release_chunk(connection, rules, list(candidates[start : start + CHUNK]), counts)
             faultpoint("release.before_commit")
     with transaction(exchange.engine) as connection:
         for platform in platforms:
@@ -110,124 +138,125 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
 
 def _rules_in_force(exchange: Exchange, platforms: list[str]) -> _Rules:
     day = today()
-    by_key = {}
-    digests = {}
+    by_dataset: dict[str, dict[str, RuleSet]] = {}
+    digests_of = {}
     for platform in platforms:
+        mine = {}
         for name in exchange.config.platform(platform).datasets:
             if name in exchange.config.datasets:
-                dataset = exchange.config.datasets[name]
-                by_key[(platform, name)] = RuleSet(exchange.config.sharing, dataset, platform, day)
-        mine = {name: rules.digest() for (p, name), rules in by_key.items() if p == platform}
-        digests[platform] = sm3_hex(canonical_json(mine))
-    return _Rules(by_key, digests)
+                rule_set = RuleSet(exchange.config.sharing, exchange.config.datasets[name], platform, day)
+                by_dataset.setdefault(name, {})[platform] = rule_set
+                mine[name] = rule_set.digest()
+        digests_of[platform] = sm3_hex(canonical_json(mine))
+    return _Rules(by_dataset, digests_of)
 
 
-def _release_chunk(
-    connection: Connection, platforms: list[str], rules: _Rules, record_ids: list[str], counts: dict[str, int]
-) -> None:
+def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str], counts: dict[str, int]) -> None:
     parameters = {"record_ids": record_ids}
-    rows = connection.execute(sql.load("release/chunk"), parameters).mappings().all()
-    standing = {
-        (row["platform"], row["record_id"]): row
-        for row in connection.execute(sql.load("release/standing"), parameters).mappings()
-    }
-    desired = _desire(rows, platforms, rules, standing)
-    bump = [record_id for record_id, wishes in desired.items() if any(w.changed for w in wishes)]
+    rows = connection.execute(sql.load("release/chunk"), parameters).all()
+    standing = _standing(connection, record_ids)
+    waited_for = sorted({platform for (platform, _), row in standing.items() if row.waiting})
+    if waited_for:
+        # what waits may be packed at any moment; from here on it is not, so that what is seen now stays true
+        for platform in waited_for:
+            connection.execute(sql.load("push/lock"), {"platform": platform})
+        standing = _standing(connection, record_ids)
+    desired = _desire(rows, rules, standing)
+    bump = {row[0] for row, wishes in zip(rows, desired, strict=True) if any(w.changed for w in wishes)}
     if bump:
-        connection.execute(sql.load("release/bump_versions"), {"record_ids": bump})
-    _store_decisions(connection, rules, {w.decision for wishes in desired.values() for w in wishes})
-    written: dict[str, list[Any]] = {name: [] for name in _COLUMNS.names}
-    bumped = set(bump)
-    for row in rows:
-        record_id = row["record_id"]
-        version = row["version"] + (record_id in bumped)
-        for wish in desired[record_id]:
+        connection.execute(sql.load("release/bump_versions"), {"record_ids": sorted(bump)})
+    _store_decisions(connection, rules, {w.decision_digest: w.decision for wishes in desired for w in wishes})
+    written = Written()
+    overtaken: list[tuple[str, str, int, str | None]] = []
+    for row, wishes in zip(rows, desired, strict=True):
+        record_id, dataset, version = row[:3]
+        version += record_id in bump
+        for wish in wishes:
             if wish.decided_version >= version:
                 continue
-            _append(written, row, wish, version, rules.ids[wish.decision.digest()])
+            if wish.cancel:
+                overtaken.append((wish.platform, record_id, version, wish.op))
+            reason = _reason(row, wish) if wish.op == "withdraw" else None
+            entry = Entry(
+                record_id,
+                version,
+                wish.effect,
+                rules.ids[wish.decision_digest],
+                wish.payload_digest,
+                wish.fresh,
+                reason,
+            )
+            written.add(wish.platform, dataset, wish.op, entry)
             key = f"{wish.platform}.{wish.op or wish.effect}"
             counts[key] = counts.get(key, 0) + 1
-    connection.execute(sql.load("release/create_written"))
-    copy_table(connection, "release/copy_written", pa.table(written, schema=_COLUMNS))
-    for name in ("supersede", "write_release", "write_outbox"):
-        connection.execute(sql.load(f"release/{name}"))
+    overtake(connection, overtaken)
+    written.store(connection)
 
 
-def _append(written: dict[str, list[Any]], row: Any, wish: Desired, version: int, decision_id: int) -> None:
-    values = {
-        "platform": wish.platform,
-        "record_id": row["record_id"],
-        "version": version,
-        "dataset": row["dataset"],
-        "effect": wish.effect,
-        "decision_id": decision_id,
-        "payload_digest": wish.payload_digest,
-        "op": wish.op,
-        "reason": _reason(row, wish) if wish.op == "withdraw" else None,
-        "cancel": wish.cancel,
-    }
-    for name, value in values.items():
-        written[name].append(value)
+def _standing(connection: Connection, record_ids: list[str]) -> dict[tuple[str, str], Any]:
+    rows = connection.execute(sql.load("release/standing"), {"record_ids": record_ids})
+    return {(row.platform, row.record_id): row for row in rows}
 
 
 def _reason(row: Any, wish: Desired) -> str:
-    if row["status"] == "withdrawn":
-        return str(row["note"] or "撤下")
-    return "公示期届满" if row["status"] == "expired" else f"不再符合共享规则 {wish.decision.deciding_rule}"
+    status, note = row[3], row[5]
+    if status == "withdrawn":
+        return str(note or "撤下")
+    return "公示期届满" if status == "expired" else f"不再符合共享规则 {wish.decision.deciding_rule}"
 
 
-def _desire(rows: Any, platforms: list[str], rules: _Rules, standing: dict[Any, Any]) -> dict[str, list[Desired]]:
-    contents = [orjson.loads(row["content"]) for row in rows]
-    decisions: dict[tuple[int, str], Decision] = {}
-    unique: dict[tuple[int, Any], int] = {}
-    places: list[int] = []
-    treatments: list[Any] = []
-    for place, (row, content) in enumerate(zip(rows, contents, strict=True)):
-        for platform in platforms:
-            rule_set = rules.by_key.get((platform, row["dataset"]))
-            if rule_set is None:
-                continue
-            decision = GONE.get(row["status"]) or rule_set.decide(content)
-            decisions[(place, platform)] = decision
-            if decision.effect == "release":
-                treatment = (decision.drop_fields, decision.mask_fields)
-                if (place, treatment) not in unique:
-                    unique[(place, treatment)] = len(places)
-                    places.append(place)
-                    treatments.append(treatment)
-    released = treat([contents[place] for place in places], treatments)
-    digests = [sm3_hex(canonical_json(fields)) for fields in released]
-    desired: dict[str, list[Desired]] = {row["record_id"]: [] for row in rows}
-    for (place, platform), decision in decisions.items():
-        row = rows[place]
-        digest = None
-        if decision.effect == "release":
-            digest = digests[unique[(place, (decision.drop_fields, decision.mask_fields))]]
-        known = standing.get((platform, row["record_id"]))
-        desired[row["record_id"]].append(_wish(platform, decision, digest, row["version"], known))
+def _desire(rows: Any, rules: _Rules, standing: dict[tuple[str, str], Any]) -> list[list[Desired]]:
+    """Return, row by row, what every platform should have. Each content is treated once for all platforms alike."""
+    plans: list[_Plan] = []
+    contents: list[dict[str, str]] = []
+    treatments: list[Treatment] = []
+    for _, dataset, _, status, text, _ in rows:
+        content = orjson.loads(text)
+        plan = rules.plan(dataset, status, content)
+        plans.append(plan)
+        for treatment in plan.treatments:
+            contents.append(content)
+            treatments.append(treatment)
+    told = digests([canonical_json(fields) for fields in rules.treater.treat(contents, treatments)])
+    desired: list[list[Desired]] = []
+    begin = 0
+    for row, plan in zip(rows, plans, strict=True):
+        record_id, version = row[0], row[2]
+        wishes = []
+        for platform, decision, decision_digest, place in plan.decisions:
+            digest = None if place is None else told[begin + place]
+            known = standing.get((platform, record_id))
+            if known is None:
+                effect, op = (decision.effect, None) if digest is None else ("send", "upsert")
+                wishes.append(Desired(platform, decision, decision_digest, digest, effect, op))
+            else:
+                wishes.append(_wish(platform, decision, decision_digest, digest, version, known))
+        desired.append(wishes)
+        begin += len(plan.treatments)
     return desired
 
 
-def _wish(platform: str, decision: Decision, digest: str | None, version: int, known: Any) -> Desired:
+def _wish(
+    platform: str, decision: Decision, decision_digest: str, digest: str | None, version: int, known: Any
+) -> Desired:
     """Compare what should be there with what is there, or waits to go there."""
-    there = known is not None and known["there_op"] == "upsert"
-    waiting = known is not None and known["waiting_id"] is not None
-    decided_version = known["version"] if known is not None else 0
+    there = known.there_op == "upsert"
     if digest is not None:
-        same = there and known["there_digest"] == digest
+        same = there and known.there_digest == digest
         op, effect = (None if same else "upsert"), "send"
-        outlook = known["effect"] == "send" and known["payload_digest"] == digest if known is not None else True
+        outlook = known.effect == "send" and known.payload_digest == digest
     else:
         op = "withdraw" if there else None
         effect = "withdraw" if there else decision.effect
-        outlook = known["effect"] != "send" if known is not None else True
-    changed = decided_version == version and not outlook
-    return Desired(platform, decision, digest, effect, op, waiting, changed, decided_version)
+        outlook = known.effect != "send"
+    changed = known.version == version and not outlook
+    return Desired(
+        platform, decision, decision_digest, digest, effect, op, known.waiting, changed, known.version, fresh=False
+    )
 
 
-def _store_decisions(connection: Connection, rules: _Rules, decisions: set[Decision]) -> None:
-    fresh = {d.digest(): d for d in decisions}
-    fresh = {digest: d for digest, d in fresh.items() if digest not in rules.ids}
+def _store_decisions(connection: Connection, rules: _Rules, decisions: dict[str, Decision]) -> None:
+    fresh = {digest: d for digest, d in decisions.items() if digest not in rules.ids}
     if not fresh:
         return
     connection.execute(

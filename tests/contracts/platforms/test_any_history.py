@@ -35,7 +35,8 @@ def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
             )
             query(
                 self.exchange,
-                "with a as (delete from exchange.attempt), o as (delete from exchange.outbox), "
+                "with a as (delete from exchange.attempt), o as (delete from exchange.release), l as (delete from exchange.lot), "
+                "n as (delete from exchange.shipment_line), "
                 "w as (delete from exchange.wire_identity), p as (delete from exchange.platform_state) select 1",
             )
             query(self.exchange, "with s as (delete from exchange.shipment) select 1")
@@ -49,8 +50,9 @@ def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
             self.wanted[record] = op
             query(
                 self.exchange,
-                "with s as (update exchange.outbox set state = 'superseded' where record_id = :r "
-                "and state in ('ready', 'retry')) select 1",
+                "with s as (update exchange.release set state = 'superseded' where outbox_id in "
+                "(select outbox_id from exchange.outbox where record_id = :r and state in ('ready', 'retry') "
+                "and not under_way)) select 1",
                 r=record,
             )
             put(self.exchange, kind, [record], version=self.versions[record], op=op)

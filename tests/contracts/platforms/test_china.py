@@ -33,7 +33,7 @@ def test_the_rows_before_a_bad_one_are_delivered_and_the_rest_goes_afresh(exchan
 def test_an_unchanged_row_counts_as_delivered_and_the_rest_goes_on(exchange: Exchange, sandbox: Sandbox) -> None:
     put(exchange, "china", names(1, first=3))
     run(exchange, "china")
-    query(exchange, "delete from exchange.outbox returning 1")
+    query(exchange, "delete from exchange.release returning 1")
     put(exchange, "china", names(5))
     result = run(exchange, "china")
     assert (result.delivered, result.problem) == (5, None)
@@ -107,7 +107,7 @@ def test_a_record_of_the_same_document_that_waits_behind_is_held_too(
 
 def test_penalties_of_natural_persons_never_go(exchange: Exchange, sandbox: Sandbox) -> None:
     put(exchange, "china", names(1))
-    query(exchange, "update exchange.outbox set dataset = 'penalty' returning 1")
+    query(exchange, "update exchange.release set dataset = 'penalty' returning 1")
 
     def source(_exchange: Exchange, _connection: Any, _platform: str, ids: list[int]) -> dict[int, Payload]:
         fields = {key.replace("XK_", "CF_"): value for key, value in permit("r0001", 1).items()}

@@ -48,9 +48,9 @@ def test_1099_goes_again_in_a_new_shipment_and_is_bounded(exchange: Exchange, sa
 def test_a_newer_version_there_is_for_reconciliation(exchange: Exchange, sandbox: Sandbox) -> None:
     put(exchange, "fuzhou", names(1), version=5)
     run(exchange, "fuzhou")
-    query(exchange, "update exchange.outbox set version = 50 returning 1")
+    query(exchange, "update exchange.release set version = 50 returning 1")
     put(exchange, "fuzhou", names(1), version=3)
-    query(exchange, "delete from exchange.outbox where version = 50 returning 1")
+    query(exchange, "delete from exchange.release where version = 50 returning 1")
     assert run(exchange, "fuzhou").held == 1
     row = outbox(exchange)["r0001", 3]
     assert (row.state, row.outcome_code) == ("held", "1006")

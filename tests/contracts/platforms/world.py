@@ -137,9 +137,12 @@ def put(exchange: Exchange, platform: str, records: Iterable[str], version: int 
     with transaction(exchange.engine) as connection:
         connection.execute(
             text(
-                "insert into exchange.outbox (platform, dataset, record_id, version, op, priority, reason) "
-                "select :platform, 'permit', r, :version, :op, :priority, :reason "
-                "from unnest(cast(:records as text[])) as r"
+                "with made as (insert into exchange.release "
+                "(platform, dataset, record_id, version, op, priority, reason, outbox_id) "
+                "select :platform, 'permit', r, :version, :op, :priority, :reason, nextval('exchange.outbox_seq') "
+                "from unnest(cast(:records as text[])) as r returning outbox_id) "
+                "insert into exchange.lot (platform, dataset, op, priority, first_id, last_id) "
+                "select :platform, 'permit', :op, :priority, min(outbox_id), max(outbox_id) from made"
             ),
             {
                 "platform": platform,
@@ -155,6 +158,17 @@ def put(exchange: Exchange, platform: str, records: Iterable[str], version: int 
 def names(count: int, first: int = 1) -> list[str]:
     """Record ids."""
     return [f"r{number:04d}" for number in range(first, first + count)]
+
+
+def wait_again(exchange: Exchange, platform: str) -> None:
+    """Let everything that was ever put wait as on the first day, as if nothing had been sent."""
+    query(exchange, "with gone as (delete from exchange.shipment_line) select 1")
+    query(
+        exchange,
+        "insert into exchange.lot (platform, dataset, op, priority, first_id, last_id) "
+        "select :platform, 'permit', 'upsert', 5, min(outbox_id), max(outbox_id) from exchange.release returning 1",
+        platform=platform,
+    )
 
 
 def outbox(exchange: Exchange) -> dict[tuple[str, int], Any]:

@@ -6,18 +6,17 @@ import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
 from credit_exchange.config.platform import Platform
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, sm3_hex
 from credit_exchange.core.crypto import Keys, open_sealed, seal
 from credit_exchange.errors import FatalError
-from credit_exchange.steps.push.dialects.base import Dialect, Identity, Label, Outcome, Piece, Verdict
+from credit_exchange.steps.push.dialects.base import Dialect, Identity, Label, Line, Outcome, Shipment, Verdict
 from credit_exchange.stores import sql
 
 if TYPE_CHECKING:
@@ -34,6 +33,9 @@ STATE_OF = {
     Outcome.HELD: "held",
 }
 _CONTEXT = b"wire_identity"
+_ROWS = 2_000
+_SHIPMENTS = 20
+"""At most so many rows and shipments are packed at once: what is packed late is as new as it can be."""
 _CLASH = Verdict(Outcome.HELD, "IDENTITY", "平台上文书号、机关代码和相对人相同的记录不止一条，请人工核对")
 _NO_CONTENT = Verdict(Outcome.HELD, "PAYLOAD", "没有可报送的内容，或与发布时不一致，请重新执行发布")
 _NO_ROUTE = Verdict(Outcome.HELD, "DATASET", "平台配置中没有该数据集，请检查 include/platforms")
@@ -41,7 +43,7 @@ _NO_ROUTE = Verdict(Outcome.HELD, "DATASET", "平台配置中没有该数据集�
 
 def wire_key(keys: Keys, platform_id: str, identity: Identity) -> str:
     """Return the keyed digest under which an identity is kept (it may hold a person's name)."""
-    return hmac_sm3_hex(keys.hmac, canonical_json([platform_id, identity]))
+    return hmac_sm3_hex(keys.hmac, canonical_json([platform_id, identity]))[:32]
 
 
 def seal_identity(keys: Keys, identity: Identity) -> bytes:
@@ -49,48 +51,113 @@ def seal_identity(keys: Keys, identity: Identity) -> bytes:
     return seal(keys, canonical_json(identity), _CONTEXT)
 
 
+class _Row(NamedTuple):
+    """One row of the outbox in the form of the wire."""
+
+    outbox_id: int
+    record_id: str
+    version: int
+    known: bool
+    data: bytes
+
+
+class Packed(NamedTuple):
+    """A shipment that has just been packed, leased to this drain: it can be sent without being read again."""
+
+    shipment: Shipment
+    lease: Mapping[str, object]
+
+
+class Claim(NamedTuple):
+    """What one claim came to: shipments in their order, and how many rows were set aside, by state."""
+
+    packed: list[Packed]
+    aside: dict[str, int]
+
+
 class Claimer:
     """Makes shipments for one platform."""
 
-    def __init__(self, exchange: Exchange, platform: Platform, dialect: Dialect, source: PayloadSource) -> None:
+    def __init__(
+        self, exchange: Exchange, platform: Platform, dialect: Dialect, source: PayloadSource, me: str = ""
+    ) -> None:
         self._exchange = exchange
         self._platform = platform
         self._dialect = dialect
         self._source = source
+        self._lease = {"owner": me, "lease": platform.lease_seconds}
+        self._rows = max(platform.limits.records, min(_ROWS, platform.limits.records * _SHIPMENTS))
         self.most: dict[str, int] = {}
         """Lanes whose shipments the platform found too large: how many records at most from now on."""
 
-    def claim(self, connection: Connection, priority: int, skip: Iterable[int]) -> tuple[int, dict[str, int]] | None:
+    def claim(self, connection: Connection, priority: int, skip: Iterable[int]) -> Claim | None:
         """Pack the next rows of at most this priority number; None when there are none.
 
-        Returns how many shipments were made, and how many rows were set aside by state. The caller owns the
-        transaction; IntegrityError means that another worker was quicker.
+        Several shipments at a time, leased to this drain. The caller owns the transaction, which holds the platform's
+        lock: nobody else packs, resumes or overtakes what waits until it ends.
         """
-        rows = connection.execute(
-            sql.load("push/claim"),
-            {
-                "platform": self._platform.platform,
-                "priority": priority,
-                "skip": list(skip),
-                "limit": self._platform.limits.records,
-            },
-        ).all()
+        connection.execute(sql.load("push/lock"), {"platform": self._platform.platform})
+        rows, alone = self._next(connection, priority, skip)
         if not rows:
             return None
-        overtaken = set(
-            connection.execute(sql.load("push/supersede"), {"outbox_ids": [row.outbox_id for row in rows]}).scalars()
-        )
-        rows = [row for row in rows if row.outbox_id not in overtaken]
+        overtaken = {row.outbox_id: row.overtaken for row in rows if row.overtaken is not None}
+        if overtaken:
+            parameters = {"outbox_ids": list(overtaken), "ops": list(overtaken.values())}
+            connection.execute(sql.load("push/supersede"), parameters)
+        blocked = [row.outbox_id for row in rows if row.blocked and row.outbox_id not in overtaken]
+        if blocked:
+            connection.execute(sql.load("push/wait_alone"), {"outbox_ids": blocked})
+        rows = [row for row in rows if row.outbox_id not in overtaken and not row.blocked]
         ids = [row.outbox_id for row in rows]
+        aside, lanes = self._encode(connection, ids, {row.record_id for row in rows if not row.fresh})
+        self._set_aside(connection, aside)
+        op = rows[0].op if rows else ""
+        packed: list[Packed] = []
+        for (dataset, lane, single), pieces in lanes.items():
+            for group in self._groups(lane, single, pieces):
+                packed.append(self._store(connection, dataset, lane, op, group))
+        self._lines(connection, packed, alone)
+        counts: dict[str, int] = {}
+        for outbox_id, verdict in aside.items():
+            if outbox_id in ids:
+                state = STATE_OF[verdict.outcome]
+                counts[state] = counts.get(state, 0) + 1
+        return Claim(packed, counts)
+
+    def _next(self, connection: Connection, priority: int, skip: Iterable[int]) -> tuple[list[Any], bool]:
+        """Return the next rows of one data set and operation, and whether they waited by themselves."""
+        parameters = {"platform": self._platform.platform, "priority": priority, "limit": self._rows}
+        rows = connection.execute(sql.load("push/claim_waiting"), {**parameters, "skip": list(skip)}).all()
+        if rows:
+            return list(rows), True
+        while not rows:
+            lots = connection.execute(sql.load("push/claim_lots"), parameters).all()
+            if not lots:
+                return [], False
+            ranges = {"first_ids": [lot.first_id for lot in lots], "last_ids": [lot.last_id for lot in lots]}
+            rows = connection.execute(sql.load("push/claim_rows"), {**parameters, **ranges}).all()
+            # a short answer means that these lots hold nothing more
+            upto = rows[-1].outbox_id if len(rows) == self._rows else lots[-1].last_id
+            lot_ids = [lot.lot_id for lot in lots]
+            connection.execute(sql.load("push/lots_consume"), {"lot_ids": lot_ids, "upto": upto})
+        return list(rows), False
+
+    def _encode(
+        self, connection: Connection, ids: list[int], known: set[str]
+    ) -> tuple[dict[int, Verdict], dict[tuple[str, str, bool], list[_Row]]]:
+        """Return what is set aside, and the pieces of all others by data set, lane and whether they travel alone.
+
+        known: records of which something may lie at the platform already.
+        """
         payloads = self._payloads(connection, ids)
         aside: dict[int, Verdict] = {i: _NO_CONTENT for i in ids if i not in payloads}
         aside |= {i: _NO_ROUTE for i, p in payloads.items() if p.dataset not in self._platform.datasets}
         payloads = {i: p for i, p in payloads.items() if i not in aside}
         there: Mapping[str, Sequence[Identity]] = {}
         if self._dialect.by_identity:
-            there = self._there(connection, [p.record_id for p in payloads.values()])
+            there = self._there(connection, [p.record_id for p in payloads.values() if p.record_id in known])
             aside |= self._clashes(connection, payloads)
-        lanes: dict[tuple[str, str, bool], list[tuple[int, Piece]]] = {}
+        lanes: dict[tuple[str, str, bool], list[_Row]] = {}
         for outbox_id in ids:
             if outbox_id in aside:
                 continue
@@ -99,20 +166,9 @@ class Claimer:
             if isinstance(piece, Verdict):
                 aside[outbox_id] = piece
             else:
-                lanes.setdefault((payload.dataset, piece.lane, piece.alone), []).append((outbox_id, piece))
-        self._set_aside(connection, aside)
-        op = rows[0].op if rows else ""
-        made = 0
-        for (dataset, lane, alone), pieces in lanes.items():
-            for group in self._groups(lane, alone, pieces):
-                self._store(connection, dataset, lane, op, group)
-                made += 1
-        counts: dict[str, int] = {}
-        for outbox_id, verdict in aside.items():
-            if outbox_id in ids:
-                state = STATE_OF[verdict.outcome]
-                counts[state] = counts.get(state, 0) + 1
-        return made, counts
+                line = _Row(outbox_id, payload.record_id, payload.version, payload.record_id in known, piece.data)
+                lanes.setdefault((payload.dataset, piece.lane, piece.alone), []).append(line)
+        return aside, lanes
 
     def _payloads(self, connection: Connection, ids: list[int]) -> dict[int, Payload]:
         """Return what the rows carry. One whose content is no longer what was released is left out."""
@@ -128,29 +184,30 @@ class Claimer:
                     found |= self._source(self._exchange, connection, platform_id, [outbox_id])
             return found
 
-    def _groups(self, lane: str, alone: bool, pieces: list[tuple[int, Piece]]) -> Iterable[list[tuple[int, Piece]]]:
-        most = 1 if alone else min(self._platform.limits.records, self.most.get(lane, self._platform.limits.records))
+    def _groups(self, lane: str, single: bool, rows: list[_Row]) -> Iterable[list[_Row]]:
+        most = 1 if single else min(self._platform.limits.records, self.most.get(lane, self._platform.limits.records))
         envelope, between = self._dialect.overhead()
-        group: list[tuple[int, Piece]] = []
+        group: list[_Row] = []
         size = envelope
-        for outbox_id, piece in pieces:
-            more = len(piece.data) + between
+        for row in rows:
+            more = len(row.data) + between
             if group and (len(group) >= most or size + more > self._platform.limits.bytes):
                 yield group
                 group, size = [], envelope
-            group.append((outbox_id, piece))
+            group.append(row)
             size += more
         if group:
             yield group
 
-    def _store(self, connection: Connection, dataset: str, lane: str, op: str, group: list[tuple[int, Piece]]) -> None:
+    def _store(self, connection: Connection, dataset: str, lane: str, op: str, group: list[_Row]) -> Packed:
         now = datetime.now(SHANGHAI)
         shipment_no = f"{self._platform.platform[:30]}-{now:%y%m%d}-{secrets.token_hex(8)}"
         label = Label(shipment_no, shipment_no, secrets.token_hex(20), dataset, lane, op, now)
-        body = self._dialect.assemble(label, [piece.data for _, piece in group])
-        connection.execute(
+        body = self._dialect.assemble(label, [row.data for row in group])
+        shipment_id = connection.execute(
             sql.load("push/shipment_insert"),
             {
+                **self._lease,
                 "shipment_no": shipment_no,
                 "platform": self._platform.platform,
                 "dataset": dataset,
@@ -162,13 +219,32 @@ class Claimer:
                 "body_digest": sm3_hex(body),
                 "records": len(group),
             },
+        ).scalar_one()
+        lines = [
+            Line(number, row.outbox_id, row.record_id, row.version, row.known) for number, row in enumerate(group, 1)
+        ]
+        shipment = Shipment(label, body, lines, 1, shipment_id=shipment_id)
+        return Packed(shipment, {"shipment_no": shipment_no, "fence": 1, **self._lease})
+
+    @staticmethod
+    def _lines(connection: Connection, packed: list[Packed], alone: bool) -> None:
+        """Write which row travels where; those that waited by themselves follow their shipment from now on."""
+        if not packed:
+            return
+        lines = [(line, one.shipment.shipment_id) for one in packed for line in one.shipment.lines]
+        outbox_ids = [line.outbox_id for line, _ in lines]
+        connection.execute(
+            sql.load("push/lines_pack"),
+            {
+                "outbox_ids": outbox_ids,
+                "shipment_ids": [shipment_id for _, shipment_id in lines],
+                "line_nos": [line.line_no for line, _ in lines],
+            },
         )
-        outbox_ids = [outbox_id for outbox_id, _ in group]
-        taken = connection.execute(
-            sql.load("push/shipment_lines"), {"shipment_no": shipment_no, "lane": lane, "outbox_ids": outbox_ids}
-        ).rowcount
-        if taken != len(group):
-            raise IntegrityError("a claimed row changed under its lock", None, ValueError(shipment_no))
+        if alone:
+            followed = connection.execute(sql.load("push/lines_follow"), {"outbox_ids": outbox_ids}).rowcount
+            if followed != len(outbox_ids):
+                raise FatalError(f"{followed} of {len(outbox_ids)} packed rows follow their shipment; report it")
 
     def _set_aside(self, connection: Connection, aside: Mapping[int, Verdict]) -> None:
         if aside:
@@ -185,6 +261,8 @@ class Claimer:
     # --- platforms without record ids
 
     def _there(self, connection: Connection, record_ids: list[str]) -> dict[str, list[Identity]]:
+        if not record_ids:
+            return {}
         rows = connection.execute(
             sql.load("push/identities_of"), {"platform": self._platform.platform, "record_ids": record_ids}
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Row
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from credit_exchange.config.platform import Platform
 from credit_exchange.core.canonical import sm3_hex
@@ -17,7 +18,7 @@ from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.push import owner
 from credit_exchange.steps.push.claim import STATE_OF, seal_identity, wire_key
 from credit_exchange.steps.push.dialects.base import CallResult, Identity, Label, Line, Outcome, Shipment, Verdict
-from credit_exchange.steps.push.gate import Replaced
+from credit_exchange.steps.push.gate import Gate, Replaced, State
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
@@ -70,34 +71,34 @@ class Desk:
             connection.execute(
                 sql.load("push/recover"),
                 {**self._base, "dead": self._dead, "settle": self._platform.settle_after_seconds},
-            ).one()
+            )
 
         self._safely(work)
 
     def take(self, skip: Sequence[str], *, takedowns_only: bool) -> Leased | str | None:
-        """Lease the next shipment to send.
+        """Lease the next packed shipment that nobody holds.
 
         None: there is none. A shipment number: that one was overtaken while it waited, and its records go afresh.
         """
 
         def work(connection: Connection) -> Leased | str | None:
             row = connection.execute(
-                sql.load("push/take"), {**self._base, "skip": list(skip), "takedowns_only": takedowns_only}
+                sql.load("push/take"),
+                {**self._base, "skip": list(skip), "takedowns_only": takedowns_only, "dead": self._dead},
             ).one_or_none()
             if row is None:
                 return None
-            if row.state_before == "retry":
-                number = {"shipment_no": row.shipment_no}
-                resumed = connection.execute(sql.load("push/resume_lines"), number).rowcount
-                if resumed != row.records:
+            if row.state == "retry":
+                # while it waits for a retry its records may be overtaken; under the platform's lock they are not
+                connection.execute(sql.load("push/lock"), self._base)
+                free = connection.execute(sql.load("push/lines_free"), {"shipment_id": row.shipment_id}).scalar_one()
+                if free != row.records:
                     self._dissolve(connection, row.shipment_no, row.fence, "overtaken while it waited", None)
                     return str(row.shipment_no)
-            return self._leased(connection, row, row.state_before)
+                connection.execute(sql.load("push/resume"), {"shipment_no": row.shipment_no, "fence": row.fence})
+            return self._leased(connection, row, row.state)
 
-        try:
-            return self._safely(work)
-        except IntegrityError:  # another version of one of its records left at this very moment: seen the next time
-            return None
+        return self._safely(work)
 
     def take_open(self, state: str, skip: Sequence[str]) -> Leased | None:
         """Lease the next shipment in this state that is due to be asked about."""
@@ -111,7 +112,7 @@ class Desk:
         return self._safely(work)
 
     def _leased(self, connection: Connection, row: Row[Any], before: str) -> Leased:
-        lines = connection.execute(sql.load("push/lines"), {"shipment_no": row.shipment_no})
+        lines = connection.execute(sql.load("push/lines"), {"shipment_id": row.shipment_id})
         label = Label(row.shipment_no, row.batch_no, row.idem_key, row.dataset, row.lane, row.op, row.created_at)
         shipment = Shipment(
             label=label,
@@ -119,24 +120,27 @@ class Desk:
             lines=[Line(*line) for line in lines],
             fence=row.fence,
             task_id=row.task_id,
+            shipment_id=row.shipment_id,
         )
         lease = {"shipment_no": row.shipment_no, "fence": row.fence, "owner": self._me, "lease": self._base["lease"]}
         return Leased(shipment, before, lease)
 
     # --- attempts and outcomes
 
-    def begin(self, leased: Leased, kind: str) -> int:
-        """Write the attempt before the socket opens. Raises Replaced."""
+    def begin(self, leased: Leased, kind: str, gate: Gate) -> tuple[int, State]:
+        """Write the attempt before the socket opens; return its id and how the platform stands.
 
-        def work(connection: Connection) -> int:
+        Raises Stop when the platform may not be called, Replaced when the shipment is no longer ours.
+        """
+
+        def work(connection: Connection) -> tuple[int, State]:
+            state = gate.state(connection)
             attempt = connection.execute(
                 sql.load("push/attempt_begin"), {**leased.lease, "kind": kind}
             ).scalar_one_or_none()
             if attempt is None:
                 raise Replaced(f"shipment {leased.lease['shipment_no']} was taken over by another worker")
-            if kind == "send":
-                connection.execute(sql.load("push/lines_sent"), dict(leased.lease))
-            return int(attempt)
+            return int(attempt), state
 
         return self._safely(work)
 
@@ -147,45 +151,43 @@ class Desk:
         result: CallResult,
         *,
         state: str,
-        lines: str | None = None,
         wait: float = 0.0,
         waits: Mapping[int, float] | None = None,
         identities: Mapping[int, Identity] | None = None,
     ) -> None:
         """Write what a call came to, in one transaction, if the shipment is still ours; else raise Replaced.
 
-        state: the shipment's new one. lines: the state of all its records, or None to take the result's verdicts.
+        state: the shipment's new one, which its records follow; `settled` takes the result's verdicts.
         wait: seconds until it is looked at again. waits: by line, seconds until a record may go afresh.
         identities: by line, where delivered records lie now (platforms without record ids).
         """
         number = leased.shipment.label.shipment_no
         sealed = seal(self._exchange.keys, result.reply, number.encode()) if result.reply else None
         digest = sm3_hex(result.reply) if result.reply else None
+        code: str | None = result.code
+        exceptions: list[tuple[Line, Verdict]] = []
+        if state == "settled":
+            code, exceptions = _apart(leased, result)
 
         def work(connection: Connection) -> None:
             written = connection.execute(
                 sql.load("push/shipment_record"),
                 {
                     **leased.lease,
+                    **_attempt(attempt, result, digest),
                     "state": state,
                     "wait": wait,
                     "task_id": result.task_id,
                     "receipt_no": result.receipt_no,
                     "reply_sealed": sealed,
-                    "reply_digest": digest,
+                    "code": code or None,
                     "problem": result.problem or (f"{result.kind} {result.code}" if state != "settled" else None),
                 },
             ).rowcount
             if written != 1:
                 raise Replaced(f"shipment {number} was taken over by another worker; its answer is settled there")
-            self._end(connection, attempt, result, digest)
-            if lines is not None:
-                connection.execute(
-                    sql.load("push/lines_state"),
-                    {"shipment_no": number, "state": lines, "code": result.code or None},
-                )
-                return
-            self._lines(connection, leased, result, waits or {})
+            if exceptions:
+                self._exceptions(connection, number, exceptions, waits or {})
             if identities is not None:
                 self._identities(connection, leased, result, identities)
 
@@ -196,7 +198,8 @@ class Desk:
         """Give up a shipment that surely stored nothing: its records go afresh in another one."""
 
         def work(connection: Connection) -> None:
-            self._end(connection, attempt, result, sm3_hex(result.reply) if result.reply else None)
+            digest = sm3_hex(result.reply) if result.reply else None
+            connection.execute(sql.load("push/attempt_end"), _attempt(attempt, result, digest))
             self._dissolve(connection, leased.shipment.label.shipment_no, leased.shipment.fence, problem, result)
 
         self._safely(work)
@@ -211,64 +214,50 @@ class Desk:
                 "shipment_no": number,
                 "fence": fence,
                 "problem": problem,
+                "code": result.code if result else None,
                 "reply_sealed": seal(self._exchange.keys, reply, number.encode()) if reply else None,
                 "reply_digest": sm3_hex(reply) if reply else None,
             },
         ).rowcount
         if done != 1:
             raise Replaced(f"shipment {number} was taken over by another worker")
-        connection.execute(
-            sql.load("push/lines_state"),
-            {"shipment_no": number, "state": "retry", "code": result.code if result else None},
-        )
+        parameters = {"shipment_no": number, "code": result.code if result else None}
+        connection.execute(sql.load("push/lines_afresh"), parameters)
 
     @staticmethod
-    def _end(connection: Connection, attempt: int | None, result: CallResult, digest: str | None) -> None:
-        if attempt is not None:
-            connection.execute(
-                sql.load("push/attempt_end"),
-                {
-                    "attempt_id": attempt,
-                    "outcome": f"{result.kind}:{result.refusal}" if result.refusal else str(result.kind),
-                    "http_status": result.http_status,
-                    "code": result.code or None,
-                    "reply_digest": digest,
-                },
-            )
-
-    @staticmethod
-    def _lines(connection: Connection, leased: Leased, result: CallResult, waits: Mapping[int, float]) -> None:
-        verdicts: list[tuple[int, Verdict]] = sorted(result.verdicts.items())
+    def _exceptions(
+        connection: Connection, number: str, exceptions: list[tuple[Line, Verdict]], waits: Mapping[int, float]
+    ) -> None:
         written = connection.execute(
-            sql.load("push/lines_record"),
+            sql.load("push/lines_exceptions"),
             {
-                "shipment_no": leased.shipment.label.shipment_no,
-                "receipt_no": result.receipt_no,
-                "line_nos": [number for number, _ in verdicts],
-                "states": [STATE_OF[verdict.outcome] for _, verdict in verdicts],
-                "codes": [verdict.code for _, verdict in verdicts],
-                "messages": [verdict.message for _, verdict in verdicts],
-                "waits": [waits.get(number, 0.0) for number, _ in verdicts],
+                "shipment_no": number,
+                "outbox_ids": [line.outbox_id for line, _ in exceptions],
+                "states": [STATE_OF[verdict.outcome] for _, verdict in exceptions],
+                "codes": [verdict.code for _, verdict in exceptions],
+                "messages": [verdict.message for _, verdict in exceptions],
+                "waits": [waits.get(line.line_no, 0.0) for line, _ in exceptions],
             },
         ).rowcount
-        if written != len(verdicts):
-            raise Replaced(f"shipment {leased.shipment.label.shipment_no}: its records are no longer all under way")
+        if written != len(exceptions):
+            raise Replaced(f"shipment {number}: its records are no longer all under way")
 
     def _identities(
         self, connection: Connection, leased: Leased, result: CallResult, identities: Mapping[int, Identity]
     ) -> None:
         keys, platform_id = self._exchange.keys, self._platform.platform
-        there = {
-            line.line_no: line.record_id
-            for line in leased.shipment.lines
-            if result.verdicts[line.line_no].outcome is Outcome.DELIVERED
-        }
+        delivered = [
+            line for line in leased.shipment.lines if result.verdicts[line.line_no].outcome is Outcome.DELIVERED
+        ]
+        there = {line.line_no: line.record_id for line in delivered}
         lying = {number: identities[number] for number in there if number in identities}
         wire_keys = {number: wire_key(keys, platform_id, identity) for number, identity in lying.items()}
-        connection.execute(
-            sql.load("push/identity_drop"),
-            {"platform": platform_id, "record_ids": list(there.values()), "keep": list(wire_keys.values())},
-        )
+        known = [line.record_id for line in delivered if line.known]
+        if known:
+            connection.execute(
+                sql.load("push/identity_drop"),
+                {"platform": platform_id, "record_ids": known, "keep": list(wire_keys.values())},
+            )
         connection.execute(
             sql.load("push/identity_add"),
             {
@@ -280,6 +269,15 @@ class Desk:
         )
 
     # --- looking
+
+    def give_back(self) -> None:
+        """End the leases of what was not begun: anybody may send it at once."""
+        self._safely(lambda connection: connection.execute(sql.load("push/leases_end"), self._base))
+
+    def anything_left(self) -> bool:
+        """Tell whether there is anything that is not finished."""
+        with transaction(self._exchange.engine) as connection:
+            return bool(connection.execute(sql.load("push/anything_left"), self._base).scalar_one())
 
     def left(self) -> dict[str, int]:
         """Return how many records are not finished, by state."""
@@ -293,3 +291,26 @@ class Desk:
                 sql.load("push/next_due"), {**self._base, "skip": list(skip), "skip_rows": list(skip_rows)}
             )
             return {row.what: float(row.seconds) for row in rows if row.seconds is not None}
+
+
+def _attempt(attempt: int | None, result: CallResult, digest: str | None) -> dict[str, object]:
+    """Return what is written about an attempt."""
+    return {
+        "attempt_id": attempt,
+        "outcome": f"{result.kind}:{result.refusal}" if result.refusal else str(result.kind),
+        "http_status": result.http_status,
+        "attempt_code": result.code or None,
+        "reply_digest": digest,
+    }
+
+
+def _apart(leased: Leased, result: CallResult) -> tuple[str, list[tuple[Line, Verdict]]]:
+    """Return the code of most delivered records, which the shipment keeps for all, and those that fared otherwise."""
+    delivered = Counter(v.code for v in result.verdicts.values() if v.outcome is Outcome.DELIVERED and not v.message)
+    code = delivered.most_common(1)[0][0] if delivered else ""
+    usual = Verdict(Outcome.DELIVERED, code)
+    return code, [
+        (line, result.verdicts[line.line_no])
+        for line in leased.shipment.lines
+        if result.verdicts[line.line_no] != usual
+    ]

@@ -7,13 +7,11 @@ lease, the fence and every state are in our database. No transaction is open whi
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
-
-from sqlalchemy.exc import IntegrityError
 
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.steps.faultpoint import faultpoint
@@ -44,6 +42,7 @@ _TAKEDOWNS = 0
 _EVERYTHING = 32_767
 _LONGEST_NAP = 1.0
 _RECOVER_EVERY = 2.0
+_LOOK_EVERY = 0.5
 
 
 @dataclass(frozen=True)
@@ -122,10 +121,11 @@ class _Drain:
         )
         self._gate = Gate(exchange.engine, platform)
         self._desk = Desk(exchange, platform, me)
-        self._claimer = Claimer(exchange, platform, self._dialect, source)
+        self._claimer = Claimer(exchange, platform, self._dialect, source, me)
         self._settler = Settler(platform, self._dialect, self._desk, self._gate, self._claimer)
         self._calls = 0
-        self._quick = 0
+        self._packed: deque[Leased] = deque()
+        self._look_at = 0.0
         self._recover_at = 0.0
         self._tasks_until: float | None = None
 
@@ -134,7 +134,7 @@ class _Drain:
         problem: str | None = None
         left: dict[str, int] | None = None
         try:
-            self._gate.prepare(at_once=self._sending, try_again=bool(self._desk.left()))
+            self._gate.prepare(at_once=self._sending, try_again=self._desk.anything_left())
             while True:
                 if time.monotonic() >= self._end:
                     problem = f"{self._platform.name}: the time of this drain is over; the rest waits for the next"
@@ -147,40 +147,50 @@ class _Drain:
                     break
         except Stop as stop:
             problem = str(stop)
+        finally:
+            self._desk.give_back()
         return self._result(problem, self._desk.left() if left is None or problem else left)
 
     def _step(self) -> bool:
         """Do the most urgent thing; False when there is nothing that can be done now."""
-        if time.monotonic() >= self._recover_at:
+        now = time.monotonic()
+        if now >= self._recover_at:
             self._desk.recover()
-            self._recover_at = time.monotonic() + _RECOVER_EVERY
-        if self._look("unknown", "ask", self._dialect.ask):
-            return True
-        if self._look("awaiting_receipt", "poll", self._dialect.poll):
-            return True
+            self._recover_at = now + _RECOVER_EVERY
+        # a takedown that has just been ordered goes before shipments that are already packed
+        if not self._packed or now >= self._look_at:
+            if self._urgent():
+                return True
+            self._look_at = time.monotonic() + _LOOK_EVERY
         if not self._sending:
             return False
-        # a takedown that has just been ordered goes before shipments that are already packed
-        return (
-            self._send(takedowns_only=True)
-            or self._claim(_TAKEDOWNS)
-            or self._send(takedowns_only=False)
-            or self._claim(_EVERYTHING)
-        )
+        if self._packed:
+            self._call(self._packed.popleft(), "send", self._dialect.send)
+            return True
+        return self._send(takedowns_only=False) or self._claim(_EVERYTHING)
+
+    def _urgent(self) -> bool:
+        """Ask about what is unknown, look at a task, take something down; False when there is none of it."""
+        if self._look("unknown", "ask", self._dialect.ask) or self._look(
+            "awaiting_receipt", "poll", self._dialect.poll
+        ):
+            if self._packed:  # tasks may be due all the time: something is sent between two looks
+                self._look_at = time.monotonic() + _LOOK_EVERY
+            return True
+        return self._sending and (self._send(takedowns_only=True) or self._claim(_TAKEDOWNS))
 
     def _claim(self, priority: int) -> bool:
         faultpoint("push.before_claim")
-        try:
-            with transaction(self._exchange.engine) as connection:
-                done = self._claimer.claim(connection, priority, self._settler.skip_records)
-        except IntegrityError:  # another worker was quicker with one of these records; a few times, then it is our bug
-            self._quick += 1
-            if self._quick > 20:
-                raise
-            return True
+        with transaction(self._exchange.engine) as connection:
+            done = self._claimer.claim(connection, priority, self._settler.skip_records)
         if done is None:
             return False
-        self._settler.counts.update(done[1])
+        self._settler.counts.update(done.aside)
+        packed = [Leased(one.shipment, "ready", one.lease) for one in done.packed]
+        if priority == _TAKEDOWNS:
+            self._packed.extendleft(reversed(packed))
+        else:
+            self._packed.extend(packed)
         faultpoint("push.after_claim")
         return True
 
@@ -202,13 +212,16 @@ class _Drain:
     def _call(self, leased: Leased, kind: str, method: Callable[[Shipment, Wire], CallResult]) -> None:
         """Attempt row, call, outcome."""
         try:
-            self._gate.check()
+            attempt, state = self._desk.begin(leased, kind, self._gate)
+        except Replaced:
+            return  # its lease ended while it waited here, and somebody else has it now
         except Stop:
             self._settler.put_back(leased, None)
             raise
-        attempt = self._desk.begin(leased, kind)
+        self._settler.troubled = state.troubled
         faultpoint("push.after_attempt_row")
-        caller = Caller(self._exchange.engine, self._gate, self._transport, leased.lease)
+        at_once = self._gate.at_once(state)
+        caller = Caller(self._exchange.engine, self._gate, self._transport, leased.lease, at_once=at_once)
         stop: Stop | None = None
         try:
             result = method(leased.shipment, caller)

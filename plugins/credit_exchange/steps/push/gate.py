@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from credit_exchange.config.platform import Platform
 from credit_exchange.core.business_time import SHANGHAI
@@ -25,6 +26,13 @@ class Stop(Exception):
 
 class Replaced(Stop):
     """Another process has taken the shipment over: nothing may be sent or written for it any more."""
+
+
+class State(NamedTuple):
+    """How a platform stands: seconds until it may be called, and whether it failed lately."""
+
+    wait_seconds: float
+    troubled: bool
 
 
 class Gate:
@@ -50,8 +58,8 @@ class Gate:
             elif try_again and state.circuit == "open":
                 connection.execute(sql.load("push/state_half_open"), parameters | {"at_once": at_once})
 
-    def check(self) -> float:
-        """Return how many seconds until a call may be made. Raises Stop when none will be soon."""
+    def state(self, connection: Connection) -> State:
+        """Return how the platform stands. Raises Stop when it may not be called now or soon."""
         name = self._platform.name
         now = datetime.now(SHANGHAI).time()
         for window in self._platform.maintenance:
@@ -62,17 +70,21 @@ class Gate:
             )
             if inside:
                 raise Stop(f"{name}: maintenance until {window.end:%H:%M}; the rest waits for the next drain")
-        with transaction(self._engine) as connection:
-            state = connection.execute(sql.load("push/state_read"), {"platform": self._platform.platform}).one()
-        if state.circuit == "open":
-            raise Stop(f"{name}: not called any more for now: {state.reason}")
-        if state.wait_seconds > self.patience:
-            raise Stop(f"{name}: asked us to wait {state.wait_seconds:.0f} s; the rest waits for the next drain")
-        return float(state.wait_seconds)
+        row = connection.execute(sql.load("push/state_read"), {"platform": self._platform.platform}).one()
+        if row.circuit == "open":
+            raise Stop(f"{name}: not called any more for now: {row.reason}")
+        if row.wait_seconds > self.patience:
+            raise Stop(f"{name}: asked us to wait {row.wait_seconds:.0f} s; the rest waits for the next drain")
+        return State(float(row.wait_seconds), row.circuit != "closed" or row.failures > 0)
+
+    def at_once(self, state: State) -> bool:
+        """Tell whether a call may leave right now without taking a turn."""
+        return state.wait_seconds <= 0 and not self._interval
 
     def turn(self) -> None:
         """Wait for this platform's next call slot, which is then ours. Raises Stop."""
-        wait = self.check()
+        with transaction(self._engine) as connection:
+            wait = self.state(connection).wait_seconds
         if self._interval:
             with transaction(self._engine) as connection:
                 reserved = connection.execute(
@@ -110,8 +122,11 @@ class Gate:
 class Caller:
     """The wire as a dialect sees it, for one leased shipment: each call takes its turn and renews the lease first."""
 
-    def __init__(self, engine: Engine, gate: Gate, transport: Transport, lease: Mapping[str, object]) -> None:
-        """`lease`: shipment_no, fence, owner, lease (seconds)."""
+    def __init__(
+        self, engine: Engine, gate: Gate, transport: Transport, lease: Mapping[str, object], *, at_once: bool = False
+    ) -> None:
+        """`lease`: shipment_no, fence, owner, lease (seconds). `at_once`: the first call's turn and lease are fresh."""
+        self._at_once = at_once
         self._engine = engine
         self._gate = gate
         self._transport = transport
@@ -130,12 +145,18 @@ class Caller:
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", login: bool = False
     ) -> Reply:
         """Send one request when it is our turn. Raises NotSent, Lost, Stop; Replaced when the shipment is not ours."""
-        self._gate.turn()
-        with transaction(self._engine) as connection:
-            if connection.execute(sql.load("push/renew"), self._lease).rowcount != 1:
-                raise Replaced(f"shipment {self._lease['shipment_no']} was taken over by another worker")
+        if self._at_once:
+            self._at_once = False
+        else:
+            self._turn()
         self.begun = self.begun or not login
         self.calls += 1
         reply = self._transport.call(method, url, headers or {}, body)
         self.answered = self.answered or not login
         return reply
+
+    def _turn(self) -> None:
+        self._gate.turn()
+        with transaction(self._engine) as connection:
+            if connection.execute(sql.load("push/renew"), self._lease).rowcount != 1:
+                raise Replaced(f"shipment {self._lease['shipment_no']} was taken over by another worker")

@@ -30,6 +30,8 @@ class Settler:
         self.last_problem = ""
         self._failed: Counter[str] = Counter()
         self._again: Counter[int] = Counter()
+        self.troubled = True
+        """The platform failed lately, as far as was seen when the last call began: a success has to be written."""
         self._malformed = 0
         self._busy = 0
 
@@ -42,17 +44,17 @@ class Settler:
             self._malformed = 0
         if result.kind is Kind.STORED and self._complete(leased, result):
             self._settle(leased, attempt, result)
-            self._gate.success()
+            self._fine()
         elif result.kind is Kind.PENDING:
             wait = self._platform.poll_seconds
-            self._desk.record(leased, attempt, result, state="awaiting_receipt", lines="awaiting_receipt", wait=wait)
-            self._gate.success()
+            self._desk.record(leased, attempt, result, state="awaiting_receipt", wait=wait)
+            self._fine()
         elif result.kind is Kind.REFUSED:
             self._refused(leased, attempt, result)
         else:
             self._failed[number] += 1
             wait = self._platform.settle_after_seconds
-            self._desk.record(leased, attempt, result, state="unknown", lines="unknown", wait=wait)
+            self._desk.record(leased, attempt, result, state="unknown", wait=wait)
             self._trouble(result)
 
     def _refused(self, leased: Leased, attempt: int, result: CallResult) -> None:
@@ -64,16 +66,16 @@ class Settler:
                 self._give_back(leased, attempt, result)
             case Refusal.BUSY:
                 wait = retry_after(result.retry_after, self._platform.retry)
-                self._desk.record(leased, attempt, result, state="retry", lines="retry", wait=wait)
+                self._desk.record(leased, attempt, result, state="retry", wait=wait)
                 self._wait_for_platform(wait)
             case Refusal.CREDENTIALS:
-                self._desk.record(leased, attempt, result, state="retry", lines="retry")
+                self._desk.record(leased, attempt, result, state="retry")
                 self._trouble(result)
             case _:
                 number = leased.shipment.label.shipment_no
                 self._failed[number] += 1
                 wait = self._pause_or_skip(number)
-                self._desk.record(leased, attempt, result, state="retry", lines="retry", wait=wait)
+                self._desk.record(leased, attempt, result, state="retry", wait=wait)
                 if result.refusal is Refusal.UNREACHABLE:
                     self._trouble(result)
 
@@ -105,22 +107,22 @@ class Settler:
         number = leased.shipment.label.shipment_no
         if result.kind is Kind.STORED and self._complete(leased, result):
             self._settle(leased, attempt, result)
-            self._gate.success()
+            self._fine()
             return
         if result.kind is Kind.PENDING:
             wait = self._platform.poll_seconds
-            self._desk.record(leased, attempt, result, state="awaiting_receipt", lines="awaiting_receipt", wait=wait)
-            self._gate.success()
+            self._desk.record(leased, attempt, result, state="awaiting_receipt", wait=wait)
+            self._fine()
             return
         if result.kind is Kind.ABSENT and self._failed[number] < self._platform.retry.attempts:
             # surely never arrived: the same bytes under the same key, and no other version may overtake them
-            self._desk.record(leased, attempt, result, state="ready", lines="sending")
+            self._desk.record(leased, attempt, result, state="ready")
             return
         busy = result.refusal is Refusal.BUSY
         if not busy:
             self._failed[number] += 1
         wait = retry_after(result.retry_after, self._platform.retry) if busy else self._pause_or_skip(number)
-        self._desk.record(leased, attempt, result, state=leased.before, lines=leased.before, wait=wait)
+        self._desk.record(leased, attempt, result, state=leased.before, wait=wait)
         if busy:
             self._wait_for_platform(wait)
         elif result.kind is not Kind.ABSENT:
@@ -128,9 +130,7 @@ class Settler:
 
     def put_back(self, leased: Leased, attempt: int | None) -> None:
         """The shipment was leased and then not called about: as it was before."""
-        lines = {"ready": "sending"}.get(leased.before, leased.before)
-        result = CallResult(Kind.REFUSED, code="not_called")
-        self._desk.record(leased, attempt, result, state=leased.before, lines=lines)
+        self._desk.record(leased, attempt, CallResult(Kind.REFUSED, code="not_called"), state=leased.before)
 
     # --- common
 
@@ -170,8 +170,15 @@ class Settler:
         if self._busy >= _BUSY_IN_A_ROW:
             raise Stop(f"{self._platform.name}: busy {self._busy} times in a row; the rest waits for the next drain")
 
+    def _fine(self) -> None:
+        """The platform took a shipment: that ends its trouble, if it had any."""
+        if self.troubled:
+            self._gate.success()
+            self.troubled = False
+
     def _trouble(self, result: CallResult) -> None:
         """Count a failure of the platform; refused credentials stop everything at once."""
+        self.troubled = True
         self.last_problem = result.problem or result.code
         if result.credentials_refused:
             reason = f"credentials refused ({result.code})"

@@ -58,33 +58,47 @@ class _Guard:
 
 
 class _Adapter(HTTPAdapter):
-    """Tells its guard when a connection, TLS included, stands."""
+    """Tells the guard of the request at hand when a connection, TLS included, stands; keeps no connection."""
 
-    def __init__(self, guard: _Guard) -> None:
-        self._guard = guard
+    def __init__(self) -> None:
+        self.guard = _Guard(0)
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        guard = self._guard
+        adapter = self
 
         class Plain(HTTPConnection):
             def connect(self) -> None:
                 super().connect()
-                guard.opened(self.sock)
+                adapter.guard.opened(self.sock)
 
         class Secure(HTTPSConnection):
             def connect(self) -> None:
                 super().connect()
-                guard.opened(self.sock)
+                adapter.guard.opened(self.sock)
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
 
+            def _put_conn(self, conn: Any) -> None:
+                _ended(conn)
+                super()._put_conn(conn)
+
         class SecurePool(HTTPSConnectionPool):
             ConnectionCls = Secure
 
+            def _put_conn(self, conn: Any) -> None:
+                _ended(conn)
+                super()._put_conn(conn)
+
         self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+
+
+def _ended(connection: Any) -> None:
+    """Close a connection before it goes back: the next request must not find out that it is dead."""
+    if connection is not None:
+        connection.close()
 
 
 class Transport:
@@ -103,6 +117,13 @@ class Transport:
         self._total = total_timeout
         self._limit = max_reply_bytes
         self._verify: str | bool = ca_bundle or True
+        self._adapter = _Adapter()
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy, no .netrc: credentials go to the configured host only
+        self._session.headers.clear()
+        self._session.mount("http://", self._adapter)
+        self._session.mount("https://", self._adapter)
+        self._lock = threading.Lock()
 
     @staticmethod
     def target(url: str) -> str:
@@ -113,13 +134,11 @@ class Transport:
         """Send one request and read the whole answer. Raises NotSent or Lost; never follows a redirect."""
         guard = _Guard(self._total)
         started = time.monotonic()
-        with guard.running(), requests.Session() as session:
-            session.trust_env = False  # no proxy, no .netrc: credentials go to the configured host only
-            session.headers.clear()
-            session.mount("http://", _Adapter(guard))
-            session.mount("https://", _Adapter(guard))
+        with self._lock, guard.running():
+            self._adapter.guard = guard
+            self._session.cookies.clear()
             try:
-                response = session.request(
+                response = self._session.request(
                     method,
                     url,
                     data=body or None,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.connections import Connection
@@ -84,12 +84,11 @@ class CallResult:
     problem: str = ""
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """One record in the form of the wire. Pieces of one lane travel together; `alone` ones by themselves."""
 
     lane: str
-    data: bytes = field(repr=False)
+    data: bytes
     alone: bool = False
 
 
@@ -106,14 +105,14 @@ class Label:
     created_at: datetime
 
 
-@dataclass(frozen=True)
-class Line:
-    """One record of a shipment, by its place in it (from 1)."""
+class Line(NamedTuple):
+    """One record of a shipment, by its place in it (from 1). `known`: something of it may lie there already."""
 
     line_no: int
     outbox_id: int
     record_id: str
     version: int
+    known: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,6 +124,7 @@ class Shipment:
     lines: Sequence[Line]
     fence: int
     task_id: str | None = None
+    shipment_id: int = 0
 
 
 @dataclass(frozen=True)

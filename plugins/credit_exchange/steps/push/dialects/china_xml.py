@@ -7,8 +7,7 @@ list of rows: the row's XML, the identity it will have, and the old identities t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from xml.sax.saxutils import escape
 
 import orjson
@@ -43,6 +42,17 @@ _STILL_THERE = Verdict(Outcome.HELD, "07", "平台未能撤下且查询仍有该
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
+class _Column(NamedTuple):
+    """One column of a data set on this wire; `plain`: its texts are written as they are."""
+
+    code: str
+    field: CatalogField
+    plain: bool
+    begin: str
+    end: str
+    empty: str
+
+
 @register("china_xml")
 class ChinaXml:
     """`POST /services/importPermissionXml`, `importPenaltyXml` and `revokeXml`; queries settle what is unknown."""
@@ -54,6 +64,7 @@ class ChinaXml:
         self._datasets = context.datasets
         self._base = context.connection.base_url
         self._token = context.connection.password
+        self._columns: dict[str, list[_Column]] = {}
 
     # --- writing
 
@@ -80,15 +91,33 @@ class ChinaXml:
         return Piece(payload.dataset, canonical_json(row), alone=bool(old))
 
     def _row(self, payload: Payload) -> str:
-        route, dataset = self._route(payload.dataset)
+        columns = self._columns.get(payload.dataset)
+        if columns is None:
+            columns = self._columns[payload.dataset] = self._columns_of(payload.dataset)
+        fields = payload.fields
         cells = []
+        for column in columns:
+            value = fields.get(column.code)
+            if not value:
+                cells.append(column.empty)
+            elif column.plain and not forms.needs_care(value):
+                cells.append(column.begin + value + column.end)
+            else:
+                # a bare carriage return would be read back as a line feed (XML 1.0, 2.11)
+                written = escape(_written(value, column.field), {chr(13): "&#13;"})
+                cells.append(column.begin + written + column.end)
+        return f"<ROW>{''.join(cells)}</ROW>"
+
+    def _columns_of(self, name: str) -> list[_Column]:
+        """Return the standard's columns in its order, as this platform names them."""
+        route, dataset = self._route(name)
+        columns = []
         for code, field in dataset.fields.items():
             if not field.internal and code not in route.omit:
-                name = forms.renamed(route, code)
-                value = _written(payload.fields.get(code, ""), field)
-                # a bare carriage return would be read back as a line feed (XML 1.0, 2.11)
-                cells.append(f"<{name}>{escape(value, {chr(13): '&#13;'})}</{name}>")
-        return f"<ROW>{''.join(cells)}</ROW>"
+                tag = forms.renamed(route, code)
+                plain = field.type != "date" and not (field.type == "decimal" and field.unit == "wan_yuan")
+                columns.append(_Column(code, field, plain, f"<{tag}>", f"</{tag}>", f"<{tag}></{tag}>"))
+        return columns
 
     def identity_of(self, payload: Payload) -> Identity | None:
         """Return kind, document number, agency's code and subject as they will stand there; None when one is absent."""
@@ -223,7 +252,8 @@ class ChinaXml:
         ]
 
     def _post(self, wire: Wire, path: str, form: Mapping[str, str]) -> Reply:
-        body = urlencode({"token": self._token, **form}).encode("ascii")
+        pairs = {"token": self._token, **form}.items()
+        body = b"&".join(name.encode() + b"=" + forms.form_encoded(value.encode()) for name, value in pairs)
         return wire.call("POST", self._base + path, headers=_FORM, body=body)
 
     def _route(self, name: str) -> tuple[Route, Dataset]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from lxml import etree
 
 from credit_exchange.config.catalog import CatalogField
@@ -15,8 +17,18 @@ from credit_exchange.config.platform import Route
 from credit_exchange.core.masking import scrub_text
 
 _XML_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_XML_CARE = re.compile("[&<>\r]|" + _XML_FORBIDDEN.pattern)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9_.:-]{1,40}", re.ASCII)
+
+
+def _form_table() -> npt.NDArray[np.uint32]:
+    plain = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
+    written = [bytes([b]) if b in plain else b"+" if b == 0x20 else b"%%%02X" % b for b in range(256)]
+    return np.frombuffer(b"".join(text.ljust(4, b"\0") for text in written), dtype=np.uint32)
+
+
+_FORM_TABLE = _form_table()
 
 
 class BadReply(ValueError):
@@ -57,6 +69,19 @@ def amount_of(value: str, field: CatalogField, *, factor: int, places: int) -> s
 def xml_safe(value: str) -> str:
     """Return the value without the characters that XML 1.0 forbids (section 2.2)."""
     return _XML_FORBIDDEN.sub("", value)
+
+
+def needs_care(value: str) -> bool:
+    """Tell whether a text holds anything that cannot stand in XML as it is; most hold nothing of the kind."""
+    return _XML_CARE.search(value) is not None
+
+
+def form_encoded(data: bytes) -> bytes:
+    """Return UTF-8 bytes as a form's value (application/x-www-form-urlencoded), like urllib's quote_plus.
+
+    By a table of four bytes for each one, of which the unused are dropped again: a bulk night encodes gigabytes.
+    """
+    return _FORM_TABLE.take(np.frombuffer(data, dtype=np.uint8)).tobytes().translate(None, b"\0")
 
 
 def said(message: object) -> str:

@@ -7,7 +7,7 @@ import gzip
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import quote, urlencode
 
 from credit_exchange.config.catalog import CatalogField
@@ -42,8 +42,17 @@ _REFUSALS = {
     "E429": Refusal.BUSY,
 }
 _EARLY_SECONDS = 30.0
+_ENDLESS = 10**9
 _TOKENS: dict[tuple[str, str], tuple[str, float]] = {}
 _TOKENS_LOCK = threading.Lock()
+
+
+class _Column(NamedTuple):
+    """One column of a data set on this wire. `longest`: texts up to so many characters are written as they are."""
+
+    name: str
+    field: CatalogField
+    longest: int | None
 
 
 class _Denied(Exception):
@@ -66,6 +75,7 @@ class FujianTask:
         self._base = context.connection.base_url
         self._client = context.connection.login
         self._secret = context.connection.password
+        self._columns: dict[str, dict[str, _Column]] = {}
 
     def encode(self, payload: Payload, there: Sequence[Identity]) -> Piece | Verdict:
         """Return one JSON line; lengths are checked before, since the platform's LEN names no column."""
@@ -84,16 +94,44 @@ class FujianTask:
         return Piece(catalog, canonical_json(line))
 
     def _row(self, payload: Payload) -> dict[str, str]:
+        columns = self._columns.get(payload.dataset)
+        if columns is None:
+            columns = self._columns[payload.dataset] = self._columns_of(payload.dataset)
+        fields = payload.fields
+        row = {}
+        for code, column in columns.items():
+            value = fields.get(code)
+            if not value:
+                row[column.name] = ""
+            elif column.longest is not None and len(value) <= column.longest:
+                row[column.name] = value
+            else:
+                row[column.name] = _written(value, column.field)
+        if not fields.keys() <= columns.keys():
+            row |= self._others(payload)
+        return row
+
+    def _columns_of(self, name: str) -> dict[str, _Column]:
+        route = self._platform.datasets[name]
+        dataset = self._datasets.get(name)
+        columns = {}
+        for code, field in (dataset.fields if dataset else {}).items():
+            if not field.internal and code not in route.omit:
+                plain = field.type != "date" and not (field.type == "decimal" and field.unit == "wan_yuan")
+                longest = (field.length or _ENDLESS) if plain else None
+                columns[code] = _Column(forms.renamed(route, code).lower(), field, longest)
+        return columns
+
+    def _others(self, payload: Payload) -> dict[str, str]:
+        """Return what the catalogue does not know of."""
         route = self._platform.datasets[payload.dataset]
         dataset = self._datasets.get(payload.dataset)
-        fields = dict(dataset.fields) if dataset else {}
-        codes = [code for code, field in fields.items() if not field.internal]
-        row = {}
-        for code in [*codes, *(code for code in payload.fields if code not in fields)]:
-            if code not in route.omit:
-                value = payload.fields.get(code, "")
-                row[forms.renamed(route, code).lower()] = _written(value, fields.get(code)) if value else ""
-        return row
+        known = dataset.fields if dataset else {}
+        return {
+            forms.renamed(route, code).lower(): value
+            for code, value in payload.fields.items()
+            if value and code not in route.omit and code not in known
+        }
 
     def overhead(self) -> tuple[int, int]:
         """Return a generous bound for the envelope, and the line end."""
@@ -107,7 +145,8 @@ class FujianTask:
             "catalog": label.lane,
             "line_count": len(pieces),
             "sm3": sm3_hex(plain),
-            "data": base64.b64encode(gzip.compress(plain, mtime=0)).decode("ascii"),
+            # level 1: a third larger than level 6 at a fifth of its cost
+            "data": base64.b64encode(gzip.compress(plain, 1, mtime=0)).decode("ascii"),
         }
         return canonical_json(upload)
 

@@ -55,6 +55,9 @@ class FuzhouJson:
         }
         if payload.op == "upsert":
             route = self._platform.datasets[payload.dataset]
+            if payload.canonical is not None and payload.fields and not route.fields and not route.omit:
+                head = b'{"fields":' + payload.canonical + b',"op":"U","record_id":"'
+                return Piece(payload.dataset, head + f'{payload.record_id}","version":{payload.version}}}'.encode())
             fields = {
                 forms.renamed(route, code): value
                 for code, value in payload.fields.items()
@@ -80,7 +83,7 @@ class FuzhouJson:
             "sent_at": label.created_at.astimezone(SHANGHAI).isoformat(timespec="seconds"),
         }
         body = canonical_json(head)[:-1] + b',"records":[' + b",".join(pieces) + b"]}"
-        return gzip.compress(body, mtime=0) if self._platform.gzip else body
+        return gzip.compress(body, 1, mtime=0) if self._platform.gzip else body
 
     def send(self, shipment: Shipment, wire: Wire) -> CallResult:
         """Send the shipment, signed now; a repeat has the same body and Idempotency-Key."""

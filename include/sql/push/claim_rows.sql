@@ -1,0 +1,29 @@
+-- The rows of these lots that wait, in their order; `blocked`: another version is under way there, `overtaken` by that op.
+-- What the platform was never told of before cannot be either.
+select
+    o.outbox_id,
+    o.record_id,
+    o.op,
+    o.fresh,
+    case when not o.fresh then exists (
+        select 1 from exchange.outbox as f
+        where
+            f.record_id = o.record_id and f.platform = o.platform and f.outbox_id <> o.outbox_id
+            and f.under_way
+    ) else false end as blocked,
+    case when not o.fresh then (
+        select n.op from exchange.outbox as n
+        where
+            n.record_id = o.record_id and n.platform = o.platform and n.version > o.version
+            and n.state in ('ready', 'retry', 'sending', 'awaiting_receipt', 'unknown', 'delivered')
+        order by n.version desc
+        limit 1
+    ) end as overtaken
+from unnest(cast(:first_ids as bigint []), cast(:last_ids as bigint [])) as w (first_id, last_id)
+inner join exchange.release as o on o.outbox_id between w.first_id and w.last_id
+where
+    o.platform = :platform
+    and o.state = 'ready'
+    and not exists (select 1 from exchange.shipment_line as l where l.outbox_id = o.outbox_id)
+order by o.outbox_id
+limit :limit

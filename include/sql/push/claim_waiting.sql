@@ -1,0 +1,41 @@
+-- Rows that wait by themselves (to go afresh, or behind another version) and may go now, of one data set and operation.
+with may as (
+    select o.outbox_id, o.priority, o.dataset, o.op, o.record_id, o.version, o.platform
+    from exchange.release as o
+    where
+        o.platform = :platform
+        and o.state in ('waiting', 'retry')
+        and o.priority <= :priority
+        and (o.not_before is null or o.not_before <= clock_timestamp())
+        and o.outbox_id <> all(cast(:skip as bigint []))
+        and not exists (
+            select 1 from exchange.outbox as f
+            where f.record_id = o.record_id and f.platform = o.platform and f.outbox_id <> o.outbox_id and f.under_way
+        )
+),
+
+head as (
+    select m.outbox_id, m.priority, m.dataset, m.op
+    from may as m
+    order by m.priority, m.outbox_id
+    limit 1
+)
+
+select
+    m.outbox_id,
+    m.record_id,
+    m.op,
+    false as fresh,
+    false as blocked,
+    (
+        select n.op from exchange.outbox as n
+        where
+            n.record_id = m.record_id and n.platform = m.platform and n.version > m.version
+            and n.state in ('ready', 'retry', 'sending', 'awaiting_receipt', 'unknown', 'delivered')
+        order by n.version desc
+        limit 1
+    ) as overtaken
+from may as m
+inner join head as h on m.priority = h.priority and m.dataset = h.dataset and m.op = h.op
+order by m.outbox_id
+limit :limit

@@ -1,0 +1,13 @@
+-- What waits in the outbox and is not packed yet, as ranges of outbox ids: claiming reads a few of these instead of looking
+-- for waiting rows among all that were ever sent.
+create sequence exchange.outbox_seq as bigint;
+create table exchange.lot (
+    lot_id bigint generated always as identity primary key,
+    platform text not null,
+    dataset text not null,
+    op text not null check (op in ('upsert', 'withdraw')),
+    priority smallint not null,
+    first_id bigint not null,
+    last_id bigint not null check (last_id >= first_id)
+);
+create index lot_next on exchange.lot (platform, priority, lot_id);
