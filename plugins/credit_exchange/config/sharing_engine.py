@@ -74,6 +74,18 @@ _TESTS: dict[str, Callable[[str, str | list[str] | None], bool]] = {
 }
 
 
+_EXACT = {"eq", "ne", "in", "not_in", "present", "absent"}
+
+
+def _part(conditions: list[Condition]) -> Callable[[str], str]:
+    """Return a function that maps all values which these conditions cannot tell apart to the same text."""
+    if all(c.op in _EXACT for c in conditions):
+        words = {w for c in conditions for w in ([c.value] if isinstance(c.value, str) else c.value or ())}
+        return lambda value: value if not value or value in words else "\0"
+    tests = [(_TESTS[c.op], c.value) for c in conditions]
+    return lambda value: "".join("1" if test(value, wanted) else "0" for test, wanted in tests)
+
+
 class RuleSet:
     """The rules in force on one day for one data set and platform.
 
@@ -97,6 +109,18 @@ class RuleSet:
         subject = dataset.identity.subject
         self._floor_drop |= {f for f in (subject.representative_id_type, subject.representative_id_number) if f}
         self._floor_mask = {f.code: "free_text" for f in dataset.current.fields if f.personal == "text"}
+
+    def shape(self) -> dict[str, Callable[[str], str]]:
+        """Return, by field that the rules look at, what of its value they can tell apart.
+
+        Contents that are equal in this get the same decision: mostly it is whether something stands there, or which of
+        a few words.
+        """
+        conditions: dict[str, list[Condition]] = {}
+        for rule in self.rules:
+            for condition in rule.match:
+                conditions.setdefault(condition.field, []).append(condition)
+        return {name: _part(some) for name, some in conditions.items()}
 
     def digest(self) -> str:
         """Return the SM3 of the rules in force: another digest means that every record is looked at again."""

@@ -72,6 +72,11 @@ _TO_ASCII = str.maketrans(
     | dict.fromkeys(_SEPARATORS, "-")
 )
 _PREFILTER = "(?:[0-9０-９][" + _SEPARATORS.replace("-", r"\-") + "]?){11}"
+_ONE_DIGIT = "[0-9０-９]"
+_JOINED = _ONE_DIGIT + "[" + _SEPARATORS.replace("-", r"\-") + "]" + _ONE_DIGIT
+_WHOLE = f"(?:^|[^0-9０-９])(?:{_ONE_DIGIT}{{11}}|{_ONE_DIGIT}{{13}}|{_ONE_DIGIT}{{15,}})(?:[^0-9０-９]|$)"
+"""Of the values with eleven digits in a row only these can hold a number of a person: digits with separators among them,
+or a run as long as such numbers are. What mostly remains are licence numbers of twelve or fourteen digits."""
 _RUN = re.compile(r"(?<![0-9])[0-9](?:-?[0-9]){10,}(?:-?X)?", re.ASCII)
 _GROUP = re.compile(r"[0-9]+X?|X", re.ASCII)
 _MOBILE = re.compile(r"(?:86|0086)?1[3-9][0-9]{9}", re.ASCII)
@@ -188,6 +193,10 @@ def scrub_free_text(s: pd.Series[Any]) -> pd.Series[Any]:
     """:func:`scrub_text` for a column. Only values with eleven digits in a row (or nearly so) are looked at one by
     one."""
     suspects = np.flatnonzero(as_mask(pc.match_substring_regex(as_arrow(s), pattern=_PREFILTER)))
+    if len(suspects):
+        some = as_arrow(s.take(suspects))
+        likely = pc.or_(pc.match_substring_regex(some, pattern=_JOINED), pc.match_substring_regex(some, pattern=_WHOLE))
+        suspects = suspects[as_mask(likely)]
     if not len(suspects):
         return s.copy()
     values = s.to_numpy(dtype=object, copy=True)

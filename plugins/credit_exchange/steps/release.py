@@ -7,7 +7,7 @@ date of the night, so that a backfill of old nights cannot bring back what has e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,7 @@ class Desired:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the rules say of all records that look alike to them, platform by platform; released ones with a treatment."""
+    """What the rules say of all records that look alike to them, per platform; released ones with a treatment."""
 
     decisions: tuple[tuple[str, Decision, str, int | None], ...]
     treatments: tuple[Treatment, ...]
@@ -65,7 +65,7 @@ class _Rules:
     digests: dict[str, str]
     ids: dict[str, int] = field(default_factory=dict)
     treater: Treater = field(default_factory=Treater)
-    _looks_at: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _shapes: dict[str, tuple[tuple[str, tuple[Callable[[str], str], ...]], ...]] = field(default_factory=dict)
     _plans: dict[tuple[str, ...], _Plan] = field(default_factory=dict)
 
     def plan(self, dataset: str, status: str, content: dict[str, str]) -> _Plan:
@@ -73,17 +73,23 @@ class _Rules:
         if status in GONE:
             key: tuple[str, ...] = (dataset, status)
         else:
-            looks_at = self._looks_at.get(dataset)
-            if looks_at is None:
-                names = {name for rules in self.by_dataset.get(dataset, {}).values() for name in rules.looks_at}
-                looks_at = self._looks_at[dataset] = tuple(sorted(names))
-            key = (dataset, "", *[content.get(name, "") for name in looks_at])
+            shape = self._shapes.get(dataset)
+            if shape is None:
+                shape = self._shapes[dataset] = self._shape(dataset)
+            key = (dataset, *[part(content.get(name, "")) for name, parts in shape for part in parts])
         plan = self._plans.get(key)
         if plan is None:
             if len(self._plans) > 200_000:
                 self._plans.clear()
             plan = self._plans[key] = self._make(dataset, status, content)
         return plan
+
+    def _shape(self, dataset: str) -> tuple[tuple[str, tuple[Callable[[str], str], ...]], ...]:
+        parts: dict[str, list[Callable[[str], str]]] = {}
+        for rule_set in self.by_dataset.get(dataset, {}).values():
+            for name, part in rule_set.shape().items():
+                parts.setdefault(name, []).append(part)
+        return tuple((name, tuple(some)) for name, some in sorted(parts.items()))
 
     def _make(self, dataset: str, status: str, content: dict[str, str]) -> _Plan:
         decisions = []

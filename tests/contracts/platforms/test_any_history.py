@@ -35,7 +35,8 @@ def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
             )
             query(
                 self.exchange,
-                "with a as (delete from exchange.attempt), o as (delete from exchange.release), l as (delete from exchange.lot), "
+                "with a as (delete from exchange.attempt), o as (delete from exchange.release), "
+                "l as (delete from exchange.lot), "
                 "n as (delete from exchange.shipment_line), "
                 "w as (delete from exchange.wire_identity), p as (delete from exchange.platform_state) select 1",
             )

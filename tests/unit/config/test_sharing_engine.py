@@ -111,3 +111,28 @@ def test_conditions(op: str, value: Any, holds_for: str, not_for: str) -> None:
     condition = Condition(field="X", op=op, value=value)  # type: ignore[arg-type]
     assert holds(condition, {"X": holds_for})
     assert not holds(condition, {"X": not_for})
+
+
+WORDS = ["", "自然人", "法人", "涉密", "简易程序", "2026-01-01", "2026-06-01", "警告;罚款", "\0"]
+OPS = ["eq", "ne", "in", "not_in", "contains", "contains_any", "contains_only", "present", "absent", "ge", "lt"]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["A", "B"]), st.sampled_from(OPS), st.sampled_from(WORDS[1:])), max_size=5),
+    st.lists(st.fixed_dictionaries({"A": st.sampled_from(WORDS), "B": st.sampled_from(WORDS)}), min_size=2, max_size=8),
+)
+def test_contents_of_one_shape_get_one_decision(
+    conditions: list[tuple[str, str, str]], contents: list[dict[str, str]]
+) -> None:
+    rules = []
+    for n, (name, op, word) in enumerate(conditions):
+        value: Any = [word] if op in ("in", "not_in", "contains_any", "contains_only") else word
+        value = None if op in ("present", "absent") else value
+        condition = Condition(field=name, op=op, value=value)  # type: ignore[arg-type]
+        rules.append(rule("withhold" if n % 2 else "release", f"T-{n}", match=[condition]))
+    rule_set = RuleSet(tuple(rules), PERMIT, "fuzhou", DAY)
+    shape = rule_set.shape()
+    decided: dict[tuple[str, ...], Any] = {}
+    for content in contents:
+        key = tuple(part(content.get(name, "")) for name, part in shape.items())
+        assert decided.setdefault(key, rule_set.decide(content)) == rule_set.decide(content)
