@@ -75,8 +75,8 @@ _PREFILTER = "(?:[0-9０-９][" + _SEPARATORS.replace("-", r"\-") + "]?){11}"
 _ONE_DIGIT = "[0-9０-９]"
 _JOINED = _ONE_DIGIT + "[" + _SEPARATORS.replace("-", r"\-") + "]" + _ONE_DIGIT
 _WHOLE = f"(?:^|[^0-9０-９])(?:{_ONE_DIGIT}{{11}}|{_ONE_DIGIT}{{13}}|{_ONE_DIGIT}{{15,}})(?:[^0-9０-９]|$)"
-"""Of the values with eleven digits in a row only these can hold a number of a person: digits with separators among them,
-or a run as long as such numbers are. What mostly remains are licence numbers of twelve or fourteen digits."""
+"""Of the values with eleven digits in a row only these can hold a number of a person: digits with separators among
+them, or a run as long as such numbers are. What mostly remains are licence numbers of twelve or fourteen digits."""
 _RUN = re.compile(r"(?<![0-9])[0-9](?:-?[0-9]){10,}(?:-?X)?", re.ASCII)
 _GROUP = re.compile(r"[0-9]+X?|X", re.ASCII)
 _MOBILE = re.compile(r"(?:86|0086)?1[3-9][0-9]{9}", re.ASCII)

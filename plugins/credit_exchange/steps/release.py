@@ -158,6 +158,7 @@ def _rules_in_force(exchange: Exchange, platforms: list[str]) -> _Rules:
 
 
 def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str], counts: dict[str, int]) -> None:
+    connection.execute(sql.load("push/by_key"))
     parameters = {"record_ids": record_ids}
     rows = connection.execute(sql.load("release/chunk"), parameters).all()
     standing = _standing(connection, record_ids)

@@ -97,6 +97,7 @@ class Claimer:
         lock: nobody else packs, resumes or overtakes what waits until it ends.
         """
         connection.execute(sql.load("push/lock"), {"platform": self._platform.platform})
+        connection.execute(sql.load("push/by_key"))
         rows, alone = self._next(connection, priority, skip)
         if not rows:
             return None
@@ -204,6 +205,7 @@ class Claimer:
         shipment_no = f"{self._platform.platform[:30]}-{now:%y%m%d}-{secrets.token_hex(8)}"
         label = Label(shipment_no, shipment_no, secrets.token_hex(20), dataset, lane, op, now)
         body = self._dialect.assemble(label, [row.data for row in group])
+        digest = sm3_hex(body)
         shipment_id = connection.execute(
             sql.load("push/shipment_insert"),
             {
@@ -216,14 +218,14 @@ class Claimer:
                 "batch_no": label.batch_no,
                 "idem_key": label.idem_key,
                 "body_sealed": seal(self._exchange.keys, body, shipment_no.encode()),
-                "body_digest": sm3_hex(body),
+                "body_digest": digest,
                 "records": len(group),
             },
         ).scalar_one()
         lines = [
             Line(number, row.outbox_id, row.record_id, row.version, row.known) for number, row in enumerate(group, 1)
         ]
-        shipment = Shipment(label, body, lines, 1, shipment_id=shipment_id)
+        shipment = Shipment(label, body, lines, 1, shipment_id=shipment_id, body_digest=digest)
         return Packed(shipment, {"shipment_no": shipment_no, "fence": 1, **self._lease})
 
     @staticmethod

@@ -121,6 +121,7 @@ class Desk:
             fence=row.fence,
             task_id=row.task_id,
             shipment_id=row.shipment_id,
+            body_digest=row.body_digest,
         )
         lease = {"shipment_no": row.shipment_no, "fence": row.fence, "owner": self._me, "lease": self._base["lease"]}
         return Leased(shipment, before, lease)

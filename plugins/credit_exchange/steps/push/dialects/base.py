@@ -125,6 +125,7 @@ class Shipment:
     fence: int
     task_id: str | None = None
     shipment_id: int = 0
+    body_digest: str = ""
 
 
 @dataclass(frozen=True)

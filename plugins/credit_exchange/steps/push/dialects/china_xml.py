@@ -95,12 +95,13 @@ class ChinaXml:
         if columns is None:
             columns = self._columns[payload.dataset] = self._columns_of(payload.dataset)
         fields = payload.fields
+        easy = not forms.needs_care("".join(fields.values()))
         cells = []
         for column in columns:
             value = fields.get(column.code)
             if not value:
                 cells.append(column.empty)
-            elif column.plain and not forms.needs_care(value):
+            elif column.plain and easy:
                 cells.append(column.begin + value + column.end)
             else:
                 # a bare carriage return would be read back as a line feed (XML 1.0, 2.11)
