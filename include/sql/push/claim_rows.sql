@@ -26,4 +26,3 @@ where
     and o.state = 'ready'
     and not exists (select 1 from exchange.shipment_line as l where l.outbox_id = o.outbox_id)
 order by o.outbox_id
-limit :limit

@@ -137,10 +137,8 @@ class Claimer:
                 return [], False
             ranges = {"first_ids": [lot.first_id for lot in lots], "last_ids": [lot.last_id for lot in lots]}
             rows = connection.execute(sql.load("push/claim_rows"), {**parameters, **ranges}).all()
-            # a short answer means that these lots hold nothing more
-            upto = rows[-1].outbox_id if len(rows) == self._rows else lots[-1].last_id
             lot_ids = [lot.lot_id for lot in lots]
-            connection.execute(sql.load("push/lots_consume"), {"lot_ids": lot_ids, "upto": upto})
+            connection.execute(sql.load("push/lots_consume"), {"lot_ids": lot_ids, "upto": lots[-1].last_id})
         return list(rows), False
 
     def _encode(

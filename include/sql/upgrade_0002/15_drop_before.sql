@@ -1,0 +1,2 @@
+-- Nothing is left in the old outbox.
+drop table exchange.outbox_before
