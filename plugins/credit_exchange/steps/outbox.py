@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
 import pyarrow as pa
 from sqlalchemy import Connection
 
@@ -24,68 +22,97 @@ _LOTS = pa.schema(
 )
 
 
-class Entry(NamedTuple):
-    """A decision about one version of a record for one platform. `fresh`: the first one ever about it there."""
+class _Group:
+    """Decisions of one platform, data set, operation and effect, by column."""
 
-    record_id: str
-    version: int
-    effect: str
-    decision_id: int
-    payload_digest: str | None
-    fresh: bool
-    reason: str | None
+    __slots__ = ("decision_ids", "fresh", "payload_digests", "reasons", "record_ids", "versions")
+
+    def __init__(self) -> None:
+        self.record_ids: list[str] = []
+        self.versions: list[int] = []
+        self.decision_ids: list[int] = []
+        self.payload_digests: list[str | None] = []
+        self.fresh: list[bool] = []
+        self.reasons: list[str | None] = []
 
 
 class Written:
     """One chunk of decisions on its way into the database."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[str, str, str | None], list[Entry]] = {}
+        self._groups: dict[tuple[str, str, str | None, str], _Group] = {}
 
-    def add(self, platform: str, dataset: str, op: str | None, entry: Entry) -> None:
-        """Take one decision; `op` says what has to be brought to the platform, None: nothing."""
-        group = self._groups.get((platform, dataset, op))
+    def add(
+        self,
+        platform: str,
+        dataset: str,
+        op: str | None,
+        effect: str,
+        record_id: str,
+        version: int,
+        decision_id: int,
+        payload_digest: str | None,
+        *,
+        fresh: bool = True,
+        reason: str | None = None,
+    ) -> None:
+        """Take one decision; `op` says what has to be brought to the platform, None: nothing.
+
+        fresh: it is the first one ever about this record there. reason: why it is withdrawn.
+        """
+        group = self._groups.get((platform, dataset, op, effect))
         if group is None:
-            group = self._groups[platform, dataset, op] = []
-        group.append(entry)
+            group = self._groups[platform, dataset, op, effect] = _Group()
+        group.record_ids.append(record_id)
+        group.versions.append(version)
+        group.decision_ids.append(decision_id)
+        group.payload_digests.append(payload_digest)
+        group.fresh.append(fresh)
+        group.reasons.append(reason)
 
-    def store(self, connection: Connection) -> None:
-        """Write them by COPY, with their lots."""
+    def store(self, connection: Connection, counts: dict[str, int]) -> None:
+        """Write them by COPY, with their lots; add to `counts` by `<platform>.<op or effect>`."""
         if not self._groups:
             return
-        count = sum(len(entries) for (_, _, op), entries in self._groups.items() if op is not None)
+        count = sum(len(group.versions) for (_, _, op, _), group in self._groups.items() if op is not None)
         ids = connection.execute(sql.load("release/outbox_ids"), {"count": count}).scalars().all() if count else []
         parts, lots, taken = [], [], 0
-        for (platform, dataset, op), entries in self._groups.items():
+        for (platform, dataset, op, effect), group in self._groups.items():
+            rows = len(group.versions)
+            key = f"{platform}.{op or effect}"
+            counts[key] = counts.get(key, 0) + rows
             mine: Sequence[int] | None = None
             if op is not None:
-                mine = ids[taken : taken + len(entries)]
-                taken += len(entries)
+                mine = ids[taken : taken + rows]
+                taken += rows
                 lots.append((platform, dataset, op, PRIORITY[op], mine[0], mine[-1]))
-            parts.append(_table(platform, dataset, op, entries, mine))
+            parts.append(_table(platform, dataset, op, effect, group, mine))
         copy_table(connection, "release/copy_release", pa.concat_tables(parts))
-        columns = [pa.array(column, field.type) for column, field in zip(zip(*lots, strict=True), _LOTS, strict=False)]
         if lots:
+            columns = [
+                pa.array(column, field.type) for column, field in zip(zip(*lots, strict=True), _LOTS, strict=True)
+            ]
             copy_table(connection, "release/copy_lots", pa.Table.from_arrays(columns, schema=_LOTS))
 
 
-def _table(platform: str, dataset: str, op: str | None, entries: list[Entry], ids: Sequence[int] | None) -> pa.Table:
-    rows = len(entries)
-    record_ids, versions, effects, decisions, payloads, fresh, reasons = zip(*entries, strict=True)
+def _table(
+    platform: str, dataset: str, op: str | None, effect: str, group: _Group, ids: Sequence[int] | None
+) -> pa.Table:
+    rows = len(group.versions)
     return pa.table(
         {
             "platform": pa.repeat(platform, rows),
-            "record_id": pa.array(record_ids, _TEXT),
-            "version": pa.array(versions, pa.int32()),
+            "record_id": pa.array(group.record_ids, _TEXT),
+            "version": pa.array(group.versions, pa.int32()),
             "dataset": pa.repeat(dataset, rows),
-            "effect": pa.array(effects, _TEXT),
-            "decision_id": pa.array(decisions, pa.int32()),
-            "payload_digest": pa.array(payloads, _TEXT),
+            "effect": pa.repeat(effect, rows),
+            "decision_id": pa.array(group.decision_ids, pa.int32()),
+            "payload_digest": pa.array(group.payload_digests, _TEXT),
             "op": pa.repeat(pa.scalar(op, _TEXT), rows),
             "outbox_id": pa.nulls(rows, pa.int64()) if ids is None else pa.array(ids, pa.int64()),
             "priority": pa.repeat(pa.scalar(PRIORITY.get(op or "", 5), pa.int16()), rows),
-            "fresh": pa.array(fresh, pa.bool_()),
-            "reason": pa.array(reasons, _TEXT),
+            "fresh": pa.array(group.fresh, pa.bool_()),
+            "reason": pa.array(group.reasons, _TEXT),
         }
     )
 

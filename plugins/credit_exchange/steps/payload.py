@@ -52,28 +52,40 @@ class Treater:
     """Applies decisions to contents. Remembers what each treatment drops of the fields that have been seen."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, ...], dict[str, bool]] = {}
+        self._kept: dict[tuple[str, ...], _Keeps] = {}
 
-    def treat(self, contents: Sequence[dict[str, str]], treatments: Sequence[Treatment]) -> list[dict[str, str]]:
-        """Return the released fields of each content: dropped ones left out, masked ones masked (vectorised by mask).
+    def treat(
+        self,
+        texts: Sequence[str],
+        treatments: Sequence[Treatment],
+        contents: Sequence[dict[str, str]] | None = None,
+    ) -> list[dict[str, str]]:
+        """Return the released fields of each content (JSON): dropped ones left out, masked ones masked, by column.
+
+        contents: the same, read already.
 
         What begins with an underscore is ours, and what is sealed is an ID number: neither ever leaves, whatever a
         decision says.
         """
+        alike: dict[int, tuple[Treatment, list[dict[str, str]]]] = {}
         released: list[dict[str, str]] = []
-        waiting: dict[str, list[tuple[int, str, str]]] = {}
-        for place, (content, (drop_fields, mask_fields)) in enumerate(zip(contents, treatments, strict=True)):
-            keeps = self._kept.get(drop_fields)
+        contents = [orjson.loads(text) for text in texts] if contents is None else contents
+        for text, treatment, content in zip(texts, treatments, contents, strict=True):
+            one = alike.get(id(treatment))
+            if one is None:
+                one = alike[id(treatment)] = (treatment, [])
+            keeps = self._kept.get(treatment[0])
             if keeps is None:
-                keeps = self._kept[drop_fields] = _Keeps(drop_fields)
-            fields = {code: value for code, value in content.items() if keeps[code] and value[:7] != SEALED}
+                keeps = self._kept[treatment[0]] = _Keeps(treatment[0])
+            if SEALED in text:
+                fields = {code: value for code, value in content.items() if keeps[code] and value[:7] != SEALED}
+            else:
+                fields = {code: value for code, value in content.items() if keeps[code]}
             released.append(fields)
+            one[1].append(fields)
+        for (_, mask_fields), some in alike.values():
             for code, mask in mask_fields:
-                value = fields.get(code)
-                if value:
-                    waiting.setdefault(mask, []).append((place, code, value))
-        for mask, places in waiting.items():
-            _mask(released, mask, places)
+                _mask(some, code, mask)
         return released
 
 
@@ -89,12 +101,18 @@ class _Keeps(dict[str, bool]):
         return keep
 
 
-def _mask(released: list[dict[str, str]], mask: str, places: list[tuple[int, str, str]]) -> None:
-    """Mask these values, each distinct one once: texts and names repeat a lot."""
-    distinct = list({value: None for _, _, value in places})
-    masked = dict(zip(distinct, _MASKS[mask](pd.Series(distinct, dtype="str")).tolist(), strict=True))
-    for place, code, value in places:
-        released[place][code] = masked[value]
+def _mask(released: list[dict[str, str]], code: str, mask: str) -> None:
+    """Mask one field, each distinct value once: texts and names repeat a lot, and most need no change."""
+    distinct = [value for value in {fields.get(code) for fields in released} if value]
+    if not distinct:
+        return
+    masked = _MASKS[mask](pd.Series(distinct, dtype="str")).tolist()
+    changed = {value: shown for value, shown in zip(distinct, masked, strict=True) if value != shown}
+    if changed:
+        for fields in released:
+            value = fields.get(code)
+            if value in changed:
+                fields[code] = changed[value]
 
 
 def digests(documents: Sequence[bytes]) -> list[str]:
@@ -115,21 +133,17 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
     """
     rows = connection.execute(sql.load("release/payload_rows"), {"outbox_ids": outbox_ids}).all()
     treatments = _treatments(connection, {row[7] for row in rows})
-    contents = [orjson.loads(row[8]) for row in rows]
-    fields = Treater().treat(contents, [treatments[row[7]] for row in rows])
+    fields = Treater().treat([row[8] for row in rows], [treatments[row[7]] for row in rows])
     documents = [canonical_json(one) for one in fields]
     result = {}
-    for row, content, one, document, digest in zip(rows, contents, fields, documents, digests(documents), strict=True):
+    for row, one, document, digest in zip(rows, fields, documents, digests(documents), strict=True):
         outbox_id, record_id, version, op, dataset, payload_digest, reason, _, _, kind = row
         if op == "upsert" and digest != payload_digest:
             raise FatalError(
                 f"record {record_id} version {version} for {platform_id}: its content no longer "
                 "matches what was released; run the release step again"
             )
-        subject_kind = kind or content.get("_subject_kind", "legal")
-        result[outbox_id] = Payload(
-            outbox_id, record_id, version, op, dataset, subject_kind, one, reason or "", document
-        )
+        result[outbox_id] = Payload(outbox_id, record_id, version, op, dataset, kind, one, reason or "", document)
     return result
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection
@@ -19,7 +19,7 @@ from credit_exchange.core.business_time import today
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
-from credit_exchange.steps.outbox import Entry, Written, overtake
+from credit_exchange.steps.outbox import Written, overtake
 from credit_exchange.steps.payload import Treater, Treatment, digests
 from credit_exchange.steps.reference import sync_reference
 from credit_exchange.stores import sql
@@ -35,7 +35,7 @@ GONE = {
 
 @dataclass(slots=True)
 class Desired:
-    """What a platform should have of one record, and what has to be done for it."""
+    """What a platform should have of one record of which it knows something, and what has to be done for it."""
 
     platform: str
     decision: Decision
@@ -43,17 +43,25 @@ class Desired:
     payload_digest: str | None
     effect: str
     op: str | None
-    cancel: bool = False
-    changed: bool = False
-    decided_version: int = 0
-    fresh: bool = True
+    cancel: bool
+    changed: bool
+    decided_version: int
+
+
+class _Verdict(NamedTuple):
+    """What the rules say for one platform; `place`: which of the plan's treatments, if the record is released."""
+
+    platform: str
+    decision: Decision
+    digest: str
+    place: int | None
 
 
 @dataclass(frozen=True)
 class _Plan:
     """What the rules say of all records that look alike to them, per platform; released ones with a treatment."""
 
-    decisions: tuple[tuple[str, Decision, str, int | None], ...]
+    verdicts: tuple[_Verdict, ...]
     treatments: tuple[Treatment, ...]
 
 
@@ -92,15 +100,15 @@ class _Rules:
         return tuple((name, tuple(some)) for name, some in sorted(parts.items()))
 
     def _make(self, dataset: str, status: str, content: dict[str, str]) -> _Plan:
-        decisions = []
+        verdicts = []
         treatments: dict[Treatment, int] = {}
         for platform, rule_set in self.by_dataset.get(dataset, {}).items():
             decision = GONE.get(status) or rule_set.decide(content)
             place = None
             if decision.effect == "release":
                 place = treatments.setdefault((decision.drop_fields, decision.mask_fields), len(treatments))
-            decisions.append((platform, decision, decision.digest(), place))
-        return _Plan(tuple(decisions), tuple(treatments))
+            verdicts.append(_Verdict(platform, decision, decision.digest(), place))
+        return _Plan(tuple(verdicts), tuple(treatments))
 
 
 def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> dict[str, int]:
@@ -168,14 +176,79 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
         for platform in waited_for:
             connection.execute(sql.load("push/lock"), {"platform": platform})
         standing = _standing(connection, record_ids)
-    desired = _desire(rows, rules, standing)
-    bump = {row[0] for row, wishes in zip(rows, desired, strict=True) if any(w.changed for w in wishes)}
+    contents = [orjson.loads(row[4]) for row in rows]
+    plans = [rules.plan(row[1], row[3], content) for row, content in zip(rows, contents, strict=True)]
+    _store_decisions(connection, rules, {v.digest: v.decision for plan in _distinct(plans) for v in plan.verdicts})
+    payloads = _payload_digests(rows, contents, plans, rules.treater)
+    known = {record_id for _, record_id in standing}
+    written = Written()
+    again: list[tuple[Any, list[Desired]]] = []
+    begin = 0
+    for row, plan in zip(rows, plans, strict=True):
+        record_id, dataset, version = row[:3]
+        mine = payloads[begin : begin + len(plan.treatments)]
+        begin += len(plan.treatments)
+        if record_id in known:
+            again.append((row, _desire(row, plan, mine, standing)))
+            continue
+        for platform, decision, digest, place in plan.verdicts:  # nothing of it was ever decided: nothing to compare
+            decision_id = rules.ids[digest]
+            if place is None:
+                written.add(platform, dataset, None, decision.effect, record_id, version, decision_id, None)
+            else:
+                written.add(platform, dataset, "upsert", "send", record_id, version, decision_id, mine[place])
+    _write_again(connection, rules, again, written)
+    written.store(connection, counts)
+
+
+def _distinct(plans: list[_Plan]) -> Iterable[_Plan]:
+    return {id(plan): plan for plan in plans}.values()
+
+
+def _payload_digests(rows: Any, contents: list[dict[str, str]], plans: list[_Plan], treater: Treater) -> list[str]:
+    """Return the digest of every treatment of every row, in order: each content is treated once for all alike."""
+    texts: list[str] = []
+    treatments: list[Treatment] = []
+    read: list[dict[str, str]] = []
+    for row, content, plan in zip(rows, contents, plans, strict=True):
+        for treatment in plan.treatments:
+            texts.append(row[4])
+            treatments.append(treatment)
+            read.append(content)
+    return digests([canonical_json(fields) for fields in treater.treat(texts, treatments, read)])
+
+
+def _desire(
+    row: Any,
+    plan: _Plan,
+    payloads: list[str],
+    standing: dict[tuple[str, str], Any],
+) -> list[Desired]:
+    """Return what platforms that know the record should have of it."""
+    record_id, version = row[0], row[2]
+    wishes = []
+    for verdict in plan.verdicts:
+        digest = None if verdict.place is None else payloads[verdict.place]
+        known = standing.get((verdict.platform, record_id))
+        if known is None:
+            effect, op = (verdict.decision.effect, None) if digest is None else ("send", "upsert")
+            wishes.append(
+                Desired(verdict.platform, verdict.decision, verdict.digest, digest, effect, op, False, False, 0)
+            )
+        else:
+            wishes.append(_wish(verdict, digest, version, known))
+    return wishes
+
+
+def _write_again(
+    connection: Connection, rules: _Rules, again: list[tuple[Any, list[Desired]]], written: Written
+) -> None:
+    """Write what is decided about records of which platforms know something."""
+    bump = {row[0] for row, wishes in again if any(w.changed for w in wishes)}
     if bump:
         connection.execute(sql.load("release/bump_versions"), {"record_ids": sorted(bump)})
-    _store_decisions(connection, rules, {w.decision_digest: w.decision for wishes in desired for w in wishes})
-    written = Written()
     overtaken: list[tuple[str, str, int, str | None]] = []
-    for row, wishes in zip(rows, desired, strict=True):
+    for row, wishes in again:
         record_id, dataset, version = row[:3]
         version += record_id in bump
         for wish in wishes:
@@ -183,21 +256,19 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
                 continue
             if wish.cancel:
                 overtaken.append((wish.platform, record_id, version, wish.op))
-            reason = _reason(row, wish) if wish.op == "withdraw" else None
-            entry = Entry(
+            written.add(
+                wish.platform,
+                dataset,
+                wish.op,
+                wish.effect,
                 record_id,
                 version,
-                wish.effect,
                 rules.ids[wish.decision_digest],
                 wish.payload_digest,
-                wish.fresh,
-                reason,
+                fresh=wish.decided_version == 0,
+                reason=_reason(row, wish) if wish.op == "withdraw" else None,
             )
-            written.add(wish.platform, dataset, wish.op, entry)
-            key = f"{wish.platform}.{wish.op or wish.effect}"
-            counts[key] = counts.get(key, 0) + 1
     overtake(connection, overtaken)
-    written.store(connection)
 
 
 def _standing(connection: Connection, record_ids: list[str]) -> dict[tuple[str, str], Any]:
@@ -212,40 +283,7 @@ def _reason(row: Any, wish: Desired) -> str:
     return "公示期届满" if status == "expired" else f"不再符合共享规则 {wish.decision.deciding_rule}"
 
 
-def _desire(rows: Any, rules: _Rules, standing: dict[tuple[str, str], Any]) -> list[list[Desired]]:
-    """Return, row by row, what every platform should have. Each content is treated once for all platforms alike."""
-    plans: list[_Plan] = []
-    contents: list[dict[str, str]] = []
-    treatments: list[Treatment] = []
-    for _, dataset, _, status, text, _ in rows:
-        content = orjson.loads(text)
-        plan = rules.plan(dataset, status, content)
-        plans.append(plan)
-        for treatment in plan.treatments:
-            contents.append(content)
-            treatments.append(treatment)
-    told = digests([canonical_json(fields) for fields in rules.treater.treat(contents, treatments)])
-    desired: list[list[Desired]] = []
-    begin = 0
-    for row, plan in zip(rows, plans, strict=True):
-        record_id, version = row[0], row[2]
-        wishes = []
-        for platform, decision, decision_digest, place in plan.decisions:
-            digest = None if place is None else told[begin + place]
-            known = standing.get((platform, record_id))
-            if known is None:
-                effect, op = (decision.effect, None) if digest is None else ("send", "upsert")
-                wishes.append(Desired(platform, decision, decision_digest, digest, effect, op))
-            else:
-                wishes.append(_wish(platform, decision, decision_digest, digest, version, known))
-        desired.append(wishes)
-        begin += len(plan.treatments)
-    return desired
-
-
-def _wish(
-    platform: str, decision: Decision, decision_digest: str, digest: str | None, version: int, known: Any
-) -> Desired:
+def _wish(verdict: _Verdict, digest: str | None, version: int, known: Any) -> Desired:
     """Compare what should be there with what is there, or waits to go there."""
     there = known.there_op == "upsert"
     if digest is not None:
@@ -254,11 +292,11 @@ def _wish(
         outlook = known.effect == "send" and known.payload_digest == digest
     else:
         op = "withdraw" if there else None
-        effect = "withdraw" if there else decision.effect
+        effect = "withdraw" if there else verdict.decision.effect
         outlook = known.effect != "send"
     changed = known.version == version and not outlook
     return Desired(
-        platform, decision, decision_digest, digest, effect, op, known.waiting, changed, known.version, fresh=False
+        verdict.platform, verdict.decision, verdict.digest, digest, effect, op, known.waiting, changed, known.version
     )
 
 

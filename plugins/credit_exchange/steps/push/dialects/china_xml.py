@@ -101,8 +101,9 @@ class ChinaXml:
             value = fields.get(column.code)
             if not value:
                 cells.append(column.empty)
-            elif column.plain and easy:
-                cells.append(column.begin + value + column.end)
+            elif easy:
+                written = value if column.plain else _written(value, column.field)
+                cells.append(column.begin + written + column.end)
             else:
                 # a bare carriage return would be read back as a line feed (XML 1.0, 2.11)
                 written = escape(_written(value, column.field), {chr(13): "&#13;"})
@@ -123,15 +124,16 @@ class ChinaXml:
     def identity_of(self, payload: Payload) -> Identity | None:
         """Return kind, document number, agency's code and subject as they will stand there; None when one is absent."""
         route, dataset = self._route(payload.dataset)
-        names = dataset.identity
-        code = payload.fields.get(names.subject.uscc or "", "")
-        if code in ("", *dataset.placeholder_codes):
-            code = payload.fields.get(names.subject.name, "")
-        parts = (payload.fields.get(names.document_no, ""), payload.fields.get(names.agency_code, ""), code)
-        if not all(parts):
+        names, fields = dataset.identity, payload.fields
+        code = fields.get(names.subject.uscc or "", "")
+        if not code or code in dataset.placeholder_codes:
+            code = fields.get(names.subject.name, "")
+        wsh, jgdm = fields.get(names.document_no, ""), fields.get(names.agency_code, "")
+        if not (wsh and jgdm and code):
             return None
-        wsh, jgdm, xdr = (forms.xml_safe(part) for part in parts)
-        return {"kind": route.kind or "", "wsh": wsh, "jgdm": jgdm, "xdr": xdr}
+        if forms.needs_care(wsh + jgdm + code):
+            wsh, jgdm, code = forms.xml_safe(wsh), forms.xml_safe(jgdm), forms.xml_safe(code)
+        return {"kind": route.kind or "", "wsh": wsh, "jgdm": jgdm, "xdr": code}
 
     def overhead(self) -> tuple[int, int]:
         """Return the bytes of the envelope, and the comma."""
