@@ -8,12 +8,12 @@ update exchange.release as o set
     first_sent_at = coalesce(o.first_sent_at, s.first_sent_at),
     not_before = case when v.wait > 0 then clock_timestamp() + make_interval(secs => v.wait) end,
     settled_at = case when v.state = 'retry' then null else clock_timestamp() end
-from unnest(
+from exchange.shipment as s
+cross join unnest(
     cast(:outbox_ids as bigint []),
     cast(:states as text []),
     cast(:codes as text []),
     cast(:messages as text []),
     cast(:waits as float8 [])
 ) as v (outbox_id, state, code, message, wait)
-cross join exchange.shipment as s
 where s.shipment_no = :shipment_no and o.outbox_id = v.outbox_id and o.state = 'ready'

@@ -2,10 +2,11 @@
 update exchange.release as o set
     state = case when w.op = 'upsert' or o.op = 'withdraw' then 'superseded' else 'cancelled' end,
     settled_at = clock_timestamp()
-from unnest(
+from exchange.outbox as v
+inner join unnest(
     cast(:platforms as text []), cast(:record_ids as text []), cast(:versions as int []), cast(:ops as text [])
 ) as w (platform, record_id, version, op)
-inner join exchange.outbox as v on w.platform = v.platform and w.record_id = v.record_id
+    on v.platform = w.platform and v.record_id = w.record_id
 where
     v.version < w.version
     and v.state in ('ready', 'retry', 'held')

@@ -1,0 +1,73 @@
+"""A database of the first version is brought into the present form, and every delivery keeps its state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from merging import query
+
+from credit_exchange.steps.context import Exchange
+from credit_exchange.stores.database import migrate
+
+FIRST_VERSION = Path(__file__).parent / "fixtures" / "delivery_0001.sql"
+NOW_GONE = """
+drop schema report cascade;
+create schema report;
+drop view exchange.outbox;
+drop table exchange.lot, exchange.shipment_line, exchange.release, exchange.attempt, exchange.shipment;
+drop sequence exchange.outbox_seq;
+update exchange.credit_exchange_version set version_num = '0001';
+"""
+ROWS = """
+insert into exchange.subject (kind) values ('legal');
+insert into exchange.record (record_id, dataset, agency_code, document_key, document_no, subject_ref, subject_id,
+    subject_kind, subject_name, department, feed, business_date, version, status, content_digest, content_version)
+select 'r' || n, 'permit', 'a', 'k' || n, 'd' || n, 's', (select min(subject_id) from exchange.subject), 'legal', 'n',
+    'f', 'f_permit', '2026-11-20', 1, 'current', 'x', 1
+from generate_series(1, 8) as n;
+insert into exchange.release (platform, record_id, version, dataset, effect)
+select 'fuzhou', 'r' || n, 1, 'permit', case when n = 8 then 'withhold' else 'send' end
+from generate_series(1, 8) as n;
+insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, body_sealed, body_digest,
+    records, state, tries, receipt_no, sent_at)
+values
+    ('s-settled', 'fuzhou', 'permit', 'upsert', 'b1', 'k1', '', '', 3, 'settled', 1, 'R1', now()),
+    ('s-unknown', 'fuzhou', 'permit', 'upsert', 'b2', 'k2', '', '', 1, 'unknown', 2, null, now()),
+    ('s-retry', 'fuzhou', 'permit', 'upsert', 'b3', 'k3', '', '', 1, 'retry', 1, null, now());
+insert into exchange.attempt (shipment_no, kind, fence) values ('s-unknown', 'send', 1);
+insert into exchange.outbox (platform, dataset, record_id, version, op, state, shipment_no, line_no, attempts,
+    receipt_no, outcome_code, settled_at)
+values
+    ('fuzhou', 'permit', 'r1', 1, 'upsert', 'delivered', 's-settled', 1, 1, 'R1', null, now()),
+    ('fuzhou', 'permit', 'r2', 1, 'upsert', 'unknown', 's-unknown', 1, 2, null, null, null),
+    ('fuzhou', 'permit', 'r3', 1, 'upsert', 'retry', 's-retry', 1, 1, null, '429', null),
+    ('fuzhou', 'permit', 'r4', 1, 'upsert', 'ready', null, null, 0, null, null, null),
+    ('fuzhou', 'permit', 'r5', 1, 'upsert', 'retry', 's-settled', 2, 1, 'R1', '1099', null),
+    ('fuzhou', 'permit', 'r6', 1, 'upsert', 'superseded', null, null, 0, null, null, now()),
+    ('fuzhou', 'permit', 'r7', 1, 'upsert', 'rejected', 's-settled', 3, 1, 'R1', '1001', now());
+"""
+
+
+def test_every_delivery_keeps_its_state_and_what_waits_is_still_found(exchange: Exchange) -> None:
+    url = exchange.engine.url.render_as_string(hide_password=False)
+    with exchange.engine.begin() as connection:
+        for script in (NOW_GONE, FIRST_VERSION.read_text(encoding="utf-8"), ROWS):
+            connection.exec_driver_sql(script)
+    before = query(exchange, "select record_id, state, attempts, shipment_no, receipt_no from exchange.outbox")
+    migrate(url)
+    after = query(exchange, "select record_id, state, attempts, shipment_no, receipt_no from report.delivery")
+    assert sorted(before, key=str) == sorted(after, key=str)
+    under_way = query(exchange, "select record_id from exchange.outbox where under_way")
+    assert [row["record_id"] for row in under_way] == ["r2"]
+    waiting = "select record_id from exchange.release where state in ('waiting', 'retry') order by 1"
+    assert [row["record_id"] for row in query(exchange, waiting)] == ["r4", "r5"]
+    (following,) = query(
+        exchange, "select nextval('exchange.outbox_seq') as n, (select max(outbox_id) from exchange.release)"
+    )
+    assert following["n"] > following["max"]
+    migrate(url)
+
+
+def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0002"}]
+    assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
