@@ -20,7 +20,6 @@ from credit_exchange.steps.push.claim import STATE_OF, seal_identity, wire_key
 from credit_exchange.steps.push.dialects.base import CallResult, Identity, Label, Line, Outcome, Shipment, Verdict
 from credit_exchange.steps.push.gate import Gate, Replaced, State
 from credit_exchange.stores import sql
-from credit_exchange.stores.database import transaction
 
 if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
@@ -47,18 +46,31 @@ class Desk:
         self._me = me
         self._base = {"platform": platform.platform, "owner": me, "lease": platform.lease_seconds}
         self._dead: list[str] = []
+        self._connection: Connection | None = None
 
     def _safely(self, work: Callable[[Connection], T]) -> T:
-        """Do one transaction; a lost database connection is tried again, since the fence makes repeating harmless."""
+        """Do one transaction; a lost database connection is tried again, since the fence makes repeating harmless.
+
+        All are done on one connection, which is idle while a platform is called.
+        """
         for attempt in range(1, _TRIES + 1):
             try:
-                with transaction(self._exchange.engine) as connection:
-                    return work(connection)
+                if self._connection is None:
+                    self._connection = self._exchange.engine.connect()
+                with self._connection.begin():
+                    return work(self._connection)
             except OperationalError:
+                self.close()
                 if attempt == _TRIES:
                     raise
                 time.sleep(0.3 * 2**attempt)
         raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Give the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     # --- taking
 
@@ -134,16 +146,13 @@ class Desk:
         Raises Stop when the platform may not be called, Replaced when the shipment is no longer ours.
         """
 
-        def work(connection: Connection) -> tuple[int, State]:
-            state = gate.state(connection)
-            attempt = connection.execute(
-                sql.load("push/attempt_begin"), {**leased.lease, "kind": kind}
-            ).scalar_one_or_none()
-            if attempt is None:
-                raise Replaced(f"shipment {leased.lease['shipment_no']} was taken over by another worker")
-            return int(attempt), state
-
-        return self._safely(work)
+        gate.open_hours()
+        parameters = {**leased.lease, "kind": kind, "platform": self._platform.platform, "patience": gate.patience}
+        row = self._safely(lambda connection: connection.execute(sql.load("push/attempt_begin"), parameters).one())
+        state = gate.state(row)
+        if row.attempt_id is None:
+            raise Replaced(f"shipment {leased.lease['shipment_no']} was taken over by another worker")
+        return int(row.attempt_id), state
 
     def record(
         self,
@@ -277,21 +286,20 @@ class Desk:
 
     def anything_left(self) -> bool:
         """Tell whether there is anything that is not finished."""
-        with transaction(self._exchange.engine) as connection:
-            return bool(connection.execute(sql.load("push/anything_left"), self._base).scalar_one())
+        return self._safely(
+            lambda connection: bool(connection.execute(sql.load("push/anything_left"), self._base).scalar_one())
+        )
 
     def left(self) -> dict[str, int]:
         """Return how many records are not finished, by state."""
-        with transaction(self._exchange.engine) as connection:
-            return {row.state: row.records for row in connection.execute(sql.load("push/left"), self._base)}
+        rows = self._safely(lambda connection: connection.execute(sql.load("push/left"), self._base).all())
+        return {row.state: row.records for row in rows}
 
     def next_due(self, skip: Sequence[str], skip_rows: Sequence[int]) -> dict[str, float]:
         """Return in how many seconds the next shipment, unknown, task, other worker's lease or record is due."""
-        with transaction(self._exchange.engine) as connection:
-            rows = connection.execute(
-                sql.load("push/next_due"), {**self._base, "skip": list(skip), "skip_rows": list(skip_rows)}
-            )
-            return {row.what: float(row.seconds) for row in rows if row.seconds is not None}
+        parameters = {**self._base, "skip": list(skip), "skip_rows": list(skip_rows)}
+        rows = self._safely(lambda connection: connection.execute(sql.load("push/next_due"), parameters).all())
+        return {row.what: float(row.seconds) for row in rows if row.seconds is not None}
 
 
 def _attempt(attempt: int | None, result: CallResult, digest: str | None) -> dict[str, object]:

@@ -131,6 +131,12 @@ class _Drain:
 
     def run(self) -> DrainResult:
         """Work until there is nothing to do or a reason to stop."""
+        try:
+            return self._work()
+        finally:
+            self._desk.close()
+
+    def _work(self) -> DrainResult:
         problem: str | None = None
         left: dict[str, int] | None = None
         try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from credit_exchange.config.platform import Platform
 from credit_exchange.core.business_time import SHANGHAI
@@ -58,9 +58,8 @@ class Gate:
             elif try_again and state.circuit == "open":
                 connection.execute(sql.load("push/state_half_open"), parameters | {"at_once": at_once})
 
-    def state(self, connection: Connection) -> State:
-        """Return how the platform stands. Raises Stop when it may not be called now or soon."""
-        name = self._platform.name
+    def open_hours(self) -> None:
+        """Raise Stop inside a maintenance window."""
         now = datetime.now(SHANGHAI).time()
         for window in self._platform.maintenance:
             inside = (
@@ -69,8 +68,12 @@ class Gate:
                 else now >= window.start or now < window.end
             )
             if inside:
+                name = self._platform.name
                 raise Stop(f"{name}: maintenance until {window.end:%H:%M}; the rest waits for the next drain")
-        row = connection.execute(sql.load("push/state_read"), {"platform": self._platform.platform}).one()
+
+    def state(self, row: Any) -> State:
+        """Return how the platform stands, of a row with its state. Raises Stop when it may not be called soon."""
+        name = self._platform.name
         if row.circuit == "open":
             raise Stop(f"{name}: not called any more for now: {row.reason}")
         if row.wait_seconds > self.patience:
@@ -83,8 +86,10 @@ class Gate:
 
     def turn(self) -> None:
         """Wait for this platform's next call slot, which is then ours. Raises Stop."""
+        self.open_hours()
         with transaction(self._engine) as connection:
-            wait = self.state(connection).wait_seconds
+            row = connection.execute(sql.load("push/state_read"), {"platform": self._platform.platform}).one()
+        wait = self.state(row).wait_seconds
         if self._interval:
             with transaction(self._engine) as connection:
                 reserved = connection.execute(
