@@ -144,3 +144,54 @@ def test_rows_that_do_not_add_up_stop_the_merge(exchange: Exchange) -> None:
 def test_an_expired_penalty_is_expired_from_the_start(exchange: Exchange) -> None:
     merge(exchange, batch(exchange, [row(exchange, "1号", publish_until="2026-11-22")], D1))
     assert query(exchange, "select status from exchange.record") == [{"status": "expired"}]
+
+
+def test_of_a_mixed_batch_each_record_gets_the_content_of_its_own_line(exchange: Exchange) -> None:
+    numbers = [f"{n:03d}号" for n in range(60)]
+
+    def says(number: str, day: date) -> str:
+        return "改了" if day == D2 and int(number[:3]) % 7 == 3 else "准予"
+
+    for day, first in ((D1, 0), (D2, 20)):
+        rows = [
+            row(exchange, number, fields={"XK_NR": says(number, day) + number})
+            for number in numbers[first : first + 40]
+        ]
+        counts = merge(exchange, batch(exchange, rows, day))
+    changed = [number for number in numbers[20:40] if says(number, D2) != "准予"]
+    assert counts["rows_accepted"] == 20 + len(changed)
+    assert counts["rows_unchanged"] == 20 - len(changed)
+    found = query(
+        exchange,
+        """select r.document_no, v.content::jsonb ->> 'XK_NR' as nr, v.line_no, r.version from exchange.record as r
+        join exchange.record_version as v on v.record_id = r.record_id and v.version = r.content_version
+        order by r.document_no""",
+    )
+    newest = {number: D1 if place < 20 else D2 for place, number in enumerate(numbers)}
+    assert [(f["document_no"], f["nr"]) for f in found] == [(n, says(n, newest[n]) + n) for n in numbers]
+    assert [f["document_no"] for f in found if f["version"] == 2] == changed
+    lines = {f["document_no"]: f["line_no"] for f in found}
+    assert (lines["000号"], lines[changed[0]], lines["059号"]) == (2, numbers.index(changed[0]) - 18, 41)
+
+
+def test_two_late_rows_of_one_record_by_linked_codes_beside_another_feed_are_history(exchange: Exchange) -> None:
+    legacy, codes = ["reg:350100100012345"], [f"org:{CODE[8:17]}", f"uscc:{CODE}"]
+
+    def say(
+        day: date, words: str, *refs: list[str], feed: str = "fz_a", more: list[str] | None = None
+    ) -> dict[str, int]:
+        rows = [row(exchange, "1号", codes=c, fields={"XK_NR": words}) for c in refs]
+        rows += [row(exchange, "2号", codes=more)] if more else []
+        return merge(exchange, batch(exchange, rows, day, feed=f"{feed}_permit", department=feed))
+
+    say(D1, "甲", legacy, more=[*codes, *legacy])
+    say(D1, "丙", legacy, feed="fz_b")
+    say(D3, "甲", legacy, codes)
+    assert say(D2, "乙", legacy, codes)["rows_accepted"] == 2
+    assert len(query(exchange, "select * from exchange.record where document_no = '1号'")) == 1
+    (claim,) = query(
+        exchange,
+        "select content::jsonb ->> 'XK_NR' as nr, business_date from exchange.claim where feed = 'fz_a_permit' "
+        "and record_id in (select record_id from exchange.record where document_no = '1号')",
+    )
+    assert claim == {"nr": "甲", "business_date": D3}, "a came back to it after it had said something else"

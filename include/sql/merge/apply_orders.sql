@@ -1,8 +1,25 @@
--- Records whose standing order or end of publication no longer fits their status: they take the next version.
+-- Records whose standing order or end of publication no longer fits their status: they take the next version. Only
+-- records with an order, and current ones whose end has come, can be such: the others are not looked at.
 with standing as (
     select distinct on (o.record_id) o.record_id, o.action, o.reason
     from exchange.withdrawal_order as o
     order by o.record_id, o.business_date desc, o.sequence desc, o.action = 'withdraw' desc, o.order_id desc
+),
+
+candidate as (
+    select standing.record_id
+    from standing
+    inner join exchange.record as r on standing.record_id = r.record_id
+    where
+        r.status <> 'held'
+        and (
+            (standing.action = 'withdraw' and r.status <> 'withdrawn')
+            or (standing.action is distinct from 'withdraw' and r.status = 'withdrawn')
+        )
+    union
+    select r.record_id
+    from exchange.record as r
+    where r.status = 'current' and r.publish_until < :today
 ),
 
 due as (
@@ -18,15 +35,9 @@ due as (
             when r.publish_until < :today then 'expired'
             else 'current'
         end as status
-    from exchange.record as r
+    from candidate
+    inner join exchange.record as r on candidate.record_id = r.record_id
     left join standing on r.record_id = standing.record_id
-    where
-        r.status <> 'held'
-        and (
-            (standing.action = 'withdraw' and r.status <> 'withdrawn')
-            or (standing.action is distinct from 'withdraw' and r.status = 'withdrawn')
-            or (standing.action is distinct from 'withdraw' and r.status = 'current' and r.publish_until < :today)
-        )
 ),
 
 changed as (

@@ -5,4 +5,4 @@ select
     count(*) filter (where verdict = 'unchanged') as unchanged,
     count(*) filter (where verdict in ('earlier', 'older', 'resettled')) as older,
     count(*) filter (where verdict = 'order') as orders
-from staged
+from found

@@ -7,11 +7,12 @@ select distinct on (s.record_id)
     l.batch_id,
     l.business_date,
     l.generation
-from staged as s
+from found as s
 inner join exchange.claim as c on s.record_id = c.record_id and c.feed = :feed
 inner join later as l on s.derived_id = l.record_id
 where
-    s.verdict = 'older'
+    exists (select 1 from later)
+    and s.verdict = 'older'
     and s.content_digest <> c.content_digest
     and (c.business_date, c.sequence, c.generation) < (:business_date, s.sequence, :generation)
 order by s.record_id, l.business_date, l.sequence, l.generation

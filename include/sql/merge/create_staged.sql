@@ -1,4 +1,4 @@
--- The batch's accepted rows for the length of one transaction; disposable, written by COPY.
+-- The batch's accepted rows without their contents, for the length of one transaction; disposable, written by COPY.
 create temporary table staged (
     line_no int not null,
     derived_id text not null,
@@ -15,9 +15,5 @@ create temporary table staged (
     operation text not null,
     reason text,
     sequence text not null,
-    content text not null,
-    content_digest text not null,
-    subject_id bigint,
-    record_id text,
-    verdict text
+    content_digest text not null
 ) on commit drop

@@ -1,12 +1,11 @@
 -- What this feed says of records it had not spoken about.
 insert into exchange.claim (
     record_id, feed, department, business_date, sequence, generation, batch_id, line_no, content_digest,
-    content_version, content
+    content_version
 )
 select
     o.record_id, :feed, :department, :business_date, o.sequence, :generation, :batch_id, o.line_no, o.claim_digest,
     case when o.several then null when o.old_version is null then 1 when o.differs then o.old_version + 1
-    else o.old_content_version end,
-    case when o.several then o.own_content end
+    else o.old_content_version end
 from outcome as o
-where not exists (select 1 from exchange.claim as c where c.record_id = o.record_id and c.feed = :feed)
+where not o.claimed

@@ -5,11 +5,13 @@ select
     coalesce(raised.business_date, :business_date) as business_date,
     s.sequence,
     coalesce(raised.generation, :generation) as generation,
-    s.content,
+    w.content,
     s.content_digest
-from staged as s
+from found as s
+inner join staged_content as w on s.line_no = w.line_no
 left join raised on s.record_id = raised.record_id and s.verdict = 'resettled'
 where
-    s.verdict in ('new', 'changed', 'earlier', 'resettled')
+    s.old_version is not null
+    and s.verdict in ('new', 'changed', 'earlier', 'resettled')
     and exists (select 1 from exchange.claim as c where c.record_id = s.record_id and c.feed <> :feed)
 order by s.record_id

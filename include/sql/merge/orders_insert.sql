@@ -6,7 +6,7 @@ insert into exchange.withdrawal_order (
 select distinct on (s.record_id, s.operation, s.sequence)
     s.record_id, s.operation, 'department', coalesce(nullif(s.reason, ''), '部门撤回'), :business_date, s.sequence, :batch_id,
     s.line_no, :department
-from staged as s
+from found as s
 where
     s.operation <> 'upsert'
     and not exists (

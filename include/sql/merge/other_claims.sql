@@ -7,7 +7,7 @@ select
     c.sequence,
     c.generation,
     c.content
-from staged as s
+from found as s
 inner join exchange.claim as c on s.record_id = c.record_id and c.feed <> :feed
-where s.verdict in ('new', 'changed', 'earlier', 'resettled')
+where s.old_version is not null and s.verdict in ('new', 'changed', 'earlier', 'resettled')
 order by s.record_id, c.feed

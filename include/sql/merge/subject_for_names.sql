@@ -1,10 +1,10 @@
 -- Rows without any strong identifier: the record's own subject, joined with nobody.
 with nameless as (
     select distinct on (s.record_id) s.record_id, s.subject_kind, r.subject_id as known
-    from staged as s
+    from found as s
     left join exchange.record as r on s.record_id = r.record_id
     where s.subject_id is null
-    order by s.record_id
+    order by s.record_id, s.line_no
 ),
 
 fresh as (
@@ -12,7 +12,7 @@ fresh as (
         record_id,
         subject_kind,
         known,
-        coalesce(known, nextval(pg_get_serial_sequence('exchange.subject', 'subject_id'))) as subject_id
+        coalesce(known, nextval((select pg_get_serial_sequence('exchange.subject', 'subject_id')))) as subject_id
     from nameless
 ),
 
@@ -23,6 +23,6 @@ made as (
     where known is null
 )
 
-update staged set subject_id = fresh.subject_id
+update found set subject_id = fresh.subject_id
 from fresh
-where staged.record_id = fresh.record_id and staged.subject_id is null
+where found.record_id = fresh.record_id and found.subject_id is null

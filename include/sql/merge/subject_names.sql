@@ -1,7 +1,7 @@
 -- Name variants are kept beside the subject.
 insert into exchange.subject_name (subject_id, name, first_batch)
 select distinct s.subject_id, s.subject_name, :batch_id
-from staged as s
+from found as s
 where
     s.subject_name <> ''
     and not exists (

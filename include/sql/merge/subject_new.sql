@@ -1,11 +1,15 @@
 -- A new subject for every group of codes nobody has reported before.
-with fresh as (
-    select
-        link.leader,
-        nextval(pg_get_serial_sequence('exchange.subject', 'subject_id')) as subject_id
+with unknown as (
+    select link.leader
     from subject_link as link
     group by link.leader
     having count(link.subject_id) = 0
+    order by link.leader
+),
+
+fresh as (
+    select leader, nextval((select pg_get_serial_sequence('exchange.subject', 'subject_id'))) as subject_id
+    from unknown
 ),
 
 made as (

@@ -1,9 +1,10 @@
 -- A row that names codes of two subjects shows that they are one: later codes follow the oldest subject.
 with loser as (
-    select distinct link.subject_id as old_id, winner.subject_id as new_id
+    select link.subject_id as old_id, min(winner.subject_id) as new_id
     from subject_link as link
     inner join subject_winner as winner on link.leader = winner.leader
     where link.subject_id <> winner.subject_id
+    group by link.subject_id
 ),
 
 marked as (

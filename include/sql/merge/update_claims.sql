@@ -9,7 +9,6 @@ update exchange.claim set
     content_digest = o.claim_digest,
     content_version = case when o.several then null when o.differs then o.old_version + 1
         else o.old_content_version end,
-    content = case when o.several then o.own_content end
+    content = null
 from outcome as o
-where exchange.claim.record_id = o.record_id and exchange.claim.feed = :feed and exchange.claim.batch_id <> :batch_id
-    and o.verdict <> 'resettled'
+where exchange.claim.record_id = o.record_id and exchange.claim.feed = :feed and o.claimed and o.verdict <> 'resettled'

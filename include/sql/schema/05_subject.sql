@@ -4,5 +4,5 @@ create table exchange.subject (
     kind text not null check (kind in ('legal', 'person', 'sole_trader')),
     uscc text,
     merged_into bigint references exchange.subject,
-    created_batch bigint references exchange.batch
+    created_batch bigint
 );

@@ -1,4 +1,6 @@
 -- The record of truth: one decision about one subject, in its current state.
+-- Statements that add rows here, to the subjects, versions and claims have their parents before them, and nothing is ever
+-- deleted: foreign keys among these tables could not fail, and checking them is a good part of a first load.
 create table exchange.record (
     record_id text primary key,
     dataset text not null,
@@ -6,7 +8,7 @@ create table exchange.record (
     document_key text not null,
     document_no text not null,
     subject_ref text not null,
-    subject_id bigint not null references exchange.subject,
+    subject_id bigint not null,
     subject_kind text not null,
     subject_code text,
     subject_name text not null,

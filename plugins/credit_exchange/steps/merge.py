@@ -3,15 +3,17 @@
 Newness is (business date, source's own sequence, generation). An older row fills history and never overwrites what is
 newer, so that any order of backfills ends in the same state: a feed's claim is as new as the first day since when the
 feed has said it without a break, and every order of withdrawal is kept. What has not changed is found before anything
-is written.
+is written: the rows travel to the database without their contents, and the contents of what is not unchanged follow.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -24,10 +26,15 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.survivorship import settle
 from credit_exchange.stores import sql
-from credit_exchange.stores.copy import copy_table
+from credit_exchange.stores.copy import copy_numbers, copy_tables
 from credit_exchange.stores.database import transaction
 
-_CHUNK = 50_000
+_CHUNK = 2_000  # small pieces, one thread: half the client's seconds and a third of its memory
+_HEADS = [name for name in SCHEMA.names if name != "content"]
+_SUBJECTS = ("subject_new", "subject_winner", "subject_repoint", "subject_codes")
+_FOUND = ("create_found", "record_same_batch", "subject_for_names", "subject_names")
+_LATE = ("history", "create_raised", "raise_claims", "resettle")
+_ORDERS = ("orders_classify", "orders_insert")
 _WRITES = (
     "insert_records",
     "update_records",
@@ -35,9 +42,7 @@ _WRITES = (
     "prevailing_department",
     "insert_claims",
     "update_claims",
-    "apply_orders",
 )
-_SUBJECTS = ("subject_links", "subject_new", "subject_winner", "subject_repoint", "subject_codes", "subject_assign")
 
 
 def merge(exchange: Exchange, batch_id: int) -> dict[str, int]:
@@ -56,9 +61,11 @@ def merge(exchange: Exchange, batch_id: int) -> dict[str, int]:
         if batch["stage"] != "validated" or (batch["state"] == "held" and not batch["accepted_uri"]):
             raise FatalError(f"merge: batch {batch_id} of {batch['feed']} is {batch['stage']}; validate it first")
         connection.execute(sql.load("merge/lock"))
-        _stage(exchange, connection, batch)
-        faultpoint("merge.after_staging")
-        counts = _merge_staged(exchange, connection, batch)
+        connection.execute(sql.load("merge/memory"))
+        with _accepted(exchange, batch) as accepted:
+            _stage(exchange, connection, batch, accepted)
+            faultpoint("merge.after_staging")
+            counts = _merge_staged(exchange, connection, batch, accepted)
         faultpoint("merge.before_commit")
     faultpoint("merge.after_commit")
     return counts
@@ -69,29 +76,67 @@ def _numbers(batch: dict[str, Any]) -> dict[str, int]:
     return {key: int(batch[key]) for key in keys}
 
 
-def _stage(exchange: Exchange, connection: Connection, batch: dict[str, Any]) -> None:
+@contextmanager
+def _accepted(exchange: Exchange, batch: dict[str, Any]) -> Iterator[pq.ParquetFile | None]:
+    """Open the batch's accepted rows; None when it has none."""
+    if not batch["accepted_uri"]:
+        yield None
+        return
+    with exchange.landing.open(batch["accepted_uri"]) as file:
+        yield pq.ParquetFile(file, buffer_size=1 << 20)
+
+
+def _stage(exchange: Exchange, connection: Connection, batch: dict[str, Any], accepted: pq.ParquetFile | None) -> None:
     connection.execute(sql.load("merge/create_staged"))
     connection.execute(sql.load("merge/create_later"))
-    if batch["accepted_uri"]:
-        with exchange.landing.open(batch["accepted_uri"]) as file:
-            for table in _batches(file):
-                copy_table(connection, "merge/copy_staged", _with_array_literals(table))
+    if accepted is not None:
+        heads = (_with_array_literals(chunk) for chunk in _chunks(accepted, _HEADS))
+        copy_tables(connection, "merge/copy_staged", heads)
     newer = connection.execute(sql.load("merge/newer_batches"), batch).mappings().all()
     for other in newer:
-        ids = pq.read_table(io.BytesIO(exchange.landing.get_bytes(other["identities_uri"])), columns=IDENTITIES)
+        with exchange.landing.open(other["identities_uri"]) as file:
+            copy_tables(connection, "merge/copy_later", _said_by(other, pq.ParquetFile(file)))
+    if newer:
+        connection.exec_driver_sql("create index on later (record_id)")
+        connection.exec_driver_sql("analyze later")
+    connection.exec_driver_sql("analyze staged (line_no, derived_id, subject_ref, agency_code, document_key)")
+
+
+def _said_by(batch: Mapping[Any, Any], identities: pq.ParquetFile) -> Iterator[pa.Table]:
+    for chunk in _chunks(identities, IDENTITIES):
         for name in ("batch_id", "business_date", "generation"):
-            ids = ids.append_column(name, pa.repeat(pa.scalar(other[name]), ids.num_rows))
-        copy_table(connection, "merge/copy_later", ids)
-    connection.exec_driver_sql("create index on staged (record_id)")
-    connection.exec_driver_sql("create index on staged (subject_ref)")
-    connection.exec_driver_sql("create index on later (record_id)")
-    connection.exec_driver_sql("analyze staged, later")
+            chunk = chunk.append_column(name, pa.repeat(pa.scalar(batch[name]), chunk.num_rows))
+        yield chunk
 
 
-def _batches(file: Any) -> Iterator[pa.Table]:
-    parquet = pq.ParquetFile(file)
-    for record_batch in parquet.iter_batches(batch_size=_CHUNK, columns=SCHEMA.names):
-        yield pa.Table.from_batches([record_batch])
+def _chunks(accepted: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
+    """Give the rows in small pieces; what one row group needed is given back before the next is read."""
+    for group in range(accepted.num_row_groups):
+        pieces = accepted.iter_batches(batch_size=_CHUNK, row_groups=[group], columns=columns, use_threads=False)
+        for record_batch in pieces:
+            yield pa.Table.from_batches([record_batch])
+        pa.default_memory_pool().release_unused()
+
+
+def _stage_contents(connection: Connection, accepted: pq.ParquetFile | None) -> None:
+    """Send the contents that are needed: none of an unchanged batch, all of a first one."""
+    connection.execute(sql.load("merge/create_content"))
+    counted = connection.execute(sql.load("merge/wanted")).one()
+    if accepted is None or not counted.wanted:
+        return
+    chunks = _chunks(accepted, ["line_no", "content"])
+    if counted.wanted < counted.staged:
+        lines = copy_numbers(connection, "merge/copy_wanted")
+        wanted = np.zeros(lines.max() + 1, dtype=np.bool_)
+        wanted[lines] = True
+        chunks = (chunk.filter(pa.array(_are_in(wanted, chunk["line_no"].to_numpy()))) for chunk in chunks)
+    copy_tables(connection, "merge/copy_content", chunks)
+    connection.exec_driver_sql("analyze staged_content (line_no)")
+
+
+def _are_in(wanted: npt.NDArray[np.bool_], lines: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """Tell for each line whether it is marked; lines beyond the last marked one are not."""
+    return wanted[np.minimum(lines, len(wanted) - 1)] & (lines < len(wanted))
 
 
 def _with_array_literals(table: pa.Table) -> pa.Table:
@@ -103,27 +148,30 @@ def _with_array_literals(table: pa.Table) -> pa.Table:
     return table.set_column(table.schema.get_field_index("subject_codes"), "subject_codes", literal)
 
 
-def _merge_staged(exchange: Exchange, connection: Connection, batch: dict[str, Any]) -> dict[str, int]:
+def _merge_staged(
+    exchange: Exchange, connection: Connection, batch: dict[str, Any], accepted: pq.ParquetFile | None
+) -> dict[str, int]:
     parameters = {**batch, "today": today()}
 
-    def run(name: str) -> int:
-        return connection.execute(sql.load(f"merge/{name}"), parameters).rowcount
+    def run(*names: str) -> None:
+        for name in names:
+            connection.execute(sql.load(f"merge/{name}"), parameters)
 
-    for name in _SUBJECTS:
-        run(name)
-    for name in ("record_known", "record_same_batch", "subject_for_names", "subject_names", "classify"):
-        run(name)
-    connection.exec_driver_sql("analyze staged")
-    for name in ("history", "create_raised", "raise_claims", "resettle", "orders_classify"):
-        run(name)
-    run("orders_insert")
-    run("keep_sole_claims")
-    run("create_settled")
-    settle(exchange, connection, parameters)
+    run("subject_links")
+    connection.exec_driver_sql("analyze subject_link")
+    run(*_SUBJECTS)
+    connection.exec_driver_sql("analyze subject_winner")
+    run(*_FOUND)
+    connection.exec_driver_sql("analyze found (line_no, record_id, subject_id, operation, verdict, old_version)")
+    _stage_contents(connection, accepted)
+    run(*_LATE, *_ORDERS, "keep_sole_claims", "create_settled")
+    several = settle(exchange, connection, parameters)
     run("create_outcome")
-    connection.exec_driver_sql("analyze outcome")
-    for name in _WRITES:
-        run(name)
+    connection.exec_driver_sql("analyze outcome (line_no, record_id, old_version, differs, claimed, several)")
+    run(*_WRITES)
+    if several:
+        run("keep_own_claims")
+    run("apply_orders")
     return _finish(connection, batch)
 
 

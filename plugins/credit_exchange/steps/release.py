@@ -121,6 +121,8 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
     platforms = sorted(platform_ids or exchange.config.platforms)
     rules = _rules_in_force(exchange, platforms)
     with transaction(exchange.engine) as connection:
+        # a merge applies orders as well: both at once would give one record the same next version
+        connection.execute(sql.load("merge/lock"))
         connection.execute(sql.load("release/lock"))
         connection.execute(sql.load("merge/apply_orders"), {"today": today()})
         applied = {row.platform: row.ruleset_digest for row in connection.execute(sql.load("release/ruleset_applied"))}

@@ -5,8 +5,10 @@ The result is a function of each feed's newest claim alone, so it does not depen
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -23,6 +25,7 @@ from credit_exchange.stores import sql
 from credit_exchange.stores.copy import copy_table
 
 SEALED = "enc:v1:"
+_CHUNK = 2_000
 
 
 @dataclass(frozen=True)
@@ -65,25 +68,30 @@ def content_digest(keys: Keys, content: dict[str, str]) -> str:
 
 def settle(exchange: Exchange, connection: Connection, parameters: dict[str, Any]) -> int:
     """Fill the temporary table `settled` for records that several feeds speak about; return how many."""
-    others = defaultdict(list)
-    for row in connection.execute(sql.load("merge/other_claims"), parameters).mappings():
-        newness = (row["business_date"].isoformat(), row["sequence"], row["generation"])
-        others[row["record_id"]].append(Claim(row["feed"], row["department"], newness, orjson.loads(row["content"])))
-    if not others:
-        return 0
     dataset = exchange.config.datasets[parameters["dataset"]]
-    rows = []
-    for row in connection.execute(sql.load("merge/multi_staged"), parameters).mappings():
-        own = Claim(
-            parameters["feed"],
-            parameters["department"],
-            (row["business_date"].isoformat(), row["sequence"], row["generation"]),
-            orjson.loads(row["content"]),
-        )
-        content, department = resolve(dataset, [own, *others[row["record_id"]]])
-        rows.append((row["record_id"], content, department))
-    _write(exchange, connection, dataset, rows)
-    return len(rows)
+    streamed = {"yield_per": _CHUNK}
+    mine = connection.execute(sql.load("merge/multi_staged"), parameters, execution_options=streamed).mappings()
+    settled = 0
+    others: Iterator[tuple[str, Iterator[Any]]] = iter(())
+    for rows in mine.partitions(_CHUNK):
+        if not settled:
+            told = connection.execute(sql.load("merge/other_claims"), parameters, execution_options=streamed)
+            others = groupby(told.mappings(), key=itemgetter("record_id"))
+        found = []
+        # both come in the order of record ids, and about the same records: no more than a chunk is in memory
+        for row, (record_id, claims) in zip(rows, islice(others, len(rows)), strict=True):
+            assert record_id == row["record_id"]
+            own = _claim(row, parameters["feed"], parameters["department"])
+            told_of = [_claim(claim, claim["feed"], claim["department"]) for claim in claims]
+            found.append((record_id, *resolve(dataset, [own, *told_of])))
+        _write(exchange, connection, dataset, found)
+        settled += len(found)
+    return settled
+
+
+def _claim(row: Any, feed: str, department: str) -> Claim:
+    newness = (row["business_date"].isoformat(), row["sequence"], row["generation"])
+    return Claim(feed, department, newness, orjson.loads(row["content"]))
 
 
 def _write(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterable
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from sqlalchemy import Connection
@@ -14,16 +16,23 @@ from credit_exchange.stores.database import raw
 _OPTIONS = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
 
 
-def csv_bytes(table: pa.Table) -> bytes:
-    """Return the table as CSV for `COPY … WITH (FORMAT csv)`."""
-    out = io.BytesIO()
-    pa_csv.write_csv(table, out, _OPTIONS)
-    return out.getvalue()
-
-
 def copy_table(connection: Connection, statement: str, table: pa.Table) -> None:
     """COPY a table inside the connection's transaction by the statement include/sql/<statement>.sql."""
-    if table.num_rows == 0:
-        return
+    if table.num_rows:
+        copy_tables(connection, statement, [table])
+
+
+def copy_tables(connection: Connection, statement: str, tables: Iterable[pa.Table]) -> None:
+    """:func:`copy_table` for tables that come one after another, all by one COPY; one of them is held at a time."""
     with raw(connection).cursor() as cursor, cursor.copy(sql.source(statement)) as copy:
-        copy.write(csv_bytes(table))
+        for table in tables:
+            out = pa.BufferOutputStream()
+            pa_csv.write_csv(table, out, _OPTIONS)
+            copy.write(memoryview(out.getvalue()))
+
+
+def copy_numbers(connection: Connection, statement: str) -> npt.NDArray[np.int64]:
+    """Return the one column of whole numbers that the COPY … TO of include/sql/<statement>.sql gives."""
+    with raw(connection).cursor() as cursor, cursor.copy(sql.source(statement)) as copy:
+        text = b"".join(copy)
+    return np.array(text.split(), dtype=np.int64)

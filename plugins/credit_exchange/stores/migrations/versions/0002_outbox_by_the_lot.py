@@ -28,6 +28,12 @@ _AFTER = (
     "13_release_outbox",
     "14_release_waiting",
     "15_short_wire_keys",
+    "17_drop_keys_to_others",
+    "18_drop_keys_of_versions",
+    "19_drop_keys_of_records",
+    "20_drop_keys_of_subjects",
+    "21_drop_keys_of_codes",
+    "22_drop_keys_of_names",
 )
 
 
