@@ -84,8 +84,11 @@ class Treater:
             released.append(fields)
             one[1].append(fields)
         for (_, mask_fields), some in alike.values():
+            codes: dict[str, list[str]] = {}
             for code, mask in mask_fields:
-                _mask(some, code, mask)
+                codes.setdefault(mask, []).append(code)
+            for mask, those in codes.items():
+                _mask(some, those, mask)
         return released
 
 
@@ -101,18 +104,20 @@ class _Keeps(dict[str, bool]):
         return keep
 
 
-def _mask(released: list[dict[str, str]], code: str, mask: str) -> None:
-    """Mask one field, each distinct value once: texts and names repeat a lot, and most need no change."""
-    distinct = [value for value in {fields.get(code) for fields in released} if value]
+def _mask(released: list[dict[str, str]], codes: list[str], mask: str) -> None:
+    """Mask these fields, each distinct value once: texts and names repeat a lot, and most need no change."""
+    found = {value for code in codes for value in {fields.get(code) for fields in released}}
+    distinct = [value for value in found if value]
     if not distinct:
         return
     masked = _MASKS[mask](pd.Series(distinct, dtype="str")).tolist()
     changed = {value: shown for value, shown in zip(distinct, masked, strict=True) if value != shown}
     if changed:
         for fields in released:
-            value = fields.get(code)
-            if value in changed:
-                fields[code] = changed[value]
+            for code in codes:
+                value = fields.get(code)
+                if value in changed:
+                    fields[code] = changed[value]
 
 
 def digests(documents: Sequence[bytes]) -> list[str]:
