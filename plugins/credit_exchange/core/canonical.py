@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import orjson
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 class Digest(Protocol):
     """What :func:`new_sm3` gives: the part of hashlib's objects that is used here."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take more bytes."""
 
     def digest(self) -> bytes:
@@ -42,7 +42,7 @@ class _CryptographySM3:
         self._state = state or hashes.Hash(hashes.SM3())
         self._state.update(data)
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         self._state.update(data)
 
     def digest(self) -> bytes:
@@ -57,6 +57,8 @@ class _CryptographySM3:
 
 _IN_HASHLIB = "sm3" in hashlib.algorithms_available
 _DIGESTMOD: Any = "sm3" if _IN_HASHLIB else _CryptographySM3
+_HMAC_BLOCK = 64  # bytes of a block of SM3
+_INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 
 def new_sm3(data: bytes = b"") -> Digest:
@@ -85,19 +87,31 @@ def hmac_sm3_hex(key: bytes, data: bytes) -> str:
     return hmac.new(key, data, _DIGESTMOD).hexdigest()
 
 
-def hmac_sm3_many(key: bytes, values: Sequence[str]) -> list[str]:
-    """HMAC-SM3 of each text (UTF-8), in order; the key is set up once and copied."""
-    keyed = hmac.new(key, digestmod=_DIGESTMOD)
-    answers: list[str] = []
+def hmac_sm3_digests(key: bytes, values: Iterable[bytes | memoryview]) -> bytes:
+    """HMAC-SM3 of each value, in order: 32 bytes each, one after the other.
+
+    RFC 2104 by hand, since copying two prepared states costs less than copying hashlib's HMAC, and a batch needs
+    millions of them.
+    """
+    key = (key if len(key) <= _HMAC_BLOCK else new_sm3(key).digest()).ljust(_HMAC_BLOCK, b"\0")
+    inner, outer = (new_sm3(key.translate(pad)).copy for pad in (_INNER_PAD, _OUTER_PAD))
+    answers: list[bytes] = []
     for value in values:
-        one = keyed.copy()
-        one.update(value.encode())
-        answers.append(one.hexdigest())
-    return answers
+        one, two = inner(), outer()
+        one.update(value)
+        two.update(one.digest())
+        answers.append(two.digest())
+    return b"".join(answers)
 
 
-def _opaque(digest: bytes, length: int) -> str:
-    return digest.hex()[:length]
+def hmac_sm3_many(key: bytes, values: Sequence[str]) -> list[str]:
+    """HMAC-SM3 of each text (UTF-8), in order, as 64 lower-case hex characters."""
+    return _cut(hmac_sm3_digests(key, (value.encode() for value in values)), 64)
+
+
+def _cut(digests: bytes, length: int) -> list[str]:
+    text = digests.hex()
+    return [text[start : start + length] for start in range(0, len(text), 64)]
 
 
 def _check_length(length: int) -> None:
@@ -114,16 +128,10 @@ def opaque_id(key: bytes, parts: Sequence[str], length: int = 32) -> str:
     ("a", "bc") give different ids.
     """
     _check_length(length)
-    return _opaque(hmac.new(key, canonical_json(list(parts)), _DIGESTMOD).digest(), length)
+    return hmac_sm3_hex(key, canonical_json(list(parts)))[:length]
 
 
 def opaque_ids(key: bytes, columns: Sequence[Sequence[str]], length: int = 32) -> list[str]:
     """:func:`opaque_id` of each row; `columns` are the parts, all of one length (else ValueError)."""
     _check_length(length)
-    keyed = hmac.new(key, digestmod=_DIGESTMOD)
-    answers: list[str] = []
-    for parts in zip(*columns, strict=True):
-        one = keyed.copy()
-        one.update(orjson.dumps(parts))
-        answers.append(_opaque(one.digest(), length))
-    return answers
+    return _cut(hmac_sm3_digests(key, map(orjson.dumps, zip(*columns, strict=True))), length)

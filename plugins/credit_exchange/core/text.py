@@ -33,6 +33,7 @@ WHITE_SPACE = (
 """White space of Unicode, U+3000 (the full-width space) and NBSP among it."""
 
 _EDGE = WHITE_SPACE + ZERO_WIDTH
+_ASCII_EDGE = "".join(char for char in _EDGE if char.isascii())
 _ANY_SPACE = "[" + _EDGE + "]+"
 
 BLANK_WORDS: tuple[str, ...] = ("", "无", "/", "-", "NULL", "—", "——", "\\N")
@@ -71,6 +72,20 @@ def as_arrow(s: pd.Series[Any]) -> Any:
     return array if pa.types.is_large_string(array.type) else array.cast(pa.large_string())
 
 
+def bytes_of(array: Any) -> npt.NDArray[np.uint8]:
+    """The UTF-8 bytes of all values of a large_string array, one after the other; what stands under nulls may be among
+    them."""
+    _, offsets, data = array.buffers()
+    if data is None or not len(array):
+        return np.empty(0, dtype=np.uint8)
+    ends = np.frombuffer(offsets, dtype=np.int64)
+    return np.frombuffer(data, dtype=np.uint8)[ends[array.offset] : ends[array.offset + len(array)]]
+
+
+def _ascii(array: Any) -> bool:
+    return not (bytes_of(array) & 0x80).any()
+
+
 def as_series(array: Any, like: pd.Series[Any]) -> pd.Series[Any]:
     """An Arrow string array as a ``str`` column with the index and name of `like`."""
     return pd.Series(pd.array(array, dtype="str"), index=like.index, name=like.name)
@@ -104,6 +119,8 @@ def clean_code(s: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _clean_code(array: Any) -> Any:
+    if _ascii(array):  # nothing to normalise, no zero-width characters, and no white space but ASCII's
+        return pc.ascii_upper(pc.ascii_trim(array, characters=_ASCII_EDGE))
     array = pc.utf8_normalize(array, form="NFKC")
     array = pc.replace_substring_regex(array, pattern="[" + ZERO_WIDTH + "]", replacement="")
     return pc.utf8_upper(pc.utf8_trim(array, characters=_EDGE))
@@ -111,8 +128,11 @@ def _clean_code(array: Any) -> Any:
 
 def blank(s: pd.Series[Any], words: Iterable[str] = BLANK_WORDS) -> BoolArray:
     """True where the value says nothing: absent, empty or one of `words` after NFKC and trimming (rule S01)."""
-    array = pc.fill_null(_clean_code(as_arrow(s)), "")
-    return as_mask(pc.is_in(array, value_set=pa.array([w.upper() for w in words], type=pa.large_string())))
+    meant = pa.array([w.upper() for w in words], type=pa.large_string())
+    encoded = as_arrow(s).dictionary_encode()  # most columns hold few distinct values, and NFKC is dear
+    found = as_mask(pc.is_in(_clean_code(encoded.dictionary), value_set=meant))
+    nothing = "" in words
+    return as_mask(pc.fill_null(pc.take(pa.array(found), encoded.indices), nothing))
 
 
 def bad_characters(s: pd.Series[Any]) -> BoolArray:
@@ -122,6 +142,10 @@ def bad_characters(s: pd.Series[Any]) -> BoolArray:
         array = as_arrow(s)
     except UnicodeEncodeError:  # lone surrogates, possible in object columns only: look at each value
         return np.fromiter((isinstance(v, str) and _BAD_PYTHON.search(v) is not None for v in s), np.bool_, len(s))
+    data = bytes_of(array)
+    suspect = (data < 0x20) & (data != 0x09) & (data != 0x0A) & (data != 0x0D)
+    if not suspect.any() and b"\xef\xbf" not in data.tobytes():  # how U+FFFD, U+FFFE and U+FFFF begin
+        return np.zeros(len(array), dtype=np.bool_)
     return as_mask(pc.match_substring_regex(array, pattern=_BAD))
 
 

@@ -93,6 +93,15 @@ def test_arrow_and_csv_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [len(c.frame) for c in fast] == [1000, 1000, 500]
 
 
+def test_rows_longer_than_a_block_of_arrow_are_read_like_the_others() -> None:
+    texts = [f"名{n}" + "长" * (250_000 if n % 7 == 3 else n) for n in range(40)]
+    content = "名称,文号\n" + "".join(f"{text},{n}\n" for n, text in enumerate(texts))
+    chunks = csv_of(content, rows=5)
+    assert [len(chunk.frame) for chunk in chunks] == [5] * 8
+    assert [record[0] for record in records(chunks)] == texts
+    assert lines(chunks) == list(range(2, 42))
+
+
 def test_short_and_long_rows_are_reported_and_nothing_after_them_is_lost() -> None:
     body = [f"名{n},,文{n},备注{n}" for n in range(3000)]
     body[1500] = "只有一列"

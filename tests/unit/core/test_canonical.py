@@ -75,3 +75,16 @@ def test_an_opaque_id_depends_on_key_and_on_where_parts_end():
         canonical.opaque_id(KEY, ["a"], 8)
     with pytest.raises(ValueError, match="shorter"):
         canonical.opaque_ids(KEY, [["a", "b"], ["c"]])
+
+
+@pytest.mark.parametrize("in_hashlib", [True, False])
+@pytest.mark.parametrize("key", [b"", b"k" * 32, b"k" * 64, b"k" * 65, bytes(range(256))])
+def test_macs_in_bulk_are_hmac(in_hashlib: bool, key: bytes, monkeypatch: pytest.MonkeyPatch):
+    if in_hashlib and not canonical._IN_HASHLIB:
+        pytest.skip("hashlib has no SM3 here")
+    values = [b"", "福州".encode(), b"x" * 200]
+    expected = [canonical.hmac_sm3_hex(key, value) for value in values]
+    monkeypatch.setattr(canonical, "_IN_HASHLIB", in_hashlib)
+    assert canonical.hmac_sm3_digests(key, [*values[:2], memoryview(values[2])]).hex() == "".join(expected)
+    assert canonical.hmac_sm3_many(key, [value.decode() for value in values]) == expected
+    assert canonical.hmac_sm3_many(key, []) == []

@@ -106,6 +106,7 @@ class Bench:
         judge = self._judges.setdefault(version.id, Judge(self.dataset, version))
         case = Case(self.dataset, version, sheet, who.kind, who.identified, DAY)
         failures = judge.judge(case)
+        judge.finish()
         found: list[set[tuple[str, str]]] = [set() for _ in rows]
         for item in judge.planned:
             for position in failures.get(item.column, np.array([], dtype=int)):

@@ -25,10 +25,14 @@ from credit_exchange.steps.collect.rows import BROKEN_ROW, ChunkBuilder, RawChun
 
 MAX_LINE = 1024 * 1024
 """Bytes (and characters) of one line or one row."""
+csv.field_size_limit(MAX_LINE)  # else a value of 131,072 characters ends the reading; a line is bounded by us
+_ARROW_BLOCK = 256 * 1024
+"""Bytes that Arrow parses at a time; a longer row is one of those that it leaves to csv."""
 _MAX_RAGGED = 0.01
 _CONTROLS = bytes(set(range(32)) - {9, 10, 13})
 _REPLACED = "\ufffd".encode()
 _NONCHARACTERS = (_REPLACED, "\ufffe".encode(), "\uffff".encode())
+_NONCHARACTERS_BEGIN = b"\xef\xbf"  # all of them; hardly anything else does, so that one search does for three
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,12 @@ def _look(file: IO[bytes], start: int, where: str) -> _Look:
                 "the department must export it again"
             )
         since = since + len(block) if first < 0 else len(block) - 1 - max(block.rfind(b"\n"), block.rfind(b"\r"))
-        if len(block.translate(None, _CONTROLS)) < len(block) or any(c in tail + block for c in _NONCHARACTERS):
+        joined = tail + block
+        if len(block.translate(None, _CONTROLS)) < len(block) or (
+            _NONCHARACTERS_BEGIN in joined and any(c in joined for c in _NONCHARACTERS)
+        ):
             regular = False
-        joined = (tail + block).replace(b"\r\n", b"\n")
+        joined = joined.replace(b"\r\n", b"\n") if b"\r" in joined else joined
         if ended and block.strip(b"\r\n"):
             regular = False  # text after blank lines, which Arrow would not count
         stripped = joined.rstrip(b"\r\n")
@@ -137,7 +144,8 @@ def _fast(
     try:
         batches = pa_csv.open_csv(
             pa.PythonFile(_Unclosed(file), mode="r"),
-            read_options=pa_csv.ReadOptions(column_names=names, block_size=4 * MAX_LINE),
+            # small blocks, none read ahead: each costs many times its size in memory
+            read_options=pa_csv.ReadOptions(column_names=names, block_size=_ARROW_BLOCK, use_threads=False),
             parse_options=pa_csv.ParseOptions(
                 delimiter=delimiter, quote_char='"' if look.quotes else False, newlines_in_values=False
             ),
@@ -150,11 +158,14 @@ def _fast(
         for batch in batches:
             pending.append(batch)
             waiting += batch.num_rows
+            del batch
             while waiting >= chunk_rows:
                 table = pa.Table.from_batches(pending)
-                yield chunk(table.slice(0, chunk_rows))
-                rest = table.slice(chunk_rows)
-                pending, waiting = rest.to_batches(), rest.num_rows
+                full, table = chunk(table.slice(0, chunk_rows)), table.slice(chunk_rows)
+                pending, waiting = table.to_batches(), table.num_rows
+                del table  # what is given out is a copy
+                yield full
+                del full
         if waiting:
             yield chunk(pa.Table.from_batches(pending))
     except pa.ArrowInvalid:

@@ -90,7 +90,7 @@ def take(source: FileSource, business_date: date, where: str, target: IO[bytes])
             raise NotDelivered(
                 f"{where}: {name} has {before.st_size} bytes of {promise.bytes}; it is still being written"
             )
-        size, sm3, sha256 = _copy(file, target, source.max_bytes)
+        size, sm3, sha256 = _copy(file, target, source.max_bytes, promise or Promise())
         after = os.fstat(file.fileno())
         if _mark(before) != _mark(after) or size != after.st_size or not _same_file(path, after):
             raise NotDelivered(f"{where}: {name} changed while it was read; run again when the department has finished")
@@ -182,17 +182,21 @@ def _same_file(path: Path, status: os.stat_result) -> bool:
         return False
 
 
-def _copy(file: IO[bytes], target: IO[bytes], max_bytes: int) -> tuple[int, str, str]:
-    sm3, sha256, size = new_sm3(), hashlib.sha256(), 0
+def _copy(file: IO[bytes], target: IO[bytes], max_bytes: int, promise: Promise) -> tuple[int, str | None, str | None]:
+    """Copy; return the size and the digests, those that are promised (the landing makes its own)."""
+    sm3 = new_sm3() if promise.sm3 else None
+    sha256 = hashlib.sha256() if promise.sha256 else None
+    size = 0
     while (block := file.read(_BLOCK)) and size <= max_bytes:
-        sm3.update(block)
-        sha256.update(block)
+        for digest in (sm3, sha256):
+            if digest is not None:
+                digest.update(block)
         target.write(block)
         size += len(block)
-    return size, sm3.hexdigest(), sha256.hexdigest()
+    return size, sm3.hexdigest() if sm3 else None, sha256.hexdigest() if sha256 else None
 
 
-def _kept(promise: Promise, size: int, sm3: str, sha256: str, name: str, where: str) -> None:
+def _kept(promise: Promise, size: int, sm3: str | None, sha256: str | None, name: str, where: str) -> None:
     broken = [
         what
         for what, promised, found in (

@@ -7,25 +7,27 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from credit_exchange.config.catalog import Dataset, Publication
-from credit_exchange.core.canonical import hmac_sm3_many
 from credit_exchange.core.crypto import Keys, seal_text
 from credit_exchange.core.identifiers import id_card_valid
 from credit_exchange.core.publication import Period, class_map, periods_from, severities, windows
 from credit_exchange.core.text import as_arrow
 from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
-from credit_exchange.steps.validate.identity import Identities, code_lists
+from credit_exchange.steps.validate import jsontext
+from credit_exchange.steps.validate.identity import ID_LENGTH, Identities, code_lists
 from credit_exchange.steps.validate.normalise import ID_CARD, Sheet
 
 Rows = npt.NDArray[np.int64]
 _ADULT = 180_000  # eighteen years in the arithmetic of YYYYMMDD numbers
 _TEXT = pa.string()
+# where few values repeat; trying it for ids and contents, of which no two are equal, costs more than it saves
+_FEW_VALUES = ["agency_code", "subject_kind", "decided_on", "publish_until", "operation", "reason"]
+_PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": _FEW_VALUES}
 
 
 class Contents:
@@ -83,8 +85,8 @@ class Contents:
                 text(operation),
                 text(sheet.reason.take(rows)),
                 text(sheet.sequence.take(rows)),
-                pa.array(content, type=_TEXT),
-                pa.array(digest, type=_TEXT),
+                content.cast(_TEXT),
+                digest.cast(_TEXT),
             ],
             schema=SCHEMA,
         )
@@ -131,42 +133,34 @@ class Contents:
 
     def _content(
         self, frame: pd.DataFrame, derived: dict[str, pd.Series[Any]], operation: pd.Series[Any]
-    ) -> tuple[list[str], list[str]]:
+    ) -> tuple[Any, Any]:
         """Canonical JSON of what is there, ID numbers sealed, and the digest of the same with them in plain.
 
         An order (withdraw, reinstate) has its operation in the digest: it is never equal to a record.
         """
-        columns = {c: s for c, s in [*frame.items(), *derived.items()] if s.notna().any()}
-        codes = sorted(str(code) for code in columns)
-        values = [columns[code].astype(object).where(columns[code].notna(), None).tolist() for code in codes]
-        option = orjson.OPT_SORT_KEYS
-        dumps = orjson.dumps
-        objects: list[dict[str, str]] = [
-            {code: value for code, value in zip(codes, row, strict=True) if value is not None}
-            for row in zip(*values, strict=True)
-        ] or [{} for _ in range(len(frame))]
-        content = [dumps(one, option=option).decode() for one in objects]
-        plain = content
-        orders = np.flatnonzero((operation != "upsert").to_numpy())
-        if len(orders):
-            plain = list(content)
-            words = operation.tolist()
-            for place in orders:
-                plain[place] = dumps({**objects[place], "_operation": words[place]}, option=option).decode()
-        digest = hmac_sm3_many(self._keys.hmac, plain)
-        for code in self._sealed:
-            if code in columns:
-                for place in np.flatnonzero(columns[code].notna().to_numpy()):
-                    one = objects[place]
-                    one[code] = seal_text(self._keys, one[code])
-        if any(code in columns for code in self._sealed):
-            sealed = np.zeros(len(frame), dtype=np.bool_)
-            for code in self._sealed:
-                if code in columns:
-                    sealed |= columns[code].notna().to_numpy()
-            for place in np.flatnonzero(sealed):
-                content[place] = dumps(objects[place], option=option).decode()
+        rows = len(frame)
+        there = {str(c): s for c, s in [*frame.items(), *derived.items()] if s.notna().any()}
+        parts = jsontext.members({code: as_arrow(column) for code, column in there.items()})
+        content = plain = jsontext.objects(parts, rows)
+        orders = operation.where(operation != "upsert")
+        if orders.notna().any():
+            plain = jsontext.objects(parts | jsontext.members({"_operation": as_arrow(orders)}), rows)
+        personal = [there[code] for code in self._sealed if code in there]
+        if personal:
+            some = np.logical_or.reduce([column.notna().to_numpy() for column in personal])
+            mask = pa.array(some)
+            parts = {
+                code: part.filter(mask) if code not in self._sealed else self._seal(code, there[code][some])
+                for code, part in parts.items()
+            }
+            content = pc.replace_with_mask(content, mask, jsontext.objects(parts, int(some.sum())))
+        del parts  # as large as the contents themselves
+        digest = jsontext.digests(self._keys.hmac, plain)
         return content, digest
+
+    def _seal(self, code: str, column: pd.Series[Any]) -> Any:
+        values = [None if value is None else seal_text(self._keys, value) for value in as_arrow(column).to_pylist()]
+        return jsontext.members({code: pa.array(values, type=pa.large_string())})[code]
 
 
 def _from_the_beginning(publication: Publication) -> tuple[Period, ...]:
@@ -179,16 +173,24 @@ class Writer:
     """Writes accepted rows row group by row group and remembers what whole-batch uniqueness needs."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._writer = pq.ParquetWriter(file, SCHEMA, compression="zstd")
-        self._keys: list[pa.Table] = []
+        self._writer = pq.ParquetWriter(file, SCHEMA, **_PARQUET)
+        self._ids: list[bytes] = []
+        self._digests: list[bytes] = []
+        self._orders: list[pa.Table] = []
         self.rows = 0  # written so far
 
     def add(self, table: pa.Table) -> None:
         """Write one chunk."""
-        if table.num_rows:
-            self._writer.write_table(table, row_group_size=table.num_rows)
-            self._keys.append(table.select(["record_id", "operation", "sequence", "content_digest"]))
-            self.rows += table.num_rows
+        if not table.num_rows:
+            return
+        self._writer.write_table(table, row_group_size=table.num_rows)
+        self._ids.append(_unhex(table["record_id"], ID_LENGTH))
+        self._digests.append(_unhex(table["content_digest"], jsontext.DIGEST_HEX))
+        order = pc.not_equal(table["operation"], "upsert")
+        if pc.any(order).as_py():
+            places = pa.array(np.arange(self.rows, self.rows + table.num_rows))
+            self._orders.append(pa.table({"place": places, "sequence": table["sequence"]}).filter(order))
+        self.rows += table.num_rows
 
     def __enter__(self) -> Writer:
         """The writer itself."""
@@ -208,22 +210,30 @@ class Writer:
         self._writer.close()
         repeats = np.zeros(self.rows, dtype=np.bool_)
         conflicts = np.zeros(self.rows, dtype=np.bool_)
-        if not self._keys:
-            return repeats, conflicts
-        keys = pa.concat_tables(self._keys)
-        self._keys = []
-        frame = pd.DataFrame({name: keys[name].to_pandas() for name in keys.column_names})
-        upsert = frame["operation"] == "upsert"
-        frame["operation"] = ("order " + frame.pop("sequence")).mask(upsert, "upsert")
-        same = frame.duplicated(["record_id", "operation"], keep=False).to_numpy()
-        if same.any():
-            some = frame[same]
-            places = np.flatnonzero(same)
-            kinds = some.groupby(["record_id", "operation"], sort=False)["content_digest"].transform("nunique")
+        ids = _words(self._ids, ID_LENGTH)
+        same = np.flatnonzero(pd.Series(ids[:, 0]).duplicated(keep=False).to_numpy())  # or nearly: half an id agrees
+        if len(same):
+            some = pd.DataFrame({"id": [one.tobytes() for one in ids[same]], "what": "upsert"})
+            some["content"] = [one.tobytes() for one in _words(self._digests, jsontext.DIGEST_HEX)[same]]
+            for orders in self._orders:
+                here, there = np.isin(same, orders["place"]), np.isin(orders["place"], same)
+                some.loc[here, "what"] = "order " + orders["sequence"].to_pandas()[there].to_numpy()
+            kinds = some.groupby(["id", "what"], sort=False)["content"].transform("nunique")
             differ = (kinds > 1).to_numpy()
-            conflicts[places[differ]] = True
-            repeats[places[~differ & some.duplicated(["record_id", "operation"]).to_numpy()]] = True
+            conflicts[same[differ]] = True
+            repeats[same[~differ & some.duplicated(["id", "what"]).to_numpy()]] = True
+        self._ids, self._digests, self._orders = [], [], []
         return repeats, conflicts
+
+
+def _unhex(texts: pa.ChunkedArray, length: int) -> bytes:
+    """Half the bytes, since something is kept of every row of a batch; null counts as a value of its own."""
+    return bytes.fromhex("".join(pc.fill_null(texts, "0" * length).to_pylist()))
+
+
+def _words(parts: list[bytes], length: int) -> npt.NDArray[np.uint64]:
+    """Hex texts of `length` characters as rows of 64-bit words."""
+    return np.frombuffer(b"".join(parts), dtype=np.uint64).reshape(-1, length // 16)
 
 
 def rewrite(source: IO[bytes], target: IO[bytes] | None, keep: npt.NDArray[np.bool_], identities: IO[bytes]) -> None:
@@ -234,8 +244,8 @@ def rewrite(source: IO[bytes], target: IO[bytes] | None, keep: npt.NDArray[np.bo
     parquet = pq.ParquetFile(source)
     small = pa.schema([SCHEMA.field(name) for name in IDENTITIES])
     place = 0
-    with pq.ParquetWriter(identities, small, compression="zstd") as ids:
-        writer = pq.ParquetWriter(target, SCHEMA, compression="zstd") if target is not None else None
+    with pq.ParquetWriter(identities, small, compression="zstd", use_dictionary=False) as ids:
+        writer = pq.ParquetWriter(target, SCHEMA, **_PARQUET) if target is not None else None
         for group in range(parquet.num_row_groups):
             table = parquet.read_row_group(group, columns=[*IDENTITIES, "operation"] if writer is None else None)
             mask = keep[place : place + table.num_rows]

@@ -39,6 +39,21 @@ class Case:
     identified: BoolArray
     business_date: date
     _placeholders: dict[str, BoolArray] = field(default_factory=dict)
+    _upserts: BoolArray | None = None
+    _held: dict[str, BoolArray] = field(default_factory=dict)
+
+    def upserts(self) -> BoolArray:
+        """Where a row is a record, not an order about one."""
+        if self._upserts is None:
+            self._upserts = (self.sheet.operation == "upsert").to_numpy()
+        return self._upserts
+
+    def held(self, condition: Condition) -> BoolArray:
+        """Where a condition holds; many rules share one, so it is looked at once."""
+        key = condition.model_dump_json()
+        if key not in self._held:
+            self._held[key] = holds(self, condition)
+        return self._held[key]
 
     def column(self, code: str) -> pd.Series[Any]:
         """A field, or the derived `_subject_kind`."""
@@ -108,9 +123,9 @@ def applies(case: Case, rule: Rule) -> BoolArray:
     """The rows a rule speaks about. Withdrawals and reinstatements need nothing but their identity."""
     if rule.check == "identity":
         return np.ones(len(case.sheet.frame), dtype=np.bool_)
-    mask: BoolArray = (case.sheet.operation == "upsert").to_numpy()
+    mask = case.upserts()
     for condition in rule.when:
-        mask = mask & holds(case, condition)
+        mask = mask & case.held(condition)
     return mask
 
 

@@ -1,8 +1,10 @@
 """Great Expectations suites generated from the catalogue.
 
 One suite for each data set and schema version, one expectation for each rule and field it reports on. An expectation
-looks at a column of verdicts (True = the rule holds for this row) that `checks` worked out from the delivered chunk, so
-no personal data ever enters a result, and the positions it gives back are complete: they decide what is quarantined.
+looks at a column of verdicts (True = the rule holds for this row) that `checks` worked out from the delivered rows, so
+no personal data ever enters a result. What one run costs hardly depends on the number of rows; the verdicts of many
+chunks are therefore judged together. The rows that it names must be the very rows that were sorted out, each of them:
+else the batch fails, and nothing of it has been written.
 """
 
 from __future__ import annotations
@@ -34,10 +36,13 @@ from great_expectations.expectations.metrics.map_metric_provider.column_map_metr
     ColumnMapMetricProvider,
 )
 
-from credit_exchange.config.catalog import Dataset, Effect, Rule, SchemaVersion
+from credit_exchange.config.catalog import Dataset, SchemaVersion
 from credit_exchange.errors import FatalError
-from credit_exchange.steps.validate.checks import BATCH_CHECKS, CHECKS, Case, applies, fields_of
+from credit_exchange.steps.validate.checks import BATCH_CHECKS, CHECKS, Case, applies
+from credit_exchange.steps.validate.plan import plan
 
+WINDOW_ROWS = 150_000
+"""Rows whose verdicts are judged in one run; Great Expectations takes some five bytes a row for every expectation."""
 _RESULT_FORMAT = {"result_format": "COMPLETE", "include_unexpected_rows": False, "return_unexpected_index_query": False}
 
 
@@ -45,6 +50,7 @@ class CatalogueRuleHolds(ColumnMapMetricProvider):
     """The metric behind the expectation: a verdict column is its own condition."""
 
     condition_metric_name = "column_values.catalogue_rule_holds"
+    filter_column_isnull = False  # a verdict is never null; filtering would copy the frame for each expectation
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column: pd.Series[Any], **_kwargs: Any) -> pd.Series[Any]:
@@ -60,46 +66,6 @@ class ExpectCatalogueRuleToHold(ColumnMapExpectation):
     args_keys = ("column",)
 
 
-@dataclass(frozen=True)
-class Planned:
-    """One expectation: a rule on one field, its verdict column and what the department reads."""
-
-    rule: Rule
-    field: str
-    column: str
-    message: str
-
-    @property
-    def effect(self) -> Effect:
-        """What happens to a row that fails."""
-        return self.rule.on_failure
-
-
-def plan(dataset: Dataset, version: SchemaVersion) -> list[Planned]:
-    """The expectations of a data set and schema version, in the catalogue's order."""
-    planned: list[Planned] = []
-    for rule in dataset.rules:
-        for code in fields_of(dataset, version, rule):
-            column = f"{len(planned):03d} {rule.id} {code}"
-            planned.append(Planned(rule, code, column, message_of(dataset, rule, code)))
-    return planned
-
-
-def message_of(dataset: Dataset, rule: Rule, code: str) -> str:
-    """The rule's message for one field: {name}, {length}, {values} and {limit} filled in."""
-    spec = dataset.fields.get(code)
-    known = {
-        "name": spec.name if spec else code,
-        "length": str(spec.length or "") if spec else "",
-        "values": "、".join(spec.values) if spec else "",
-        "limit": rule.limit or "",
-    }
-    text = rule.message
-    for key, value in known.items():
-        text = text.replace("{" + key + "}", value)
-    return text
-
-
 @dataclass
 class Tally:
     """How many rows of a batch failed one expectation, and how many it spoke about."""
@@ -109,12 +75,16 @@ class Tally:
 
 
 class Judge:
-    """Runs the suite over the chunks of one batch and keeps the score."""
+    """Works out the verdicts of one batch, chunk by chunk, runs the suite over them and keeps the score."""
 
-    def __init__(self, dataset: Dataset, version: SchemaVersion) -> None:
+    def __init__(self, dataset: Dataset, version: SchemaVersion, window_rows: int = WINDOW_ROWS) -> None:
         self.planned = plan(dataset, version)
         self.tallies: dict[str, Tally] = defaultdict(Tally)
         self._chunkwise = [p for p in self.planned if p.rule.check not in BATCH_CHECKS]
+        self._window_rows = window_rows
+        # expectations x rows, and how many of the rows are taken; memory that is never written to costs nothing
+        self._verdicts = np.empty((len(self._chunkwise), window_rows), dtype=np.bool_)
+        self._rows = 0
         # in memory, quiet, and without the temporary folder that the default gives to Data Docs we do not use
         context = gx.get_context(
             mode="ephemeral",
@@ -143,26 +113,52 @@ class Judge:
         )
 
     def judge(self, case: Case) -> dict[str, npt.NDArray[np.int64]]:
-        """Return the failing positions of each verdict column; every one, never a capped list.
+        """Return the failing positions of each verdict column that has some, by its name; every one of them.
 
-        Raises FatalError when Great Expectations could not evaluate an expectation.
+        They are provisional until :meth:`finish` has returned. Raises as :meth:`finish`.
         """
         rows = len(case.sheet.frame)
-        verdicts: dict[str, npt.NDArray[np.bool_]] = {}
-        spoken: dict[int, npt.NDArray[np.bool_]] = {}
-        for item in self._chunkwise:
+        if self._rows + rows > self._window_rows:
+            self.finish()
+            if rows > self._window_rows:
+                self._window_rows = rows
+                self._verdicts = np.empty((len(self._chunkwise), rows), dtype=np.bool_)
+        verdicts = self._verdicts[:, self._rows : self._rows + rows]
+        verdicts.fill(True)
+        spoken: dict[int, tuple[npt.NDArray[np.bool_], int]] = {}
+        failures: dict[str, npt.NDArray[np.int64]] = {}
+        for place, item in enumerate(self._chunkwise):
             rule = item.rule
             if id(rule) not in spoken:
-                spoken[id(rule)] = applies(case, rule)
-            mask = spoken[id(rule)]
-            self.tallies[item.column].checked += int(mask.sum())
-            failed = CHECKS[rule.check](case, rule, item.field) & mask if mask.any() else mask
-            verdicts[item.column] = ~failed if mask.any() else np.ones(rows, dtype=np.bool_)
-        if not rows:
-            return {}
-        frame = pd.DataFrame(verdicts, index=pd.RangeIndex(rows))
+                mask = applies(case, rule)
+                spoken[id(rule)] = mask, int(np.count_nonzero(mask))
+            mask, count = spoken[id(rule)]
+            self.tallies[item.column].checked += count
+            if not count:
+                continue
+            failed = CHECKS[rule.check](case, rule, item.field) & mask
+            np.logical_not(failed, out=verdicts[place])
+            if failed.any():
+                failures[item.column] = np.flatnonzero(failed)
+        self._rows += rows
+        return failures
+
+    def finish(self) -> None:
+        """Have all verdicts judged; only then do the tallies count every failure.
+
+        Raises FatalError when Great Expectations could not evaluate an expectation, or names other rows than those that
+        :meth:`judge` gave out.
+        """
+        if self._rows:
+            self._run()
+
+    def _run(self) -> None:
+        # an expectation is a row of the matrix and so lies in one piece: pandas takes the matrix as it is
+        verdicts = self._verdicts[:, : self._rows]
+        self._rows = 0
+        frame = pd.DataFrame(verdicts.T, columns=[item.column for item in self._chunkwise], copy=False)
         outcome = self._validation.run(batch_parameters={"dataframe": frame}, result_format=_RESULT_FORMAT)
-        failures: dict[str, npt.NDArray[np.int64]] = {}
+        places = {item.column: place for place, item in enumerate(self._chunkwise)}
         for result in outcome.results:
             column = result.expectation_config.kwargs["column"]
             if result.exception_info and result.exception_info.get("raised_exception"):
@@ -170,7 +166,10 @@ class Judge:
             positions = np.asarray(result.result.get("unexpected_index_list") or [], dtype=np.int64)
             if len(positions) != result.result["unexpected_count"]:
                 raise FatalError(f"validate: the expectation {column!r} counts more failures than it names; report it")
-            if len(positions):
-                failures[column] = positions
-                self.tallies[column].failed += len(positions)
-        return failures
+            if not np.array_equal(positions, np.flatnonzero(~verdicts[places.pop(column)])):
+                raise FatalError(
+                    f"validate: the expectation {column!r} names other rows than were sorted out; report it"
+                )
+            self.tallies[column].failed += len(positions)
+        if places:
+            raise FatalError(f"validate: {len(places)} expectations were not evaluated; report it with this line")

@@ -6,6 +6,7 @@ HMAC-SM3.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from credit_exchange.config.catalog import Dataset
-from credit_exchange.core.canonical import hmac_sm3_many, opaque_ids
 from credit_exchange.core.crypto import Keys
 from credit_exchange.core.identifiers import (
     id_card_valid,
@@ -27,10 +27,22 @@ from credit_exchange.core.identifiers import (
     uscc_embedded_org_valid,
     uscc_valid,
 )
-from credit_exchange.core.text import BoolArray, as_arrow, as_mask, document_no_key, map_distinct, name_key
+from credit_exchange.core.text import (
+    BoolArray,
+    as_arrow,
+    as_mask,
+    as_series,
+    document_no_key,
+    map_distinct,
+    name_key,
+)
+from credit_exchange.steps.validate import jsontext
 from credit_exchange.steps.validate.normalise import ID_CARD
 
 Texts = npt.NDArray[np.object_]
+ID_LENGTH = 32
+"""Characters of a record id: 128 bits, as `core.canonical.opaque_id` gives."""
+_NOTHING = pa.scalar("", type=pa.large_string())
 _REFERENCE_ORDER = ("org", "uscc", "reg", "tax", "inst", "assoc", "id")
 _ASSOCIATION = r"^[0-9A-Z\x{4e00}-\x{9fff}-]{6,50}$"
 
@@ -81,10 +93,12 @@ def identify(dataset: Dataset, keys: Keys, frame: pd.DataFrame, *, alternatives:
     reference = nothing
     for prefix in _REFERENCE_ORDER:
         reference = reference.fillna(codes[prefix])
-    names = name_key(name)
-    named = names.where(names != "")
-    by_name = _hmac(keys, named if alternatives else named.where(reference.isna()), "name:")
-    reference = reference.fillna(by_name)
+    by_name = nothing
+    asked = name if alternatives else name.where(reference.isna())
+    if asked.notna().any():
+        names = name_key(asked)
+        by_name = _hmac(keys, names.where(names != ""), "name:")
+        reference = reference.fillna(by_name)
     document = column(dataset.identity.document_no)
     document_key = document_no_key(document)
     document_key = document_key.where(document_key != "")
@@ -109,9 +123,9 @@ def identify(dataset: Dataset, keys: Keys, frame: pd.DataFrame, *, alternatives:
 
 def _agency(dataset: Dataset, frame: pd.DataFrame) -> pd.Series[Any]:
     """The deciding agency's code; where only the placeholder stands, which many share, its name makes it one agency."""
-    code, name = frame[dataset.identity.agency_code], name_key(frame[dataset.identity.agency_name])
-    placeholder = code.isin(dataset.placeholder_codes)
-    return code.mask(placeholder & name.notna(), code + "/" + name)
+    code, name = frame[dataset.identity.agency_code], frame[dataset.identity.agency_name]
+    shared = code.isin(dataset.placeholder_codes) & name.notna()
+    return code.mask(shared, code + "/" + name_key(name.where(shared))) if shared.any() else code
 
 
 def _codes(
@@ -119,33 +133,34 @@ def _codes(
 ) -> tuple[dict[str, pd.Series[Any]], pd.Series[Any]]:
     who = dataset.identity.subject
     uscc = column(who.uscc)
-    valid = uscc_valid(uscc) & ~uscc.isin(dataset.placeholder_codes).to_numpy()
+    valid = _passing(uscc_valid, uscc) & ~uscc.isin(dataset.placeholder_codes).to_numpy()
     uscc = uscc.where(valid)
     # the organisation code inside a valid unified code is the same body's older code, and more certain than a typed one
-    embedded = uscc.str.slice(8, 17).where(uscc_embedded_org_valid(uscc))
+    embedded = uscc.str.slice(8, 17).where(_passing(uscc_embedded_org_valid, uscc))
     organisation = column(who.organisation)
     tax = column(who.tax)
-    good_tax = tax_no_valid(tax)
-    long_tax = (tax.str.len() == 15).to_numpy()
-    from_tax = tax.str.slice(6, 15).where(good_tax & long_tax)
-    org = embedded.fillna(organisation.where(org_code_valid(organisation) & ~valid)).fillna(from_tax.where(~valid))
+    good_tax = _passing(tax_no_valid, tax) & (tax.str.len() == 15).to_numpy()
+    from_tax = tax.str.slice(6, 15).where(good_tax)
+    org = embedded.fillna(organisation.where(_passing(org_code_valid, organisation) & ~valid)).fillna(
+        from_tax.where(~valid)
+    )
     registration = column(who.registration)
-    reg = registration.where(reg_no_valid(registration) & (registration.str.len() == 15).to_numpy())
+    reg = registration.where(_passing(reg_no_valid, registration) & (registration.str.len() == 15).to_numpy())
     institution = column(who.institution)
     association = column(who.association)
-    assoc = association.where(as_mask(pc.match_substring_regex(as_arrow(association), pattern=_ASSOCIATION)))
+    assoc = association.where(_passing(_association_no_valid, association))
     number, number_type = column(who.id_number), column(who.id_type)
     card = (number_type == ID_CARD).to_numpy()
     # an ID number identifies a natural person; for others it is not theirs
     person = ~kind.isin(["legal", "sole_trader"]).to_numpy()
-    number = number.where(person & (~card | id_card_valid(number)))
+    number = number.where(person & (~card | _passing(id_card_valid, number)))
     number = number.where(card, number_type.fillna("") + ":" + number)
     plain = {
         "org": org,
         "uscc": uscc,
         "reg": reg,
-        "tax": tax.where(good_tax & long_tax & org.isna().to_numpy()),
-        "inst": institution.where(institution_no_valid(institution)),
+        "tax": tax.where(good_tax & org.isna().to_numpy()),
+        "inst": institution.where(_passing(institution_no_valid, institution)),
         "assoc": assoc,
     }
     codes = {prefix: prefix + ":" + values if values.notna().any() else nothing for prefix, values in plain.items()}
@@ -153,20 +168,38 @@ def _codes(
     return codes, uscc
 
 
+def _passing(check: Callable[[pd.Series[Any]], BoolArray], column: pd.Series[Any]) -> BoolArray:
+    """Where a column passes a check; most departments leave most of the old codes out altogether."""
+    return check(column) if column.notna().any() else np.zeros(len(column), dtype=np.bool_)
+
+
+def _association_no_valid(column: pd.Series[Any]) -> BoolArray:
+    return as_mask(pc.match_substring_regex(as_arrow(column), pattern=_ASSOCIATION))
+
+
 def _hmac(keys: Keys, values: pd.Series[Any], prefix: str) -> pd.Series[Any]:
     places = values.notna().to_numpy()
-    result: Texts = np.full(len(values), np.nan, dtype=object)
-    if places.any():
-        digests = hmac_sm3_many(keys.hmac, (prefix + values[places]).tolist())
-        result[places] = [prefix + digest for digest in digests]
-    return pd.Series(result, index=values.index, dtype="str")
+    if not places.any():
+        return pd.Series(np.nan, index=values.index, dtype="str")
+    digests = jsontext.digests(keys.hmac, as_arrow(prefix + values[places]))
+    result = pa.nulls(len(values), type=pa.large_string())
+    return as_series(
+        pc.replace_with_mask(
+            result,
+            pa.array(places),
+            pc.binary_join_element_wise(pa.scalar(prefix, pa.large_string()), digests, _NOTHING),
+        ),
+        values,
+    )
 
 
 def _record_ids(dataset: Dataset, keys: Keys, agency: Any, document: Any, reference: Any, places: BoolArray) -> Texts:
+    """:func:`core.canonical.opaque_id` of each row at `places`, None elsewhere."""
     result: Texts = np.full(len(places), None, dtype=object)
     if places.any():
-        columns = [s[places].tolist() for s in (agency, document, reference)]
-        result[places] = opaque_ids(keys.hmac, [[dataset.dataset] * len(columns[0]), *columns])
+        columns = [as_arrow(s[places]) for s in (agency, document, reference)]
+        made = jsontext.digests(keys.hmac, jsontext.lists([dataset.dataset, *columns]), ID_LENGTH)
+        result[places] = made.to_numpy(zero_copy_only=False)
     return result
 
 

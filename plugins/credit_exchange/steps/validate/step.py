@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,14 +25,19 @@ from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.validate import docs, volume
 from credit_exchange.steps.validate.accepted import Contents, Writer, rewrite
 from credit_exchange.steps.validate.checks import Case
-from credit_exchange.steps.validate.expectations import Judge, message_of
 from credit_exchange.steps.validate.identity import Identities, identify
 from credit_exchange.steps.validate.normalise import Normaliser, version_of
+from credit_exchange.steps.validate.plan import message_of
 from credit_exchange.steps.validate.quarantine import Quarantine, Reason
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
-CHUNK_ROWS = 50_000
+if TYPE_CHECKING:
+    from credit_exchange.steps.validate.expectations import Judge
+
+CHUNK_ROWS = 20_000
+CONTENT_ROWS = 10_000
+"""Rows whose contents are made at a time, and of a row group of the accepted rows."""
 REPEATS = "repeats"
 _COUNTS = ("rows_delivered", "rows_accepted", "rows_quarantined", "rows_unchanged", "rows_held")
 
@@ -121,6 +126,8 @@ def _collected(exchange: Exchange, batch_id: int, chunk_rows: int) -> Iterator[A
 def _validate(
     exchange: Exchange, connection: Connection, batch: dict[str, Any], reader: Reader, chunk_rows: int
 ) -> dict[str, int]:
+    from credit_exchange.steps.validate.expectations import Judge  # Great Expectations takes seconds to import
+
     feed = exchange.config.feed(batch["feed"])
     dataset = exchange.config.datasets[batch["dataset"]]
     version = version_of(dataset, batch["schema_version"])
@@ -139,6 +146,7 @@ def _validate(
         with work.writer as writer:
             for chunk in reader(exchange, batch_id, chunk_rows):
                 _chunk(exchange, work, chunk)
+            work.judge.finish()
             handed = writer.rows
             repeats, conflicts = writer.close()
         keep = ~(repeats | conflicts)
@@ -217,7 +225,9 @@ def _chunk(exchange: Exchange, work: _Work, chunk: Chunk) -> None:
             work.reader_checks[key] = work.reader_checks.get(key, 0) + 1
     taken = work.quarantine.add(raw, line_no, who.record_id, reasons)
     good = np.flatnonzero(~taken)
-    work.writer.add(work.contents.table(sheet, who, line_no, good))
+    del case, raw  # making contents takes several times the memory of its rows
+    for start in range(0, len(good), CONTENT_ROWS):
+        work.writer.add(work.contents.table(sheet, who, line_no, good[start : start + CONTENT_ROWS]))
     work.positions.append(good + work.delivered)
     if work.wants_alternatives:
         work.alternatives.append(_alternatives(who, good))

@@ -1,0 +1,51 @@
+"""Which expectations the catalogue means: one for each rule and field it reports on, and what a department reads of it.
+
+Apart from `expectations`, so that a plan can be made without importing Great Expectations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from credit_exchange.config.catalog import Dataset, Effect, Rule, SchemaVersion
+from credit_exchange.steps.validate.checks import fields_of
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One expectation: a rule on one field, its verdict column and what the department reads."""
+
+    rule: Rule
+    field: str
+    column: str
+    message: str
+
+    @property
+    def effect(self) -> Effect:
+        """What happens to a row that fails."""
+        return self.rule.on_failure
+
+
+def plan(dataset: Dataset, version: SchemaVersion) -> list[Planned]:
+    """The expectations of a data set and schema version, in the catalogue's order."""
+    planned: list[Planned] = []
+    for rule in dataset.rules:
+        for code in fields_of(dataset, version, rule):
+            column = f"{len(planned):03d} {rule.id} {code}"
+            planned.append(Planned(rule, code, column, message_of(dataset, rule, code)))
+    return planned
+
+
+def message_of(dataset: Dataset, rule: Rule, code: str) -> str:
+    """The rule's message for one field: {name}, {length}, {values} and {limit} filled in."""
+    spec = dataset.fields.get(code)
+    known = {
+        "name": spec.name if spec else code,
+        "length": str(spec.length or "") if spec else "",
+        "values": "、".join(spec.values) if spec else "",
+        "limit": rule.limit or "",
+    }
+    text = rule.message
+    for key, value in known.items():
+        text = text.replace("{" + key + "}", value)
+    return text
