@@ -41,6 +41,23 @@ def test_a_released_record_waits_for_all_three_platforms(exchange: Exchange) -> 
     assert release(exchange) == {"china.upsert": 1, "fujian.upsert": 1, "fuzhou.upsert": 1}
 
 
+def test_a_bulk_is_decided_in_parts_side_by_side_and_every_row_waits_once(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("credit_exchange.steps.release.CHUNK", 3)
+    merge(exchange, batch(exchange, [row(exchange, f"{number}号") for number in range(40)], D1))
+    assert release(exchange) == {"china.upsert": 40, "fujian.upsert": 40, "fuzhou.upsert": 40}
+    (told,) = query(
+        exchange,
+        """select count(*) as rows, count(distinct r.outbox_id) as ids,
+            count(distinct (r.record_id, r.platform)) as once
+        from exchange.lot as l
+        join exchange.release as r on r.platform = l.platform and r.outbox_id between l.first_id and l.last_id""",
+    )
+    assert told == {"rows": 120, "ids": 120, "once": 120}
+    assert release(exchange) == {}
+
+
 def test_a_second_release_writes_nothing(exchange: Exchange) -> None:
     reported(exchange)
     before = query(exchange, "select xmin::text, * from exchange.release") + query(

@@ -1,2 +1,2 @@
--- One release at a time: it is the only writer of decisions and of the outbox.
-select pg_advisory_xact_lock(4202, 0)
+-- One release at a time decides about a part of the records: it is the only writer of their decisions and outbox.
+select pg_advisory_xact_lock(4202, :part)

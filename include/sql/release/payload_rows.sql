@@ -10,9 +10,10 @@ select
     o.reason,
     coalesce(e.decision_id, o.decision_id) as decision_id,
     v.content,
-    r.subject_kind
+    case when o.op = 'withdraw' or v.content not like '%"_subject_kind":%' then (
+        select r.subject_kind from exchange.record as r where r.record_id = o.record_id
+    ) end as subject_kind
 from exchange.release as o
-inner join exchange.record as r on o.record_id = r.record_id
 left join lateral (
     select p.decision_id, p.version
     from exchange.release as p

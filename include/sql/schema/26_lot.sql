@@ -1,6 +1,7 @@
 -- What waits in the outbox and is not packed yet, as ranges of outbox ids: claiming reads a few of these instead of looking
 -- for waiting rows among all that were ever sent.
-create sequence exchange.outbox_seq as bigint;
+-- Ids are given out in blocks, so that the range of one lot is never another's.
+create sequence exchange.outbox_seq as bigint increment by 8192;
 create table exchange.lot (
     lot_id bigint generated always as identity primary key,
     platform text not null,

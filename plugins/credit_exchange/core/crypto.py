@@ -16,6 +16,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
@@ -83,6 +84,12 @@ def _key(label: str, secret: str) -> bytes:
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4)
+def _cipher(key: bytes) -> AESGCM:
+    """The cipher of a key, made once: setting it up costs more than sealing a short value."""
+    return AESGCM(key)
+
+
 def seal(keys: Keys, plaintext: bytes, context: bytes = b"") -> bytes:
     """Encrypt and authenticate `plaintext`: version byte · random nonce · AES-256-GCM ciphertext and tag.
 
@@ -90,7 +97,7 @@ def seal(keys: Keys, plaintext: bytes, context: bytes = b"") -> bytes:
     value from being moved to another place.
     """
     nonce = os.urandom(_NONCE)
-    return _VERSION + nonce + AESGCM(keys.encryption).encrypt(nonce, plaintext, _VERSION + context)
+    return _VERSION + nonce + _cipher(keys.encryption).encrypt(nonce, plaintext, _VERSION + context)
 
 
 def open_sealed(keys: Keys, blob: bytes, context: bytes = b"") -> bytes:
@@ -99,7 +106,7 @@ def open_sealed(keys: Keys, blob: bytes, context: bytes = b"") -> bytes:
     if len(blob) < 1 + _NONCE + _TAG or blob[:1] != _VERSION:
         raise FatalError(_DAMAGED.format(what="not a sealed value of version 1"))
     try:
-        return AESGCM(keys.encryption).decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], _VERSION + context)
+        return _cipher(keys.encryption).decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], _VERSION + context)
     except InvalidTag:
         raise FatalError(_DAMAGED.format(what="authentication failed")) from None
 

@@ -12,6 +12,8 @@ from credit_exchange.stores.copy import copy_table
 
 PRIORITY = {"withdraw": 0, "upsert": 5}
 """Takedowns go before everything else."""
+BLOCK = 8_192
+"""How many ids exchange.outbox_seq gives out at once."""
 _TEXT = pa.string()
 _LOTS = pa.schema(
     [
@@ -75,19 +77,18 @@ class Written:
         """Write them by COPY, with their lots; add to `counts` by `<platform>.<op or effect>`."""
         if not self._groups:
             return
-        count = sum(len(group.versions) for (_, _, op, _), group in self._groups.items() if op is not None)
-        ids = connection.execute(sql.load("release/outbox_ids"), {"count": count}).scalars().all() if count else []
-        parts, lots, taken = [], [], 0
+        parts, lots = [], []
         for (platform, dataset, op, effect), group in self._groups.items():
             rows = len(group.versions)
             key = f"{platform}.{op or effect}"
             counts[key] = counts.get(key, 0) + rows
-            mine: Sequence[int] | None = None
-            if op is not None:
-                mine = ids[taken : taken + rows]
-                taken += rows
-                lots.append((platform, dataset, op, PRIORITY[op], mine[0], mine[-1]))
-            parts.append(_table(platform, dataset, op, effect, group, mine))
+            ids: list[int] = []
+            while op is not None and len(ids) < rows:
+                first = connection.execute(sql.load("release/outbox_block")).scalar_one()
+                some = range(first, first + min(BLOCK, rows - len(ids)))
+                ids += some
+                lots.append((platform, dataset, op, PRIORITY[op], some[0], some[-1]))
+            parts.append(_table(platform, dataset, op, effect, group, ids or None))
         copy_table(connection, "release/copy_release", pa.concat_tables(parts))
         if lots:
             columns = [

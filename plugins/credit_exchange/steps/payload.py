@@ -138,16 +138,19 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
     """
     rows = connection.execute(sql.load("release/payload_rows"), {"outbox_ids": outbox_ids}).all()
     treatments = _treatments(connection, {row[7] for row in rows})
-    fields = Treater().treat([row[8] for row in rows], [treatments[row[7]] for row in rows])
+    texts = [row[8] for row in rows]
+    contents = [orjson.loads(text) for text in texts]
+    fields = Treater().treat(texts, [treatments[row[7]] for row in rows], contents)
     documents = [canonical_json(one) for one in fields]
     result = {}
-    for row, one, document, digest in zip(rows, fields, documents, digests(documents), strict=True):
+    for row, content, one, document, digest in zip(rows, contents, fields, documents, digests(documents), strict=True):
         outbox_id, record_id, version, op, dataset, payload_digest, reason, _, _, kind = row
         if op == "upsert" and digest != payload_digest:
             raise FatalError(
                 f"record {record_id} version {version} for {platform_id}: its content no longer "
                 "matches what was released; run the release step again"
             )
+        kind = kind or content.get("_subject_kind", "legal")
         result[outbox_id] = Payload(outbox_id, record_id, version, op, dataset, kind, one, reason or "", document)
     return result
 

@@ -137,10 +137,11 @@ def put(exchange: Exchange, platform: str, records: Iterable[str], version: int 
     with transaction(exchange.engine) as connection:
         connection.execute(
             text(
-                "with made as (insert into exchange.release "
+                "with block as materialized (select nextval('exchange.outbox_seq') as first_id), "
+                "made as (insert into exchange.release "
                 "(platform, dataset, record_id, version, op, priority, reason, outbox_id) "
-                "select :platform, 'permit', r, :version, :op, :priority, :reason, nextval('exchange.outbox_seq') "
-                "from unnest(cast(:records as text[])) as r returning outbox_id) "
+                "select :platform, 'permit', r, :version, :op, :priority, :reason, first_id + n - 1 "
+                "from unnest(cast(:records as text[])) with ordinality as r (r, n), block returning outbox_id) "
                 "insert into exchange.lot (platform, dataset, op, priority, first_id, last_id) "
                 "select :platform, 'permit', :op, :priority, min(outbox_id), max(outbox_id) from made"
             ),
