@@ -20,9 +20,12 @@ select
         limit 1
     ) end as overtaken
 from unnest(cast(:first_ids as bigint []), cast(:last_ids as bigint [])) as w (first_id, last_id)
-inner join exchange.release as o on o.outbox_id between w.first_id and w.last_id
+cross join lateral (
+    select r.outbox_id, r.platform, r.record_id, r.version, r.op, r.fresh
+    from exchange.release as r
+    where r.outbox_id between w.first_id and w.last_id and r.platform = :platform and r.state = 'ready'
+    offset 0
+) as o
 where
-    o.platform = :platform
-    and o.state = 'ready'
-    and not exists (select 1 from exchange.shipment_line as l where l.outbox_id = o.outbox_id)
+    not exists (select 1 from exchange.shipment_line as l where l.outbox_id = o.outbox_id)
 order by o.outbox_id
