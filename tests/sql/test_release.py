@@ -8,10 +8,13 @@ from datetime import date
 import pytest
 from merging import batch, query, row
 
+from credit_exchange.config.catalog import Condition
 from credit_exchange.config.sharing import SharingRule
+from credit_exchange.errors import FatalError
 from credit_exchange.steps import orders
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
+from credit_exchange.steps.outbox import BLOCK
 from credit_exchange.steps.payload import payloads
 from credit_exchange.steps.release import release
 from credit_exchange.stores.database import transaction
@@ -39,6 +42,49 @@ def reported(exchange: Exchange) -> Exchange:
 def test_a_released_record_waits_for_all_three_platforms(exchange: Exchange) -> None:
     merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
     assert release(exchange) == {"china.upsert": 1, "fujian.upsert": 1, "fuzhou.upsert": 1}
+
+
+def test_a_word_in_a_record_is_never_taken_for_its_status(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("credit_exchange.steps.release.PARTS", 1)
+    rule = SharingRule(
+        id="T-2",
+        name="试验",
+        legal_basis="试验依据",
+        datasets=["permit"],
+        platforms=["fuzhou"],
+        match=[Condition(field="XK_NR", op="eq", value="withdrawn")],
+        effect="release",
+        valid_from=D1,
+    )
+    exchange.config = replace(exchange.config, sharing=(rule,))
+    rows = [row(exchange, "1号", fields={"XK_NR": "withdrawn"}), row(exchange, "2号", fields={"XK_NR": "withdrawn"})]
+    merge(exchange, batch(exchange, rows, D1))
+    withdrawn = sorted(r["record_id"] for r in query(exchange, "select record_id from exchange.record"))[0]
+    orders.order(exchange, withdrawn, "withdraw", "repair", "信用修复", "发改委令第36号", "tester")
+    assert release(exchange, ["fuzhou"]) == {"fuzhou.withhold": 1, "fuzhou.upsert": 1}
+
+
+def test_what_a_platform_was_told_of_before_is_not_fresh(exchange: Exchange) -> None:
+    reported(exchange)
+    merge(exchange, batch(exchange, [row(exchange, "1号", fields={"XK_NR": "新"}), row(exchange, "2号")], D2))
+    release(exchange)
+    told = query(exchange, "select distinct version, fresh from exchange.release order by version, fresh")
+    assert told == [{"version": 1, "fresh": True}, {"version": 2, "fresh": False}]
+
+
+def test_ids_are_given_out_in_blocks_as_large_as_the_release_step_takes_them(exchange: Exchange) -> None:
+    (told,) = query(exchange, "select increment_by from pg_sequences where sequencename = 'outbox_seq'")
+    assert told["increment_by"] == BLOCK
+
+
+def test_what_is_no_longer_what_was_released_is_not_sent(exchange: Exchange) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
+    release(exchange)
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql("update exchange.record_version set content = replace(content, '准予', '不准')")
+        (waiting,) = query(exchange, "select outbox_id from exchange.outbox where platform = 'fuzhou'")
+        with pytest.raises(FatalError, match="no longer matches what was released"):
+            payloads(exchange, connection, "fuzhou", [waiting["outbox_id"]])
 
 
 def test_a_bulk_is_decided_in_parts_side_by_side_and_every_row_waits_once(

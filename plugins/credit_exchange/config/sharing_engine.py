@@ -89,8 +89,7 @@ def _part(conditions: list[Condition]) -> Callable[[str], str]:
 class RuleSet:
     """The rules in force on one day for one data set and platform.
 
-    Decisions are remembered by the values of the fields that the rules look at, so that a million records cost a
-    dictionary look-up each.
+    Decisions are remembered by what the rules can tell apart, so that a million records cost a dictionary look-up each.
     """
 
     def __init__(self, rules: tuple[SharingRule, ...], dataset: Dataset, platform: str, day: date) -> None:
@@ -103,24 +102,23 @@ class RuleSet:
             and ("*" in rule.datasets or dataset.dataset in rule.datasets)
             and ("*" in rule.platforms or platform in rule.platforms)
         )
-        self.looks_at = tuple(sorted({c.field for rule in self.rules for c in rule.match}))
+        conditions: dict[str, list[Condition]] = {}
+        for rule in self.rules:
+            for condition in rule.match:
+                conditions.setdefault(condition.field, []).append(condition)
+        self._parts = tuple((name, _part(some)) for name, some in conditions.items())
         self._known: dict[tuple[str, ...], Decision] = {}
         self._floor_drop = {f.code for f in dataset.current.fields if f.internal or f.personal == "id_number"}
         subject = dataset.identity.subject
         self._floor_drop |= {f for f in (subject.representative_id_type, subject.representative_id_number) if f}
         self._floor_mask = {f.code: "free_text" for f in dataset.current.fields if f.personal == "text"}
 
-    def shape(self) -> dict[str, Callable[[str], str]]:
-        """Return, by field that the rules look at, what of its value they can tell apart.
+    def key(self, content: Mapping[str, str]) -> tuple[str, ...]:
+        """Return what these rules can tell apart of a content: equal in this, equal in the decision.
 
-        Contents that are equal in this get the same decision: mostly it is whether something stands there, or which of
-        a few words.
+        Mostly it is whether something stands in a field, or which of a few words.
         """
-        conditions: dict[str, list[Condition]] = {}
-        for rule in self.rules:
-            for condition in rule.match:
-                conditions.setdefault(condition.field, []).append(condition)
-        return {name: _part(some) for name, some in conditions.items()}
+        return tuple([part(content.get(name, "")) for name, part in self._parts])
 
     def digest(self) -> str:
         """Return the SM3 of the rules in force: another digest means that every record is looked at again."""
@@ -129,7 +127,7 @@ class RuleSet:
 
     def decide(self, content: Mapping[str, str]) -> Decision:
         """Return the decision for a record's content (catalogue fields and derived `_` attributes)."""
-        key = tuple(content.get(name, "") for name in self.looks_at)
+        key = self.key(content)
         decision = self._known.get(key)
         if decision is None:
             if len(self._known) > 200_000:

@@ -13,7 +13,8 @@ import orjson
 import pandas as pd
 from sqlalchemy import Connection
 
-from credit_exchange.core.canonical import canonical_json, new_sm3
+from credit_exchange.core.canonical import canonical_json, sm3_many
+from credit_exchange.core.crypto import TEXT_PREFIX
 from credit_exchange.core.masking import mask_id_number, mask_person_name, scrub_free_text
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
@@ -24,7 +25,6 @@ _MASKS: dict[str, Callable[[pd.Series], pd.Series]] = {
     "id_number": mask_id_number,
     "free_text": scrub_free_text,
 }
-SEALED = "enc:v1:"
 
 
 @dataclass(slots=True)
@@ -48,48 +48,34 @@ class Payload:
 Treatment = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
 
 
-class Treater:
-    """Applies decisions to contents. Remembers what each treatment drops of the fields that have been seen."""
+def treat(
+    texts: Sequence[str], contents: Sequence[dict[str, str]], treatments: Sequence[Treatment]
+) -> list[dict[str, str]]:
+    """Return the released fields of each content: dropped ones left out, masked ones masked, by column.
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, ...], _Keeps] = {}
-
-    def treat(
-        self,
-        texts: Sequence[str],
-        treatments: Sequence[Treatment],
-        contents: Sequence[dict[str, str]] | None = None,
-    ) -> list[dict[str, str]]:
-        """Return the released fields of each content (JSON): dropped ones left out, masked ones masked, by column.
-
-        contents: the same, read already.
-
-        What begins with an underscore is ours, and what is sealed is an ID number: neither ever leaves, whatever a
-        decision says.
-        """
-        alike: dict[int, tuple[Treatment, list[dict[str, str]]]] = {}
-        released: list[dict[str, str]] = []
-        contents = [orjson.loads(text) for text in texts] if contents is None else contents
-        for text, treatment, content in zip(texts, treatments, contents, strict=True):
-            one = alike.get(id(treatment))
-            if one is None:
-                one = alike[id(treatment)] = (treatment, [])
-            keeps = self._kept.get(treatment[0])
-            if keeps is None:
-                keeps = self._kept[treatment[0]] = _Keeps(treatment[0])
-            if SEALED in text:
-                fields = {code: value for code, value in content.items() if keeps[code] and value[:7] != SEALED}
-            else:
-                fields = {code: value for code, value in content.items() if keeps[code]}
-            released.append(fields)
-            one[1].append(fields)
-        for (_, mask_fields), some in alike.values():
-            codes: dict[str, list[str]] = {}
-            for code, mask in mask_fields:
-                codes.setdefault(mask, []).append(code)
-            for mask, those in codes.items():
-                _mask(some, those, mask)
-        return released
+    texts: the JSON that the contents were read from. What begins with an underscore is ours, and what is sealed is an
+    ID number: neither ever leaves, whatever a decision says.
+    """
+    released: list[dict[str, str]] = []
+    alike: dict[int, tuple[_Keeps, Treatment, list[dict[str, str]]]] = {}
+    for text, content, treatment in zip(texts, contents, treatments, strict=True):
+        one = alike.get(id(treatment))
+        if one is None:
+            one = alike[id(treatment)] = (_Keeps(treatment[0]), treatment, [])
+        keeps, _, some = one
+        if TEXT_PREFIX in text:
+            fields = {k: v for k, v in content.items() if keeps[k] and not v.startswith(TEXT_PREFIX)}
+        else:
+            fields = {k: v for k, v in content.items() if keeps[k]}
+        released.append(fields)
+        some.append(fields)
+    for _, (_, mask_fields), some in alike.values():
+        codes: dict[str, list[str]] = {}
+        for code, mask in mask_fields:
+            codes.setdefault(mask, []).append(code)
+        for mask, those in codes.items():
+            _mask(some, those, mask)
+    return released
 
 
 class _Keeps(dict[str, bool]):
@@ -120,17 +106,6 @@ def _mask(released: list[dict[str, str]], codes: list[str], mask: str) -> None:
                     fields[code] = changed[value]
 
 
-def digests(documents: Sequence[bytes]) -> list[str]:
-    """Return the SM3 of each document; the state of an empty one is copied, which is cheaper than making it anew."""
-    empty = new_sm3()
-    answers = []
-    for document in documents:
-        one = empty.copy()
-        one.update(document)
-        answers.append(one.hexdigest())
-    return answers
-
-
 def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbox_ids: list[int]) -> dict[int, Payload]:
     """Return what these outbox rows carry, by outbox id.
 
@@ -140,10 +115,10 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
     treatments = _treatments(connection, {row[7] for row in rows})
     texts = [row[8] for row in rows]
     contents = [orjson.loads(text) for text in texts]
-    fields = Treater().treat(texts, [treatments[row[7]] for row in rows], contents)
+    fields = treat(texts, contents, [treatments[row[7]] for row in rows])
     documents = [canonical_json(one) for one in fields]
     result = {}
-    for row, content, one, document, digest in zip(rows, contents, fields, documents, digests(documents), strict=True):
+    for row, content, one, document, digest in zip(rows, contents, fields, documents, sm3_many(documents), strict=True):
         outbox_id, record_id, version, op, dataset, payload_digest, reason, _, _, kind = row
         if op == "upsert" and digest != payload_digest:
             raise FatalError(

@@ -8,7 +8,7 @@ date of the night, so that a backfill of old nights cannot bring back what has e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 
 from credit_exchange.config.sharing_engine import Decision, RuleSet
 from credit_exchange.core.business_time import today
-from credit_exchange.core.canonical import canonical_json, sm3_hex
+from credit_exchange.core.canonical import canonical_json, sm3_hex, sm3_many
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.outbox import Written, overtake
-from credit_exchange.steps.payload import Treater, Treatment, digests
+from credit_exchange.steps.payload import Treatment, treat
 from credit_exchange.steps.reference import sync_reference
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
@@ -76,9 +76,7 @@ class _Rules:
     by_dataset: dict[str, dict[str, RuleSet]]
     digests: dict[str, str]
     ids: dict[str, int] = field(default_factory=dict)
-    treater: Treater = field(default_factory=Treater)
-    _shapes: dict[str, tuple[tuple[str, tuple[Callable[[str], str], ...]], ...]] = field(default_factory=dict)
-    _plans: dict[tuple[str, ...], _Plan] = field(default_factory=dict)
+    _plans: dict[tuple[str, str, tuple[tuple[str, ...], ...]], _Plan] = field(default_factory=dict)
 
     def alike(self) -> _Rules:
         """Return the same rules with a memory of their own, for another thread."""
@@ -86,26 +84,14 @@ class _Rules:
 
     def plan(self, dataset: str, status: str, content: dict[str, str]) -> _Plan:
         """Return the plan for a record of this data set, status and content."""
-        if status in GONE:
-            key: tuple[str, ...] = (dataset, status)
-        else:
-            shape = self._shapes.get(dataset)
-            if shape is None:
-                shape = self._shapes[dataset] = self._shape(dataset)
-            key = (dataset, *[part(content.get(name, "")) for name, parts in shape for part in parts])
+        rule_sets = self.by_dataset.get(dataset, {}).values()
+        key = (dataset, status, () if status in GONE else tuple([rule_set.key(content) for rule_set in rule_sets]))
         plan = self._plans.get(key)
         if plan is None:
             if len(self._plans) > 200_000:
                 self._plans.clear()
             plan = self._plans[key] = self._make(dataset, status, content)
         return plan
-
-    def _shape(self, dataset: str) -> tuple[tuple[str, tuple[Callable[[str], str], ...]], ...]:
-        parts: dict[str, list[Callable[[str], str]]] = {}
-        for rule_set in self.by_dataset.get(dataset, {}).values():
-            for name, part in rule_set.shape().items():
-                parts.setdefault(name, []).append(part)
-        return tuple((name, tuple(some)) for name, some in sorted(parts.items()))
 
     def _make(self, dataset: str, status: str, content: dict[str, str]) -> _Plan:
         verdicts = []
@@ -206,7 +192,7 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
     contents = [orjson.loads(row[4]) for row in rows]
     plans = [rules.plan(row[1], row[3], content) for row, content in zip(rows, contents, strict=True)]
     _store_decisions(connection, rules, {v.digest: v.decision for plan in _distinct(plans) for v in plan.verdicts})
-    payloads = _payload_digests(rows, contents, plans, rules.treater)
+    payloads = _payload_digests(rows, contents, plans)
     known = {record_id for _, record_id in standing}
     written = Written()
     again: list[tuple[Any, list[Desired]]] = []
@@ -232,7 +218,7 @@ def _distinct(plans: list[_Plan]) -> Iterable[_Plan]:
     return {id(plan): plan for plan in plans}.values()
 
 
-def _payload_digests(rows: Any, contents: list[dict[str, str]], plans: list[_Plan], treater: Treater) -> list[str]:
+def _payload_digests(rows: Any, contents: list[dict[str, str]], plans: list[_Plan]) -> list[str]:
     """Return the digest of every treatment of every row, in order: each content is treated once for all alike."""
     texts: list[str] = []
     treatments: list[Treatment] = []
@@ -242,7 +228,7 @@ def _payload_digests(rows: Any, contents: list[dict[str, str]], plans: list[_Pla
             texts.append(row[4])
             treatments.append(treatment)
             read.append(content)
-    return digests([canonical_json(fields) for fields in treater.treat(texts, treatments, read)])
+    return sm3_many(canonical_json(fields) for fields in treat(texts, read, treatments))
 
 
 def _desire(

@@ -18,13 +18,12 @@ from sqlalchemy import Connection
 
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex
-from credit_exchange.core.crypto import Keys, open_text
+from credit_exchange.core.crypto import TEXT_PREFIX, Keys, open_text
 from credit_exchange.core.identifiers import uscc_valid
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.copy import copy_table
 
-SEALED = "enc:v1:"
 _CHUNK = 2_000
 
 
@@ -62,7 +61,7 @@ def resolve(dataset: Dataset, claims: list[Claim]) -> tuple[dict[str, str], str]
 
 def content_digest(keys: Keys, content: dict[str, str]) -> str:
     """Return the keyed digest of a content with its ID numbers in plain (HMAC-SM3, hex)."""
-    plain = {k: open_text(keys, v) if v.startswith(SEALED) else v for k, v in content.items()}
+    plain = {k: open_text(keys, v) if v.startswith(TEXT_PREFIX) else v for k, v in content.items()}
     return hmac_sm3_hex(keys.hmac, canonical_json(plain))
 
 

@@ -42,6 +42,7 @@ def test_sm3_is_the_standards_with_either_implementation(in_hashlib: bool, monke
     assert canonical.hmac_sm3_hex(KEY, b"abc") == hmac_by_the_book(KEY, b"abc")
     expected = [hmac_by_the_book(KEY, b"abc"), hmac_by_the_book(KEY, "中".encode()), hmac_by_the_book(KEY, b"")]
     assert canonical.hmac_sm3_many(KEY, ["abc", "中", ""]) == expected
+    assert canonical.sm3_many([b"abc", b""]) == [ABC, canonical.sm3_hex(b"")]
     assert canonical.opaque_id(KEY, ["penalty", "00261"]) == canonical.opaque_ids(KEY, [["penalty"], ["00261"]])[0]
 
 
