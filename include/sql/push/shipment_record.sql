@@ -1,4 +1,4 @@
--- The outcome of a call, written only by whoever still holds the shipment; ends the lease and the attempt.
+-- What became of a shipment, written only by whoever still holds it; ends the lease and the attempt, if there was one.
 with over as (
     update exchange.attempt set
         finished_at = clock_timestamp(),

@@ -50,6 +50,18 @@ def test_the_night_does_not_wait_for_a_task_and_the_poll_settles_it(
     assert outbox(exchange)["r0001", 1].receipt_no
 
 
+def test_a_takedown_goes_before_tasks_that_are_due_all_the_time(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    exchange = exchange_with(poll_seconds=0.001, drain_seconds=1.5)
+    put(exchange, "fujian", names(3))
+    sandbox.faults.add("upload", "task_never_done", seconds=60)
+    run(exchange, "fujian")
+    put(exchange, "fujian", names(1, first=9), version=2, op="withdraw")
+    run(exchange, "fujian")
+    assert outbox(exchange)["r0009", 2].attempts == 1
+
+
 def test_busy_waits_as_long_as_the_platform_says(exchange: Exchange, sandbox: Sandbox) -> None:
     put(exchange, "fujian", names(2))
     sandbox.faults.add("upload", "busy", retry_after=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +18,7 @@ from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, sm3_hex
 from credit_exchange.core.crypto import Keys, open_sealed, seal
 from credit_exchange.errors import FatalError
+from credit_exchange.steps.outbox import PRIORITY
 from credit_exchange.steps.push.dialects.base import Dialect, Identity, Label, Line, Outcome, Shipment, Verdict
 from credit_exchange.stores import sql
 
@@ -36,7 +38,7 @@ STATE_OF = {
 _CONTEXT = b"wire_identity"
 _ROWS = 2_000
 _SHIPMENTS = 20
-"""At most so many rows and shipments are packed at once: what is packed late is as new as it can be."""
+"""At most so many rows, or what fills so many shipments, are packed at once: what is packed late is newer."""
 _CLASH = Verdict(Outcome.HELD, "IDENTITY", "平台上文书号、机关代码和相对人相同的记录不止一条，请人工核对")
 _NO_CONTENT = Verdict(Outcome.HELD, "PAYLOAD", "没有可报送的内容，或与发布时不一致，请重新执行发布")
 _NO_ROUTE = Verdict(Outcome.HELD, "DATASET", "平台配置中没有该数据集，请检查 include/platforms")
@@ -68,17 +70,19 @@ class _Row(NamedTuple):
     data: bytes
 
 
-class Packed(NamedTuple):
-    """A shipment that has just been packed, leased to this drain: it can be sent without being read again."""
+@dataclass(frozen=True)
+class Leased:
+    """A shipment that is ours until its lease ends, and the state it was in."""
 
     shipment: Shipment
+    before: str
     lease: Mapping[str, object]
 
 
 class Claim(NamedTuple):
-    """What one claim came to: shipments in their order, and how many rows were set aside, by state."""
+    """What one claim came to: shipments in their order, leased to this drain, and how many rows were set aside."""
 
-    packed: list[Packed]
+    packed: list[Leased]
     aside: dict[str, int]
 
 
@@ -86,7 +90,7 @@ class Claimer:
     """Makes shipments for one platform."""
 
     def __init__(
-        self, exchange: Exchange, platform: Platform, dialect: Dialect, source: PayloadSource, me: str = ""
+        self, exchange: Exchange, platform: Platform, dialect: Dialect, source: PayloadSource, me: str
     ) -> None:
         self._exchange = exchange
         self._platform = platform
@@ -120,7 +124,7 @@ class Claimer:
         aside, lanes = self._encode(connection, ids, {row.record_id for row in rows if not row.fresh})
         self._set_aside(connection, aside)
         op = rows[0].op if rows else ""
-        packed: list[Packed] = []
+        packed: list[Leased] = []
         for (dataset, lane, single), pieces in lanes.items():
             for group in self._groups(lane, single, pieces):
                 packed.append(self._store(connection, dataset, lane, op, group))
@@ -134,7 +138,9 @@ class Claimer:
 
     def _next(self, connection: Connection, priority: int, skip: Iterable[int]) -> tuple[list[Any], bool]:
         """Return the next rows of one data set and operation, and whether they waited by themselves."""
-        parameters = {"platform": self._platform.platform, "priority": priority, "limit": self._rows}
+        # takedowns travel alone at some platforms: one shipment's worth of them is enough at a time
+        limit = self._platform.limits.records if priority == PRIORITY["withdraw"] else self._rows
+        parameters = {"platform": self._platform.platform, "priority": priority, "limit": limit}
         rows = connection.execute(sql.load("push/claim_waiting"), {**parameters, "skip": list(skip)}).all()
         if rows:
             return list(rows), True
@@ -205,7 +211,7 @@ class Claimer:
         if group:
             yield group
 
-    def _store(self, connection: Connection, dataset: str, lane: str, op: str, group: list[_Row]) -> Packed:
+    def _store(self, connection: Connection, dataset: str, lane: str, op: str, group: list[_Row]) -> Leased:
         now = datetime.now(SHANGHAI)
         shipment_no = f"{self._platform.platform[:30]}-{now:%y%m%d}-{secrets.token_hex(8)}"
         label = Label(shipment_no, shipment_no, secrets.token_hex(20), dataset, lane, op, now)
@@ -231,10 +237,10 @@ class Claimer:
             Line(number, row.outbox_id, row.record_id, row.version, row.known) for number, row in enumerate(group, 1)
         ]
         shipment = Shipment(label, body, lines, 1, shipment_id=shipment_id, body_digest=digest)
-        return Packed(shipment, {"shipment_no": shipment_no, "fence": 1, **self._lease})
+        return Leased(shipment, "ready", {"shipment_no": shipment_no, "fence": 1, **self._lease})
 
     @staticmethod
-    def _lines(connection: Connection, packed: list[Packed], alone: bool) -> None:
+    def _lines(connection: Connection, packed: list[Leased], alone: bool) -> None:
         """Write which row travels where; those that waited by themselves follow their shipment from now on."""
         if not packed:
             return

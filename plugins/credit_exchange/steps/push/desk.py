@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Row
@@ -16,8 +15,8 @@ from credit_exchange.core.canonical import sm3_hex
 from credit_exchange.core.crypto import open_sealed, seal
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.push import owner
-from credit_exchange.steps.push.claim import STATE_OF, seal_identity, wire_key
-from credit_exchange.steps.push.dialects.base import CallResult, Identity, Label, Line, Outcome, Shipment, Verdict
+from credit_exchange.steps.push.claim import STATE_OF, Leased, seal_identity, wire_key
+from credit_exchange.steps.push.dialects.base import CallResult, Identity, Kind, Label, Line, Outcome, Shipment, Verdict
 from credit_exchange.steps.push.gate import Gate, Replaced, State
 from credit_exchange.stores import sql
 
@@ -26,15 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _TRIES = 5
-
-
-@dataclass(frozen=True)
-class Leased:
-    """A shipment that is ours until its lease ends, and the state it was in."""
-
-    shipment: Shipment
-    before: str
-    lease: Mapping[str, object]
 
 
 class Desk:
@@ -105,7 +95,8 @@ class Desk:
                 connection.execute(sql.load("push/lock"), self._base)
                 free = connection.execute(sql.load("push/lines_free"), {"shipment_id": row.shipment_id}).scalar_one()
                 if free != row.records:
-                    self._dissolve(connection, row.shipment_no, row.fence, "overtaken while it waited", None)
+                    nothing = CallResult(Kind.REFUSED)
+                    self._dissolve(connection, self._lease(row), None, nothing, "overtaken while it waited")
                     return str(row.shipment_no)
                 connection.execute(sql.load("push/resume"), {"shipment_no": row.shipment_no, "fence": row.fence})
             return self._leased(connection, row, row.state)
@@ -135,8 +126,10 @@ class Desk:
             shipment_id=row.shipment_id,
             body_digest=row.body_digest,
         )
-        lease = {"shipment_no": row.shipment_no, "fence": row.fence, "owner": self._me, "lease": self._base["lease"]}
-        return Leased(shipment, before, lease)
+        return Leased(shipment, before, self._lease(row))
+
+    def _lease(self, row: Row[Any]) -> dict[str, object]:
+        return {"shipment_no": row.shipment_no, "fence": row.fence, "owner": self._me, "lease": self._base["lease"]}
 
     # --- attempts and outcomes
 
@@ -172,30 +165,15 @@ class Desk:
         identities: by line, where delivered records lie now (platforms without record ids).
         """
         number = leased.shipment.label.shipment_no
-        sealed = seal(self._exchange.keys, result.reply, number.encode()) if result.reply else None
-        digest = sm3_hex(result.reply) if result.reply else None
-        code: str | None = result.code
+        code: str = result.code
+        problem = result.problem or f"{result.kind} {result.code}"
         exceptions: list[tuple[Line, Verdict]] = []
         if state == "settled":
             code, exceptions = _apart(leased, result)
+            problem = result.problem
 
         def work(connection: Connection) -> None:
-            written = connection.execute(
-                sql.load("push/shipment_record"),
-                {
-                    **leased.lease,
-                    **_attempt(attempt, result, digest),
-                    "state": state,
-                    "wait": wait,
-                    "task_id": result.task_id,
-                    "receipt_no": result.receipt_no,
-                    "reply_sealed": sealed,
-                    "code": code or None,
-                    "problem": result.problem or (f"{result.kind} {result.code}" if state != "settled" else None),
-                },
-            ).rowcount
-            if written != 1:
-                raise Replaced(f"shipment {number} was taken over by another worker; its answer is settled there")
+            self._write(connection, leased.lease, attempt, result, state, code, problem, wait)
             if exceptions:
                 self._exceptions(connection, number, exceptions, waits or {})
             if identities is not None:
@@ -206,33 +184,49 @@ class Desk:
 
     def dissolve(self, leased: Leased, attempt: int, result: CallResult, problem: str) -> None:
         """Give up a shipment that surely stored nothing: its records go afresh in another one."""
-
-        def work(connection: Connection) -> None:
-            digest = sm3_hex(result.reply) if result.reply else None
-            connection.execute(sql.load("push/attempt_end"), _attempt(attempt, result, digest))
-            self._dissolve(connection, leased.shipment.label.shipment_no, leased.shipment.fence, problem, result)
-
-        self._safely(work)
+        self._safely(lambda connection: self._dissolve(connection, leased.lease, attempt, result, problem))
 
     def _dissolve(
-        self, connection: Connection, number: str, fence: int, problem: str, result: CallResult | None
+        self, connection: Connection, lease: Mapping[str, object], attempt: int | None, result: CallResult, problem: str
     ) -> None:
-        reply = result.reply if result else b""
-        done = connection.execute(
-            sql.load("push/dissolve"),
+        self._write(connection, lease, attempt, result, "settled", result.code, problem)
+        parameters = {"shipment_no": lease["shipment_no"], "code": result.code or None}
+        connection.execute(sql.load("push/lines_afresh"), parameters)
+
+    def _write(
+        self,
+        connection: Connection,
+        lease: Mapping[str, object],
+        attempt: int | None,
+        result: CallResult,
+        state: str,
+        code: str,
+        problem: str,
+        wait: float = 0.0,
+    ) -> None:
+        """Write the new state of a shipment and the end of the attempt; raise Replaced when it is not ours."""
+        number = str(lease["shipment_no"])
+        reply = result.reply
+        written = connection.execute(
+            sql.load("push/shipment_record"),
             {
-                "shipment_no": number,
-                "fence": fence,
-                "problem": problem,
-                "code": result.code if result else None,
+                **lease,
+                "attempt_id": attempt,
+                "outcome": f"{result.kind}:{result.refusal}" if result.refusal else str(result.kind),
+                "http_status": result.http_status,
+                "attempt_code": result.code or None,
+                "state": state,
+                "wait": wait,
+                "task_id": result.task_id,
+                "receipt_no": result.receipt_no,
                 "reply_sealed": seal(self._exchange.keys, reply, number.encode()) if reply else None,
                 "reply_digest": sm3_hex(reply) if reply else None,
+                "code": code or None,
+                "problem": problem or None,
             },
         ).rowcount
-        if done != 1:
-            raise Replaced(f"shipment {number} was taken over by another worker")
-        parameters = {"shipment_no": number, "code": result.code if result else None}
-        connection.execute(sql.load("push/lines_afresh"), parameters)
+        if written != 1:
+            raise Replaced(f"shipment {number} was taken over by another worker; its answer is settled there")
 
     @staticmethod
     def _exceptions(
@@ -300,17 +294,6 @@ class Desk:
         parameters = {**self._base, "skip": list(skip), "skip_rows": list(skip_rows)}
         rows = self._safely(lambda connection: connection.execute(sql.load("push/next_due"), parameters).all())
         return {row.what: float(row.seconds) for row in rows if row.seconds is not None}
-
-
-def _attempt(attempt: int | None, result: CallResult, digest: str | None) -> dict[str, object]:
-    """Return what is written about an attempt."""
-    return {
-        "attempt_id": attempt,
-        "outcome": f"{result.kind}:{result.refusal}" if result.refusal else str(result.kind),
-        "http_status": result.http_status,
-        "attempt_code": result.code or None,
-        "reply_digest": digest,
-    }
 
 
 def _apart(leased: Leased, result: CallResult) -> tuple[str, list[tuple[Line, Verdict]]]:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.steps.faultpoint import faultpoint
+from credit_exchange.steps.outbox import PRIORITY
 from credit_exchange.steps.payload import payloads
 from credit_exchange.steps.push import owner
-from credit_exchange.steps.push.claim import Claimer, PayloadSource
-from credit_exchange.steps.push.desk import Desk, Leased
+from credit_exchange.steps.push.claim import Claimer, Leased, PayloadSource
+from credit_exchange.steps.push.desk import Desk
 from credit_exchange.steps.push.dialects.base import (
     CallResult,
     Context,
@@ -38,7 +39,7 @@ from credit_exchange.stores.database import transaction
 if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
 
-_TAKEDOWNS = 0
+_TAKEDOWNS = PRIORITY["withdraw"]
 _EVERYTHING = 32_767
 _LONGEST_NAP = 1.0
 _RECOVER_EVERY = 2.0
@@ -164,7 +165,7 @@ class _Drain:
             self._desk.recover()
             self._recover_at = now + _RECOVER_EVERY
         # a takedown that has just been ordered goes before shipments that are already packed
-        if not self._packed or now >= self._look_at:
+        if not self._packed or (now >= self._look_at and self._packed[0].shipment.label.op != "withdraw"):
             if self._urgent():
                 return True
             self._look_at = time.monotonic() + _LOOK_EVERY
@@ -176,14 +177,19 @@ class _Drain:
         return self._send(takedowns_only=False) or self._claim(_EVERYTHING)
 
     def _urgent(self) -> bool:
-        """Ask about what is unknown, look at a task, take something down; False when there is none of it."""
+        """Take something down, ask about what is unknown, look at a task; False when there is none of it.
+
+        Takedowns first, always: tasks may be due all the time.
+        """
+        if self._sending and (self._send(takedowns_only=True) or self._claim(_TAKEDOWNS)):
+            return True
         if self._look("unknown", "ask", self._dialect.ask) or self._look(
             "awaiting_receipt", "poll", self._dialect.poll
         ):
-            if self._packed:  # tasks may be due all the time: something is sent between two looks
+            if self._packed:  # for the same reason something is sent between two looks
                 self._look_at = time.monotonic() + _LOOK_EVERY
             return True
-        return self._sending and (self._send(takedowns_only=True) or self._claim(_TAKEDOWNS))
+        return False
 
     def _claim(self, priority: int) -> bool:
         faultpoint("push.before_claim")
@@ -192,11 +198,10 @@ class _Drain:
         if done is None:
             return False
         self._settler.counts.update(done.aside)
-        packed = [Leased(one.shipment, "ready", one.lease) for one in done.packed]
         if priority == _TAKEDOWNS:
-            self._packed.extendleft(reversed(packed))
+            self._packed.extendleft(reversed(done.packed))
         else:
-            self._packed.extend(packed)
+            self._packed.extend(done.packed)
         faultpoint("push.after_claim")
         return True
 

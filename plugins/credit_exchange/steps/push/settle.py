@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from credit_exchange.config.platform import Platform
-from credit_exchange.steps.push.claim import STATE_OF, Claimer
-from credit_exchange.steps.push.desk import Desk, Leased
+from credit_exchange.steps.push.claim import STATE_OF, Claimer, Leased
+from credit_exchange.steps.push.desk import Desk
 from credit_exchange.steps.push.dialects.base import CallResult, Dialect, Kind, Outcome, Refusal, Verdict
 from credit_exchange.steps.push.gate import Gate, Stop
 from credit_exchange.steps.push.waiting import pause, retry_after
