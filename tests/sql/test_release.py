@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from merging import batch, query, row
@@ -12,6 +13,7 @@ from credit_exchange.config.catalog import Condition
 from credit_exchange.config.sharing import SharingRule
 from credit_exchange.errors import FatalError
 from credit_exchange.steps import orders
+from credit_exchange.steps import release as release_step
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.outbox import BLOCK
@@ -177,6 +179,54 @@ def test_a_takedown_before_the_first_send_cancels_and_sends_nothing(exchange: Ex
     orders.order(exchange, record_id, "withdraw", "objection", "异议成立", "", "tester")
     release(exchange)
     assert {r["state"] for r in query(exchange, OUTBOX)} == {"cancelled"}
+
+
+def pack(exchange: Exchange, state: str) -> None:
+    """Put the one waiting row into a shipment in this state, as a drain does."""
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "with s as (insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, "
+            "body_sealed, body_digest, records, state) values ('s', 'fuzhou', 'permit', 'upsert', 'b', 'k', '', '', 1, "
+            f"'{state}') returning shipment_id), l as (delete from exchange.lot) "
+            "insert into exchange.shipment_line (outbox_id, shipment_id, line_no) "
+            "select r.outbox_id, s.shipment_id, 1 from exchange.release as r, s"
+        )
+
+
+def test_what_is_packed_while_its_takedown_is_decided_is_taken_down(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
+    release(exchange, ["fuzhou"])
+    record_id = query(exchange, "select record_id from exchange.record")[0]["record_id"]
+    orders.order(exchange, record_id, "withdraw", "objection", "异议成立", "", "tester")
+    look = release_step._standing
+    looked: list[object] = []
+
+    def packed_after_the_first_look(*arguments: Any) -> Any:
+        seen = look(*arguments)
+        if not looked:
+            pack(exchange, "sending")
+        looked.append(seen)
+        return seen
+
+    monkeypatch.setattr(release_step, "_standing", packed_after_the_first_look)
+    assert release(exchange, ["fuzhou"]) == {"fuzhou.withdraw": 1}
+    assert len(looked) == 2
+
+
+@pytest.mark.parametrize("state", ["ready", "sending", "awaiting_receipt", "unknown"])
+def test_what_may_have_arrived_is_taken_down_and_not_merely_cancelled(exchange: Exchange, state: str) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
+    release(exchange, ["fuzhou"])
+    pack(exchange, state)
+    record_id = query(exchange, "select record_id from exchange.record")[0]["record_id"]
+    orders.order(exchange, record_id, "withdraw", "objection", "异议成立", "", "tester")
+    assert release(exchange, ["fuzhou"]) == {"fuzhou.withdraw": 1}
+    assert [(r["version"], r["op"], r["state"]) for r in query(exchange, OUTBOX)] == [
+        (1, "upsert", state),
+        (2, "withdraw", "ready"),
+    ]
 
 
 def test_a_newer_version_supersedes_what_was_never_sent(exchange: Exchange) -> None:

@@ -238,6 +238,27 @@ def test_one_version_of_a_record_is_under_way_at_a_time(exchange: Exchange, sand
     assert len(sandbox.ledger.applies()) == 6
 
 
+@pytest.mark.parametrize("op", ["upsert", "withdraw"])
+def test_while_it_is_unknown_whether_one_version_arrived_no_other_leaves(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, op: str
+) -> None:
+    exchange = exchange_with(settle_after_seconds=3600, drain_seconds=1)
+    put(exchange, kind, names(2))
+    sandbox.faults.add(SEND[kind], "close_before_commit")
+    run(exchange, kind)
+    put(exchange, kind, names(1), version=2, op=op)
+    run(exchange, kind)
+    rows = outbox(exchange)
+    assert (rows["r0001", 1].state, rows["r0001", 2].state) == ("unknown", "ready")
+    assert len([r for r in sandbox.ledger.requests() if r.endpoint in ("revoke", SEND[kind])]) == 1
+    query(exchange, "update exchange.shipment set next_attempt_at = now() returning 1")
+    query(exchange, "update exchange.platform_state set circuit = 'closed', failures = 0 returning 1")
+    exchange = exchange_with()
+    assert run(exchange, kind).problem is None
+    assert outbox(exchange)["r0001", 2].state == "delivered"
+    assert sandbox.ledger.backwards() == []
+
+
 def test_an_older_version_that_waits_is_overtaken(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
     put(exchange, kind, names(2))
     sandbox.faults.add(SEND[kind], "429", retry_after="1000000000")
