@@ -77,11 +77,14 @@ _TESTS: dict[str, Callable[[str, str | list[str] | None], bool]] = {
 _EXACT = {"eq", "ne", "in", "not_in", "present", "absent"}
 
 
-def _part(conditions: list[Condition]) -> Callable[[str], str]:
-    """Return a function that maps all values which these conditions cannot tell apart to the same text."""
+def _part(conditions: list[Condition]) -> Callable[[str], str | None]:
+    """Return a function that maps all values which these conditions cannot tell apart to the same.
+
+    None stands for every word that no condition names: no text could, since a rule may name any.
+    """
     if all(c.op in _EXACT for c in conditions):
         words = {w for c in conditions for w in ([c.value] if isinstance(c.value, str) else c.value or ())}
-        return lambda value: value if not value or value in words else "\0"
+        return lambda value: value if not value or value in words else None
     tests = [(_TESTS[c.op], c.value) for c in conditions]
     return lambda value: "".join("1" if test(value, wanted) else "0" for test, wanted in tests)
 
@@ -107,13 +110,13 @@ class RuleSet:
             for condition in rule.match:
                 conditions.setdefault(condition.field, []).append(condition)
         self._parts = tuple((name, _part(some)) for name, some in conditions.items())
-        self._known: dict[tuple[str, ...], Decision] = {}
+        self._known: dict[tuple[str | None, ...], Decision] = {}
         self._floor_drop = {f.code for f in dataset.current.fields if f.internal or f.personal == "id_number"}
         subject = dataset.identity.subject
         self._floor_drop |= {f for f in (subject.representative_id_type, subject.representative_id_number) if f}
         self._floor_mask = {f.code: "free_text" for f in dataset.current.fields if f.personal == "text"}
 
-    def key(self, content: Mapping[str, str]) -> tuple[str, ...]:
+    def key(self, content: Mapping[str, str]) -> tuple[str | None, ...]:
         """Return what these rules can tell apart of a content: equal in this, equal in the decision.
 
         Mostly it is whether something stands in a field, or which of a few words.

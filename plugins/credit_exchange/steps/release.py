@@ -76,7 +76,7 @@ class _Rules:
     by_dataset: dict[str, dict[str, RuleSet]]
     digests: dict[str, str]
     ids: dict[str, int] = field(default_factory=dict)
-    _plans: dict[tuple[str, str, tuple[tuple[str, ...], ...]], _Plan] = field(default_factory=dict)
+    _plans: dict[tuple[str, str, tuple[tuple[str | None, ...], ...]], _Plan] = field(default_factory=dict)
 
     def alike(self) -> _Rules:
         """Return the same rules with a memory of their own, for another thread."""

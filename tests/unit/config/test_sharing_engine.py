@@ -7,7 +7,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from credit_exchange.config.catalog import Condition
@@ -117,6 +117,8 @@ WORDS = ["", "自然人", "法人", "涉密", "简易程序", "2026-01-01", "202
 OPS = ["eq", "ne", "in", "not_in", "contains", "contains_any", "contains_only", "present", "absent", "ge", "lt"]
 
 
+@example([("A", "eq", "\0")], [{"A": "\0", "B": ""}, {"A": "法人", "B": ""}])
+@example([("A", "eq", "涉密"), ("A", "present", "涉密")], [{"A": "", "B": ""}, {"A": "法人", "B": ""}])
 @given(
     st.lists(st.tuples(st.sampled_from(["A", "B"]), st.sampled_from(OPS), st.sampled_from(WORDS[1:])), max_size=5),
     st.lists(st.fixed_dictionaries({"A": st.sampled_from(WORDS), "B": st.sampled_from(WORDS)}), min_size=2, max_size=8),
