@@ -148,7 +148,8 @@ def test_a_natural_persons_permit_goes_out_masked_and_without_any_id_field(excha
         ids = [
             r["outbox_id"] for r in query(exchange, "select outbox_id from exchange.outbox where platform = 'fuzhou'")
         ]
-        (payload,) = payloads(exchange, connection, "fuzhou", ids).values()
+        (sheet,) = payloads(exchange, connection, "fuzhou", ids)
+        payload = sheet.payload(0)
     assert payload.fields["XK_XDR_MC"] == "陈**"
     assert not {"XK_XDR_ZJLX", "XK_XDR_ZJHM"} & set(payload.fields)
     assert "11010519491231002X" not in payload.fields["XK_NR"]

@@ -23,5 +23,5 @@ create table exchange.record (
     content_version int not null,
     sources int not null default 1
 );
-create index record_by_identity on exchange.record (agency_code, document_key, subject_id);
+create index record_by_document on exchange.record (document_key, agency_code, subject_id);
 create index record_expiring on exchange.record (publish_until) where status = 'current' and publish_until is not null;

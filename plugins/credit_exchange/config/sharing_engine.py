@@ -116,6 +116,11 @@ class RuleSet:
         self._floor_drop |= {f for f in (subject.representative_id_type, subject.representative_id_number) if f}
         self._floor_mask = {f.code: "free_text" for f in dataset.current.fields if f.personal == "text"}
 
+    @property
+    def looks_at(self) -> tuple[str, ...]:
+        """The fields that these rules look at."""
+        return tuple(name for name, _ in self._parts)
+
     def key(self, content: Mapping[str, str]) -> tuple[str | None, ...]:
         """Return what these rules can tell apart of a content: equal in this, equal in the decision.
 

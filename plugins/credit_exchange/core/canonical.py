@@ -73,7 +73,7 @@ def sm3_hex(data: bytes) -> str:
     return new_sm3(data).hexdigest()
 
 
-def sm3_many(documents: Iterable[bytes]) -> list[str]:
+def sm3_many(documents: Iterable[bytes | memoryview]) -> list[str]:
     """SM3 of each document, in order, as :func:`sm3_hex` gives it; copying an empty state costs less than making it."""
     empty = new_sm3()
     answers: list[str] = []

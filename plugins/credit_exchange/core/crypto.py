@@ -17,8 +17,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import pyarrow as pa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -31,6 +32,10 @@ TEXT_PREFIX = "enc:v1:"
 MIB = 1024 * 1024
 
 _VERSION = b"\x01"
+_PACKED = b"\x02"
+"""Version 1 of what was packed before: the length of the plaintext (4 bytes) and its Zstandard form (RFC 8878)."""
+_PACK_FROM = 1024
+_LENGTH = struct.Struct(">I")
 _NONCE = 12
 _TAG = 16
 _STREAM_MAGIC = b"CES\x01"
@@ -90,25 +95,42 @@ def _cipher(key: bytes) -> AESGCM:
     return AESGCM(key)
 
 
+@lru_cache(maxsize=1)
+def _zstd() -> Any:
+    return pa.Codec("zstd", compression_level=1)
+
+
 def seal(keys: Keys, plaintext: bytes, context: bytes = b"") -> bytes:
     """Encrypt and authenticate `plaintext`: version byte · random nonce · AES-256-GCM ciphertext and tag.
 
-    `context` (for example a table and record id) is not stored; the same must be given to open, which keeps a sealed
-    value from being moved to another place.
+    From 1 KiB on it is packed before (version 2) where that makes it shorter: records repeat themselves, and once
+    sealed nobody can pack them any more. `context` (for example a table and record id) is not stored; the same must be
+    given to open, which keeps a sealed value from being moved to another place.
     """
+    version = _VERSION
+    if len(plaintext) >= _PACK_FROM:
+        packed = _LENGTH.pack(len(plaintext)) + _zstd().compress(plaintext, asbytes=True)
+        if len(packed) < len(plaintext):
+            version, plaintext = _PACKED, packed
     nonce = os.urandom(_NONCE)
-    return _VERSION + nonce + _cipher(keys.encryption).encrypt(nonce, plaintext, _VERSION + context)
+    return version + nonce + _cipher(keys.encryption).encrypt(nonce, plaintext, version + context)
 
 
 def open_sealed(keys: Keys, blob: bytes, context: bytes = b"") -> bytes:
     """The plaintext of :func:`seal`. Raises FatalError when it was altered, sealed with another key or in another
     context."""
-    if len(blob) < 1 + _NONCE + _TAG or blob[:1] != _VERSION:
-        raise FatalError(_DAMAGED.format(what="not a sealed value of version 1"))
+    version = blob[:1]
+    if len(blob) < 1 + _NONCE + _TAG or version not in (_VERSION, _PACKED):
+        raise FatalError(_DAMAGED.format(what="not a sealed value of version 1 or 2"))
     try:
-        return _cipher(keys.encryption).decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], _VERSION + context)
+        plain = _cipher(keys.encryption).decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], version + context)
     except InvalidTag:
         raise FatalError(_DAMAGED.format(what="authentication failed")) from None
+    if version == _VERSION:
+        return plain
+    (length,) = _LENGTH.unpack_from(plain)
+    unpacked: bytes = _zstd().decompress(plain[_LENGTH.size :], length, asbytes=True)
+    return unpacked
 
 
 def seal_text(keys: Keys, text: str, context: bytes = b"") -> str:

@@ -63,15 +63,40 @@ class Written:
 
         fresh: it is the first one ever about this record there. reason: why it is withdrawn.
         """
-        group = self._groups.get((platform, dataset, op, effect))
-        if group is None:
-            group = self._groups[platform, dataset, op, effect] = _Group()
+        group = self._group(platform, dataset, op, effect)
         group.record_ids.append(record_id)
         group.versions.append(version)
         group.decision_ids.append(decision_id)
         group.payload_digests.append(payload_digest)
         group.fresh.append(fresh)
         group.reasons.append(reason)
+
+    def add_first(
+        self,
+        platform: str,
+        dataset: str,
+        op: str | None,
+        effect: str,
+        record_ids: Sequence[str],
+        versions: Sequence[int],
+        decision_id: int,
+        payload_digests: Sequence[str | None],
+    ) -> None:
+        """Take the same decision about many records, of which the platform was never told anything."""
+        rows = len(record_ids)
+        group = self._group(platform, dataset, op, effect)
+        group.record_ids += record_ids
+        group.versions += versions
+        group.decision_ids += [decision_id] * rows
+        group.payload_digests += payload_digests
+        group.fresh += [True] * rows
+        group.reasons += [None] * rows
+
+    def _group(self, platform: str, dataset: str, op: str | None, effect: str) -> _Group:
+        group = self._groups.get((platform, dataset, op, effect))
+        if group is None:
+            group = self._groups[platform, dataset, op, effect] = _Group()
+        return group
 
     def store(self, connection: Connection, counts: dict[str, int]) -> None:
         """Write them by COPY, with their lots; add to `counts` by `<platform>.<op or effect>`."""

@@ -1,38 +1,47 @@
 """What a platform gets of a record: its content after the decision's drops and masks. Worked out again when it is sent.
 
 The digest of the released fields (SM3 of their canonical JSON) is stored with the release decision; building a shipment
-checks that it comes out the same, so that what was decided is what is sent.
+checks that it comes out the same, so that what was decided is what is sent. All of it is done by column: a bulk night
+has millions of these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from credit_exchange.core.canonical import canonical_json, sm3_many
+from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import TEXT_PREFIX
 from credit_exchange.core.masking import mask_id_number, mask_person_name, scrub_free_text
+from credit_exchange.core.text import as_arrow
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 
-_MASKS: dict[str, Callable[[pd.Series], pd.Series]] = {
+Columns = Mapping[str, jsontext.Array]
+"""Fields by code, each a column of texts; null where a record has none."""
+Treatment = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
+"""The codes that are dropped, and (code, kind of mask)."""
+_MASKS: dict[str, Callable[[pd.Series[Any]], pd.Series[Any]]] = {
     "person_name": mask_person_name,
     "id_number": mask_id_number,
     "free_text": scrub_free_text,
 }
+_KIND = "_subject_kind"
+_TEXT = pa.large_string()
+_READER = jsontext.Reader()
 
 
 @dataclass(slots=True)
 class Payload:
-    """One record as a platform gets it. Fields: standard codes, ISO dates, amounts in 万元, absent values left out.
-
-    `canonical` is the canonical JSON of `fields` where it was made already, for wires that carry just that.
-    """
+    """One record as a platform gets it. Fields: standard codes, ISO dates, amounts in 万元, absent values left out."""
 
     outbox_id: int
     record_id: str
@@ -42,92 +51,148 @@ class Payload:
     subject_kind: str
     fields: dict[str, str] = field(repr=False)
     reason: str = ""
-    canonical: bytes | None = field(default=None, repr=False)
 
 
-Treatment = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Rows of the outbox that are alike (data set, operation, treatment), by column.
 
-
-def treat(
-    texts: Sequence[str], contents: Sequence[dict[str, str]], treatments: Sequence[Treatment]
-) -> list[dict[str, str]]:
-    """Return the released fields of each content: dropped ones left out, masked ones masked, by column.
-
-    texts: the JSON that the contents were read from. What begins with an underscore is ours, and what is sealed is an
-    ID number: neither ever leaves, whatever a decision says.
+    columns: the released fields. canonical: their canonical JSON, row by row. masked: the codes that are masked.
     """
-    released: list[dict[str, str]] = []
-    alike: dict[int, tuple[_Keeps, Treatment, list[dict[str, str]]]] = {}
-    for text, content, treatment in zip(texts, contents, treatments, strict=True):
-        one = alike.get(id(treatment))
-        if one is None:
-            one = alike[id(treatment)] = (_Keeps(treatment[0]), treatment, [])
-        keeps, _, some = one
-        if TEXT_PREFIX in text:
-            fields = {k: v for k, v in content.items() if keeps[k] and not v.startswith(TEXT_PREFIX)}
-        else:
-            fields = {k: v for k, v in content.items() if keeps[k]}
-        released.append(fields)
-        some.append(fields)
-    for _, (_, mask_fields), some in alike.values():
-        codes: dict[str, list[str]] = {}
-        for code, mask in mask_fields:
-            codes.setdefault(mask, []).append(code)
-        for mask, those in codes.items():
-            _mask(some, those, mask)
+
+    dataset: str
+    op: str
+    outbox_ids: Sequence[int]
+    record_ids: Sequence[str]
+    versions: Sequence[int]
+    subject_kinds: Sequence[str]
+    reasons: Sequence[str]
+    columns: Columns = field(repr=False)
+    canonical: jsontext.Array = field(repr=False)
+    masked: frozenset[str] = frozenset()
+
+    def payload(self, place: int) -> Payload:
+        """Return one row by itself."""
+        return Payload(
+            self.outbox_ids[place],
+            self.record_ids[place],
+            self.versions[place],
+            self.op,
+            self.dataset,
+            self.subject_kinds[place],
+            orjson.loads(self.canonical[place].as_py()),
+            self.reasons[place],
+        )
+
+
+def sheets_of(payloads: Iterable[Payload]) -> list[Sheet]:
+    """Return single payloads as sheets."""
+    alike: dict[tuple[str, str], list[Payload]] = {}
+    for one in payloads:
+        alike.setdefault((one.dataset, one.op), []).append(one)
+    sheets = []
+    for (dataset, op), some in alike.items():
+        codes = {code for one in some for code in one.fields}
+        columns = {code: pa.array([one.fields.get(code) for one in some], _TEXT) for code in codes}
+        sheets.append(
+            Sheet(
+                dataset,
+                op,
+                [one.outbox_id for one in some],
+                [one.record_id for one in some],
+                [one.version for one in some],
+                [one.subject_kind for one in some],
+                [one.reason for one in some],
+                columns,
+                canonical_of(columns, len(some)),
+            )
+        )
+    return sheets
+
+
+def treat(columns: Columns, treatment: Treatment) -> dict[str, jsontext.Array]:
+    """Return the released columns: dropped ones left out, masked ones masked.
+
+    What begins with an underscore is ours, and what is sealed is an ID number: neither ever leaves, whatever a decision
+    says.
+    """
+    drop_fields, mask_fields = treatment
+    released = {
+        code: _without_sealed(column)
+        for code, column in columns.items()
+        if code not in drop_fields and not code.startswith("_")
+    }
+    for code, mask in mask_fields:
+        if code in released:
+            released[code] = _masked(released[code], mask)
     return released
 
 
-class _Keeps(dict[str, bool]):
-    """Which field codes stay, worked out once for each code."""
-
-    def __init__(self, drop_fields: tuple[str, ...]) -> None:
-        super().__init__()
-        self._drop = frozenset(drop_fields)
-
-    def __missing__(self, code: str) -> bool:
-        keep = self[code] = code not in self._drop and not code.startswith("_")
-        return keep
+def _without_sealed(column: jsontext.Array) -> jsontext.Array:
+    sealed = pc.starts_with(column, TEXT_PREFIX)
+    return pc.if_else(sealed, pa.scalar(None, _TEXT), column) if pc.any(sealed).as_py() else column
 
 
-def _mask(released: list[dict[str, str]], codes: list[str], mask: str) -> None:
-    """Mask these fields, each distinct value once: texts and names repeat a lot, and most need no change."""
-    found = {value for code in codes for value in {fields.get(code) for fields in released}}
-    distinct = [value for value in found if value]
-    if not distinct:
-        return
-    masked = _MASKS[mask](pd.Series(distinct, dtype="str")).tolist()
-    changed = {value: shown for value, shown in zip(distinct, masked, strict=True) if value != shown}
-    if changed:
-        for fields in released:
-            for code in codes:
-                value = fields.get(code)
-                if value in changed:
-                    fields[code] = changed[value]
+def _masked(column: jsontext.Array, mask: str) -> jsontext.Array:
+    """Mask each distinct value once: texts and names repeat a lot, and most need no change."""
+    distinct = column.unique().drop_null()
+    if not len(distinct):
+        return column
+    shown = as_arrow(_MASKS[mask](pd.Series(pd.array(distinct, dtype="str"))))
+    changed = pc.not_equal(distinct, shown)
+    if not pc.any(changed).as_py():
+        return column
+    places = pc.index_in(column, value_set=distinct.filter(changed))
+    return pc.coalesce(shown.filter(changed).take(places), column)
 
 
-def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbox_ids: list[int]) -> dict[int, Payload]:
-    """Return what these outbox rows carry, by outbox id.
+def canonical_of(columns: Columns, rows: int) -> jsontext.Array:
+    """Return the canonical JSON of each of so many rows."""
+    return jsontext.objects(jsontext.members(columns), rows)
+
+
+def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbox_ids: Sequence[int]) -> list[Sheet]:
+    """Return what these outbox rows carry.
 
     Raises FatalError when the content worked out now is not the one that was released (the digest differs).
     """
-    rows = connection.execute(sql.load("release/payload_rows"), {"outbox_ids": outbox_ids}).all()
-    treatments = _treatments(connection, {row[7] for row in rows})
-    texts = [row[8] for row in rows]
-    contents = [orjson.loads(text) for text in texts]
-    fields = treat(texts, contents, [treatments[row[7]] for row in rows])
-    documents = [canonical_json(one) for one in fields]
-    result = {}
-    for row, content, one, document, digest in zip(rows, contents, fields, documents, sm3_many(documents), strict=True):
-        outbox_id, record_id, version, op, dataset, payload_digest, reason, _, _, kind = row
-        if op == "upsert" and digest != payload_digest:
-            raise FatalError(
-                f"record {record_id} version {version} for {platform_id}: its content no longer "
-                "matches what was released; run the release step again"
-            )
-        kind = kind or content.get("_subject_kind", "legal")
-        result[outbox_id] = Payload(outbox_id, record_id, version, op, dataset, kind, one, reason or "", document)
-    return result
+    rows = connection.execute(sql.load("release/payload_rows"), {"outbox_ids": list(outbox_ids)}).all()
+    alike: dict[tuple[str, str, int], list[Any]] = {}
+    for row in rows:
+        alike.setdefault((row[4], row[3], row[7]), []).append(row)
+    treatments = _treatments(connection, {decision_id for _, _, decision_id in alike})
+    return [
+        _sheet(dataset, op, some, _READER.columns([row[8] for row in some]), treatments[decision_id], platform_id)
+        for (dataset, op, decision_id), some in alike.items()
+    ]
+
+
+def _sheet(dataset: str, op: str, rows: list[Any], columns: Columns, treatment: Treatment, platform_id: str) -> Sheet:
+    released = treat(columns, treatment)
+    canonical = canonical_of(released, len(rows))
+    outbox_ids, record_ids, versions, _, _, payload_digests, reasons, _, _, kinds = zip(*rows, strict=True)
+    if op == "upsert":
+        for record_id, version, digest, made in zip(
+            record_ids, versions, payload_digests, jsontext.sm3_of(canonical), strict=True
+        ):
+            if digest != made:
+                raise FatalError(
+                    f"record {record_id} version {version} for {platform_id}: its content no longer "
+                    "matches what was released; run the release step again"
+                )
+    said = columns[_KIND].to_pylist() if _KIND in columns else [None] * len(rows)
+    return Sheet(
+        dataset,
+        op,
+        outbox_ids,
+        record_ids,
+        versions,
+        [kind or own or "legal" for kind, own in zip(kinds, said, strict=True)],
+        [reason or "" for reason in reasons],
+        released,
+        canonical,
+        frozenset(code for code, _ in treatment[1]),
+    )
 
 
 def _treatments(connection: Connection, decision_ids: set[int]) -> dict[int, Treatment]:

@@ -8,21 +8,23 @@ date of the night, so that a backfill of old nights cannot bring back what has e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from credit_exchange.config.sharing_engine import Decision, RuleSet
+from credit_exchange.core import jsontext
 from credit_exchange.core.business_time import today
-from credit_exchange.core.canonical import canonical_json, sm3_hex, sm3_many
+from credit_exchange.core.canonical import canonical_json, sm3_hex
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.outbox import Written, overtake
-from credit_exchange.steps.payload import Treatment, treat
+from credit_exchange.steps.payload import Columns, Treatment, canonical_of, treat
 from credit_exchange.steps.reference import sync_reference
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
@@ -76,14 +78,31 @@ class _Rules:
     by_dataset: dict[str, dict[str, RuleSet]]
     digests: dict[str, str]
     ids: dict[str, int] = field(default_factory=dict)
+    reader: jsontext.Reader = field(default_factory=jsontext.Reader)
     _plans: dict[tuple[str, str, tuple[tuple[str | None, ...], ...]], _Plan] = field(default_factory=dict)
 
     def alike(self) -> _Rules:
         """Return the same rules with a memory of their own, for another thread."""
         return _Rules(self.by_dataset, self.digests)
 
-    def plan(self, dataset: str, status: str, content: dict[str, str]) -> _Plan:
-        """Return the plan for a record of this data set, status and content."""
+    def plans(self, dataset: str, statuses: Sequence[str], columns: Columns) -> list[_Plan]:
+        """Return the plan of each record of this data set, by its status and content."""
+        sets = self.by_dataset.get(dataset, {}).values()
+        looked_at = sorted({name for rule_set in sets for name in rule_set.looks_at})
+        values = [
+            pc.fill_null(columns[name], "").to_pylist() if name in columns else [""] * len(statuses)
+            for name in looked_at
+        ]
+        known: dict[tuple[str, ...], _Plan] = {}
+        plans = []
+        for seen in zip(statuses, *values, strict=True):
+            plan = known.get(seen)
+            if plan is None:
+                plan = known[seen] = self._plan(dataset, seen[0], dict(zip(looked_at, seen[1:], strict=True)))
+            plans.append(plan)
+        return plans
+
+    def _plan(self, dataset: str, status: str, content: dict[str, str]) -> _Plan:
         rule_sets = self.by_dataset.get(dataset, {}).values()
         key = (dataset, status, () if status in GONE else tuple([rule_set.key(content) for rule_set in rule_sets]))
         plan = self._plans.get(key)
@@ -189,52 +208,68 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
         for platform in waited_for:
             connection.execute(sql.load("push/lock"), {"platform": platform})
         standing = _standing(connection, record_ids)
-    contents = [orjson.loads(row[4]) for row in rows]
-    plans = [rules.plan(row[1], row[3], content) for row, content in zip(rows, contents, strict=True)]
-    _store_decisions(connection, rules, {v.digest: v.decision for plan in _distinct(plans) for v in plan.verdicts})
-    payloads = _payload_digests(rows, contents, plans)
     known = {record_id for _, record_id in standing}
     written = Written()
     again: list[tuple[Any, list[Desired]]] = []
-    begin = 0
-    for row, plan in zip(rows, plans, strict=True):
-        record_id, dataset, version = row[:3]
-        mine = payloads[begin : begin + len(plan.treatments)]
-        begin += len(plan.treatments)
-        if record_id in known:
-            again.append((row, _desire(row, plan, mine, standing)))
-            continue
-        for platform, decision, digest, place in plan.verdicts:  # nothing of it was ever decided: nothing to compare
-            decision_id = rules.ids[digest]
-            if place is None:
-                written.add(platform, dataset, None, decision.effect, record_id, version, decision_id, None)
+    alike: dict[str, list[Any]] = {}
+    for row in rows:
+        alike.setdefault(row[1], []).append(row)
+    for dataset, some in alike.items():
+        columns = rules.reader.columns([row[4] for row in some])
+        plans = rules.plans(dataset, [row[3] for row in some], columns)
+        distinct = {id(plan): plan for plan in plans}.values()
+        _store_decisions(connection, rules, {v.digest: v.decision for plan in distinct for v in plan.verdicts})
+        payloads = _payload_digests(columns, plans)
+        first: dict[int, list[int]] = {}
+        for place, (row, plan) in enumerate(zip(some, plans, strict=True)):
+            if row[0] in known:
+                again.append((row, _desire(row, plan, payloads[place], standing)))
             else:
-                written.add(platform, dataset, "upsert", "send", record_id, version, decision_id, mine[place])
+                first.setdefault(id(plan), []).append(place)
+        for places in first.values():  # nothing of them was ever decided: nothing to compare
+            _write_first(rules, dataset, plans[places[0]], [(some[i], payloads[i]) for i in places], written)
     _write_again(connection, rules, again, written)
     written.store(connection, counts)
 
 
-def _distinct(plans: list[_Plan]) -> Iterable[_Plan]:
-    return {id(plan): plan for plan in plans}.values()
+def _write_first(
+    rules: _Rules, dataset: str, plan: _Plan, rows: list[tuple[Any, tuple[str, ...]]], written: Written
+) -> None:
+    """Write what one plan says about records of which no platform knows anything."""
+    record_ids = [row[0] for row, _ in rows]
+    versions = [row[2] for row, _ in rows]
+    for platform, decision, digest, place in plan.verdicts:
+        decision_id = rules.ids[digest]
+        if place is None:
+            nothing = [None] * len(rows)
+            written.add_first(platform, dataset, None, decision.effect, record_ids, versions, decision_id, nothing)
+        else:
+            digests = [payloads[place] for _, payloads in rows]
+            written.add_first(platform, dataset, "upsert", "send", record_ids, versions, decision_id, digests)
 
 
-def _payload_digests(rows: Any, contents: list[dict[str, str]], plans: list[_Plan]) -> list[str]:
-    """Return the digest of every treatment of every row, in order: each content is treated once for all alike."""
-    texts: list[str] = []
-    treatments: list[Treatment] = []
-    read: list[dict[str, str]] = []
-    for row, content, plan in zip(rows, contents, plans, strict=True):
-        for treatment in plan.treatments:
-            texts.append(row[4])
-            treatments.append(treatment)
-            read.append(content)
-    return sm3_many(canonical_json(fields) for fields in treat(texts, read, treatments))
+def _payload_digests(columns: Columns, plans: list[_Plan]) -> list[tuple[str, ...]]:
+    """Return the digests of every row, one for each treatment of its plan: treated once for all that are alike."""
+    made: list[tuple[str, ...]] = [()] * len(plans)
+    alike: dict[tuple[Treatment, ...], list[int]] = {}
+    for place, plan in enumerate(plans):
+        if plan.treatments:
+            alike.setdefault(plan.treatments, []).append(place)
+    for treatments, places in alike.items():
+        some = columns
+        if len(places) < len(plans):
+            taken = pa.array(places)
+            some = {code: column.take(taken) for code, column in columns.items()}
+        digests = [jsontext.sm3_of(canonical_of(treat(some, one), len(places))) for one in treatments]
+        for place, row in zip(places, zip(*digests, strict=True), strict=True):
+            made[place] = row
+    return made
 
 
 def _desire(
     row: Any,
     plan: _Plan,
-    payloads: list[str],
+    payloads: Sequence[str],
     standing: dict[tuple[str, str], Any],
 ) -> list[Desired]:
     """Return what platforms that know the record should have of it."""

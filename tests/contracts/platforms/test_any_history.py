@@ -38,7 +38,7 @@ def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
                 "with a as (delete from exchange.attempt), o as (delete from exchange.release), "
                 "l as (delete from exchange.lot), "
                 "n as (delete from exchange.shipment_line), "
-                "w as (delete from exchange.wire_identity), p as (delete from exchange.platform_state) select 1",
+                "p as (delete from exchange.platform_state) select 1",
             )
             query(self.exchange, "with s as (delete from exchange.shipment) select 1")
             self.versions: dict[str, int] = {}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from world import CREDENTIALS, names, open_exchange, outbox, permit, put, query, run, states
+from world import CREDENTIALS, made_up, names, open_exchange, outbox, permit, put, query, run, states
 
 from credit_exchange.steps.context import Exchange
-from credit_exchange.steps.payload import Payload
+from credit_exchange.steps.payload import Payload, Sheet, sheets_of
 from credit_exchange.steps.push import drain
 from platforms import Sandbox
 
@@ -53,7 +54,6 @@ def test_a_changed_identity_is_revoked_read_back_and_imported_anew(exchange: Exc
     put(exchange, "china", ["x0001"], version=3, op="withdraw")
     assert run(exchange, "china").delivered == 1
     assert len(sandbox.current()) == 1
-    assert len(query(exchange, "select 1 from exchange.wire_identity")) == 1
 
 
 @pytest.mark.parametrize("endpoint", ["revoke", "query_permission", "import_permission"])
@@ -85,19 +85,6 @@ def test_a_record_of_the_same_document_that_waits_behind_is_held_too(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
     exchange = exchange_with(limits={"records": 1})
-    new_subject = "insert into exchange.subject (kind) values ('legal') returning subject_id"
-    subjects = [query(exchange, new_subject)[0][0] for _ in "ab"]
-    for name, subject in zip(("r0001", "q0001"), subjects, strict=True):
-        query(
-            exchange,
-            "insert into exchange.record (record_id, dataset, agency_code, document_key, document_no, subject_ref, "
-            "subject_id, subject_kind, subject_name, department, feed, business_date, version, content_version, "
-            "status, content_digest) "
-            "values (:r, 'permit', 'a', 'd', 'd', 's', :s, 'legal', 'n', 'd', 'f', '2026-11-22', 1, 1, 'current', 'x') "
-            "returning 1",
-            r=name,
-            s=subject,
-        )
     put(exchange, "china", ["r0001"])
     put(exchange, "china", names(3, first=20))
     put(exchange, "china", ["q0001"])
@@ -105,13 +92,38 @@ def test_a_record_of_the_same_document_that_waits_behind_is_held_too(
     assert states(exchange) == {"held": 2, "delivered": 3}
 
 
+def test_agencies_under_the_placeholder_code_share_it_there(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    """Their names tell them apart here; there only the code arrives, so one document number is one row."""
+    exchange = exchange_with(limits={"records": 1})
+    put(exchange, "china", ["r0001"])
+    run(exchange, "china")
+    put(exchange, "china", ["q0001"])
+    query(exchange, "update exchange.record set agency_code = 'a/' || record_id returning 1")
+    assert run(exchange, "china").held == 1
+    assert len(sandbox.current()) == 1
+
+
+def test_what_identifies_a_row_there_is_never_masked(exchange: Exchange, sandbox: Sandbox) -> None:
+    def source(an_exchange: Exchange, connection: Any, platform: str, ids: Sequence[int]) -> list[Sheet]:
+        return [
+            replace(sheet, masked=frozenset({"XK_WSH"})) for sheet in made_up(an_exchange, connection, platform, ids)
+        ]
+
+    put(exchange, "china", names(2))
+    assert drain(exchange, "china", payload_source=source).held == 2
+    assert outbox(exchange)["r0001", 1].outcome_code == "IDENTITY"
+    assert sandbox.ledger.requests() == []
+
+
 def test_penalties_of_natural_persons_never_go(exchange: Exchange, sandbox: Sandbox) -> None:
     put(exchange, "china", names(1))
     query(exchange, "update exchange.release set dataset = 'penalty' returning 1")
 
-    def source(_exchange: Exchange, _connection: Any, _platform: str, ids: list[int]) -> dict[int, Payload]:
+    def source(_exchange: Exchange, _connection: Any, _platform: str, ids: Sequence[int]) -> list[Sheet]:
         fields = {key.replace("XK_", "CF_"): value for key, value in permit("r0001", 1).items()}
-        return {i: Payload(i, "r0001", 1, "upsert", "penalty", "person", fields) for i in ids}
+        return sheets_of(Payload(i, "r0001", 1, "upsert", "penalty", "person", fields) for i in ids)
 
     assert drain(exchange, "china", payload_source=source).held == 1
     assert sandbox.ledger.requests() == []

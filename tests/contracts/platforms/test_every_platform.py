@@ -15,6 +15,7 @@ from world import SEND, environment, made_up, names, outbox, put, query, run, st
 from credit_exchange.config.platform import Window
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.payload import Sheet
 from credit_exchange.steps.push import drain, poll_receipts
 from platforms import Sandbox
 
@@ -310,9 +311,9 @@ def test_in_a_maintenance_window_nothing_is_called(
 def test_a_record_whose_content_is_not_what_was_released_stops_no_other(
     exchange: Exchange, sandbox: Sandbox, kind: str
 ) -> None:
-    def source(an_exchange: Exchange, connection: Any, platform: str, ids: list[int]) -> dict[int, Any]:
+    def source(an_exchange: Exchange, connection: Any, platform: str, ids: list[int]) -> list[Sheet]:
         found = made_up(an_exchange, connection, platform, ids)
-        if any(payload.record_id == "r0002" for payload in found.values()):
+        if any("r0002" in sheet.record_ids for sheet in found):
             raise FatalError("its content no longer matches what was released")
         return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
@@ -23,7 +23,7 @@ from credit_exchange.config.connections import Connection
 from credit_exchange.config.loader import Configuration, load
 from credit_exchange.core.identifiers import uscc_check_char
 from credit_exchange.steps.context import Exchange
-from credit_exchange.steps.payload import Payload
+from credit_exchange.steps.payload import Payload, Sheet, sheets_of
 from credit_exchange.steps.push import DrainResult, drain
 from credit_exchange.stores.database import connect, transaction
 
@@ -66,14 +66,14 @@ def permit(record_id: str, version: int) -> dict[str, str]:
     }
 
 
-def made_up(_exchange: Exchange, connection: Database, _platform: str, ids: list[int]) -> dict[int, Payload]:
+def made_up(_exchange: Exchange, connection: Database, _platform: str, ids: Sequence[int]) -> list[Sheet]:
     """A payload source that needs no record store."""
     rows = connection.execute(
         text("select * from exchange.outbox where outbox_id = any(:ids)"),
-        {"ids": ids},
+        {"ids": list(ids)},
     )
-    return {
-        r.outbox_id: Payload(
+    return sheets_of(
+        Payload(
             outbox_id=r.outbox_id,
             record_id=r.record_id,
             version=r.version,
@@ -84,7 +84,7 @@ def made_up(_exchange: Exchange, connection: Database, _platform: str, ids: list
             reason=r.reason or "",
         )
         for r in rows
-    }
+    )
 
 
 @cache
@@ -132,9 +132,19 @@ def open_exchange(url: str, base_urls: dict[str, str], **settings: Any) -> Excha
     return Exchange(replace(shipped, platforms=platforms), connect(url, pool_size=2), connections.__getitem__)
 
 
-def put(exchange: Exchange, platform: str, records: Iterable[str], version: int = 1, op: str = "upsert") -> None:
-    """Put records into the outbox, ready to be sent."""
+def put(exchange: Exchange, platform: str, records: Sequence[str], version: int = 1, op: str = "upsert") -> None:
+    """Put records into the outbox, ready to be sent; those with one number are about one document."""
     with transaction(exchange.engine) as connection:
+        connection.execute(
+            text(
+                "insert into exchange.record (record_id, dataset, agency_code, document_key, document_no, subject_ref, "
+                "subject_id, subject_kind, subject_name, department, feed, business_date, version, content_version, "
+                "status, content_digest) select r, 'permit', 'a', substr(r, 2), substr(r, 2), 's', 0, 'legal', 'n', "
+                "'d', 'f', '2026-11-22', 1, 1, 'current', 'x' from unnest(cast(:records as text[])) as r "
+                "on conflict (record_id) do nothing"
+            ),
+            {"records": list(records)},
+        )
         connection.execute(
             text(
                 "with block as materialized (select nextval('exchange.outbox_seq') as first_id), "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -59,6 +60,17 @@ def test_every_altered_byte_of_a_value_is_found():
             crypto.open_sealed(KEYS, blob[:place] + bytes([blob[place] ^ 1]) + blob[place + 1 :])
     with pytest.raises(FatalError):
         crypto.open_sealed(KEYS, b"")
+
+
+def test_what_repeats_itself_is_packed_before_it_is_sealed():
+    rows = b"<ROW><XK_XDR_MC>...</XK_XDR_MC></ROW>" * 1000
+    assert len(crypto.seal(KEYS, rows)) < len(rows) // 20
+    assert crypto.open_sealed(KEYS, crypto.seal(KEYS, rows, b"here"), b"here") == rows
+    noise = os.urandom(5000)
+    assert crypto.open_sealed(KEYS, crypto.seal(KEYS, noise)) == noise
+    sealed = crypto.seal(KEYS, rows)
+    with pytest.raises(FatalError, match="authentication"):
+        crypto.open_sealed(KEYS, b"\x01" + sealed[1:])
 
 
 def test_text_is_sealed_as_text():

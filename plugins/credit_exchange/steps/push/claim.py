@@ -7,26 +7,24 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
 from sqlalchemy import Connection
 
 from credit_exchange.config.platform import Platform
 from credit_exchange.core.business_time import SHANGHAI
-from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, sm3_hex
-from credit_exchange.core.crypto import Keys, open_sealed, seal
+from credit_exchange.core.canonical import sm3_hex
+from credit_exchange.core.crypto import open_sealed, seal
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.outbox import PRIORITY
-from credit_exchange.steps.push.dialects.base import Dialect, Identity, Label, Line, Outcome, Shipment, Verdict
+from credit_exchange.steps.push.dialects.base import Dialect, Identity, Label, Line, Outcome, Piece, Shipment, Verdict
 from credit_exchange.stores import sql
 
 if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
-    from credit_exchange.steps.payload import Payload
+    from credit_exchange.steps.payload import Sheet
 
-PayloadSource = Callable[["Exchange", Connection, str, list[int]], Mapping[int, "Payload"]]
+PayloadSource = Callable[["Exchange", Connection, str, Sequence[int]], "list[Sheet]"]
 STATE_OF = {
     Outcome.DELIVERED: "delivered",
     Outcome.REJECTED: "rejected",
@@ -35,29 +33,15 @@ STATE_OF = {
     Outcome.RECONCILE: "held",
     Outcome.HELD: "held",
 }
-_CONTEXT = b"wire_identity"
 _ROWS = 2_000
 _SHIPMENTS = 20
 """At most so many rows, or what fills so many shipments, are packed at once: what is packed late is newer."""
 _CLASH = Verdict(Outcome.HELD, "IDENTITY", "平台上文书号、机关代码和相对人相同的记录不止一条，请人工核对")
 _NO_CONTENT = Verdict(Outcome.HELD, "PAYLOAD", "没有可报送的内容，或与发布时不一致，请重新执行发布")
+_MASKED = Verdict(
+    Outcome.HELD, "IDENTITY", "平台以文书号和机关代码识别记录，共享规则不能遮蔽它们，请检查 include/sharing"
+)
 _NO_ROUTE = Verdict(Outcome.HELD, "DATASET", "平台配置中没有该数据集，请检查 include/platforms")
-
-
-def wire_key(keys: Keys, platform_id: str, identity: Identity) -> str:
-    """Return the keyed digest under which an identity is kept (it may hold a person's name)."""
-    return _wire_key(keys.hmac, platform_id, tuple(sorted(identity.items())))
-
-
-@lru_cache(maxsize=4_000)
-def _wire_key(key: bytes, platform_id: str, identity: tuple[tuple[str, str], ...]) -> str:
-    """Made when a row is packed and wanted again when it is delivered."""
-    return hmac_sm3_hex(key, canonical_json([platform_id, dict(identity)]))[:32]
-
-
-def seal_identity(keys: Keys, identity: Identity) -> bytes:
-    """Return the identity as exchange.wire_identity keeps it."""
-    return seal(keys, canonical_json(identity), _CONTEXT)
 
 
 class _Row(NamedTuple):
@@ -66,7 +50,6 @@ class _Row(NamedTuple):
     outbox_id: int
     record_id: str
     version: int
-    known: bool
     data: bytes
 
 
@@ -161,39 +144,57 @@ class Claimer:
 
         known: records of which something may lie at the platform already.
         """
-        payloads = self._payloads(connection, ids)
-        aside: dict[int, Verdict] = {i: _NO_CONTENT for i in ids if i not in payloads}
-        aside |= {i: _NO_ROUTE for i, p in payloads.items() if p.dataset not in self._platform.datasets}
-        payloads = {i: p for i, p in payloads.items() if i not in aside}
+        sheets = self._payloads(connection, ids)
+        found = {outbox_id for sheet in sheets for outbox_id in sheet.outbox_ids}
+        aside: dict[int, Verdict] = {outbox_id: _NO_CONTENT for outbox_id in ids if outbox_id not in found}
+        for sheet in sheets:
+            if sheet.dataset not in self._platform.datasets:
+                aside |= dict.fromkeys(sheet.outbox_ids, _NO_ROUTE)
+        sheets = [sheet for sheet in sheets if sheet.dataset in self._platform.datasets]
         there: Mapping[str, Sequence[Identity]] = {}
         if self._dialect.by_identity:
-            there = self._there(connection, [p.record_id for p in payloads.values() if p.record_id in known])
-            aside |= self._clashes(connection, payloads)
+            there = self._there(connection, {r for sheet in sheets for r in sheet.record_ids if r in known})
+            aside |= self._clashes(connection, sheets)
         lanes: dict[tuple[str, str, bool], list[_Row]] = {}
-        for outbox_id in ids:
+        for sheet in sheets:
+            for row, piece in self._pieces(sheet, there, aside):
+                lanes.setdefault((sheet.dataset, piece.lane, piece.alone), []).append(row)
+        if len(sheets) > 1:
+            for rows in lanes.values():
+                rows.sort(key=lambda row: row.outbox_id)
+        return aside, lanes
+
+    def _pieces(
+        self, sheet: Sheet, there: Mapping[str, Sequence[Identity]], aside: dict[int, Verdict]
+    ) -> Iterable[tuple[_Row, Piece]]:
+        """Yield the rows of a sheet with their pieces; those that cannot or need not go are put aside."""
+        quick = self._dialect.encode_sheet(sheet)
+        for place, (outbox_id, record_id) in enumerate(zip(sheet.outbox_ids, sheet.record_ids, strict=True)):
             if outbox_id in aside:
                 continue
-            payload = payloads[outbox_id]
-            piece = self._dialect.encode(payload, there.get(payload.record_id, ()))
+            lane = quick.lanes[place] if quick is not None and record_id not in there else None
+            piece = (
+                Piece(lane, quick.data[place])
+                if quick is not None and lane is not None
+                else self._dialect.encode(sheet.payload(place), there.get(record_id, ()))
+            )
             if isinstance(piece, Verdict):
                 aside[outbox_id] = piece
             else:
-                line = _Row(outbox_id, payload.record_id, payload.version, payload.record_id in known, piece.data)
-                lanes.setdefault((payload.dataset, piece.lane, piece.alone), []).append(line)
-        return aside, lanes
+                yield _Row(outbox_id, record_id, sheet.versions[place], piece.data), piece
 
-    def _payloads(self, connection: Connection, ids: list[int]) -> dict[int, Payload]:
+    def _payloads(self, connection: Connection, ids: Sequence[int]) -> list[Sheet]:
         """Return what the rows carry. One whose content is no longer what was released is left out."""
         if not ids:
-            return {}
+            return []
         platform_id = self._platform.platform
         try:
-            return dict(self._source(self._exchange, connection, platform_id, ids))
+            return self._source(self._exchange, connection, platform_id, ids)
         except FatalError:
-            found: dict[int, Payload] = {}
+            found: list[Sheet] = []
             for outbox_id in ids:
                 with contextlib.suppress(FatalError):  # left out, and so held with its reason
-                    found |= self._source(self._exchange, connection, platform_id, [outbox_id])
+                    found += self._source(self._exchange, connection, platform_id, [outbox_id])
             return found
 
     def _groups(self, lane: str, single: bool, rows: list[_Row]) -> Iterable[list[_Row]]:
@@ -233,9 +234,7 @@ class Claimer:
                 "records": len(group),
             },
         ).scalar_one()
-        lines = [
-            Line(number, row.outbox_id, row.record_id, row.version, row.known) for number, row in enumerate(group, 1)
-        ]
+        lines = [Line(number, row.outbox_id, row.record_id, row.version) for number, row in enumerate(group, 1)]
         shipment = Shipment(label, body, lines, 1, shipment_id=shipment_id, body_digest=digest)
         return Leased(shipment, "ready", {"shipment_no": shipment_no, "fence": 1, **self._lease})
 
@@ -273,41 +272,54 @@ class Claimer:
 
     # --- platforms without record ids
 
-    def _there(self, connection: Connection, record_ids: list[str]) -> dict[str, list[Identity]]:
-        if not record_ids:
+    def _there(self, connection: Connection, record_ids: Iterable[str]) -> dict[str, list[Identity]]:
+        """Return under which identity each of these records lies at the platform, if it does: that of its last row."""
+        parameters = {"platform": self._platform.platform, "record_ids": sorted(record_ids)}
+        if not parameters["record_ids"]:
             return {}
-        rows = connection.execute(
-            sql.load("push/identities_of"), {"platform": self._platform.platform, "record_ids": record_ids}
-        )
+        rows = connection.execute(sql.load("push/lying"), parameters).all()
         found: dict[str, list[Identity]] = {}
-        for row in rows:
-            identity = orjson.loads(open_sealed(self._exchange.keys, bytes(row.identity_sealed), _CONTEXT))
-            found.setdefault(row.record_id, []).append(identity)
+        for shipment_id in sorted({row.shipment_id for row in rows}):
+            shipment = connection.execute(sql.load("push/body"), {"shipment_id": shipment_id}).one()
+            body = open_sealed(self._exchange.keys, bytes(shipment.body_sealed), shipment.shipment_no.encode())
+            identities = self._dialect.identities(shipment.dataset, body)
+            for row in rows:
+                if row.shipment_id == shipment_id and row.line_no in identities:
+                    found[row.record_id] = [identities[row.line_no]]
         return found
 
-    def _clashes(self, connection: Connection, payloads: Mapping[int, Payload]) -> dict[int, Verdict]:
-        """Return the rows to hold: two of our records would be one row there, never to be told apart again."""
-        ours = {i: p for i, p in payloads.items() if p.op == "upsert"}
-        if not ours:
-            return {}
-        platform_id, keys = self._platform.platform, self._exchange.keys
-        siblings = connection.execute(
-            sql.load("push/siblings"),
-            {"platform": platform_id, "record_ids": [p.record_id for p in ours.values()]},
-        ).all()
-        others = [row.outbox_id for row in siblings if row.outbox_id not in ours]
-        if others:
-            ours |= self._payloads(connection, others)
-        key_of: dict[int, str] = {}
+    def _clashes(self, connection: Connection, sheets: list[Sheet]) -> dict[int, Verdict]:
+        """Return the rows to hold: two of our records would be one row there, never to be told apart again.
+
+        Only records of the same document can be one row, so nearly always a look for such others is enough.
+        """
+        held: dict[int, Verdict] = {}
+        ours: list[Sheet] = []
+        for sheet in sheets:
+            names = self._exchange.config.datasets[sheet.dataset].identity
+            if sheet.masked & {names.document_no, names.agency_code}:
+                held |= dict.fromkeys(sheet.outbox_ids, _MASKED)
+            elif sheet.op == "upsert":
+                ours.append(sheet)
+        keys = [key for sheet in ours for key in self._dialect.identity_keys(sheet)]
+        record_ids = [record_id for sheet in ours for record_id in sheet.record_ids]
+        parameters = {"platform": self._platform.platform, "record_ids": record_ids}
+        siblings = connection.execute(sql.load("push/siblings"), parameters).scalars().all() if ours else []
+        if not siblings and len(set(keys)) == len(keys):
+            return held
         records: dict[str, set[str]] = {}
-        for outbox_id, payload in ours.items():
-            identity = self._dialect.identity_of(payload)
-            if identity is not None:
-                key = key_of[outbox_id] = wire_key(keys, platform_id, identity)
-                records.setdefault(key, set()).add(payload.record_id)
-        owners = connection.execute(
-            sql.load("push/identity_owners"), {"platform": platform_id, "wire_keys": list(records)}
-        )
-        for row in owners:
-            records[row.wire_key].add(row.record_id)
-        return {outbox_id: _CLASH for outbox_id, key in key_of.items() if len(records[key]) > 1}
+        for key, record_id in zip(keys, record_ids, strict=True):
+            if key is not None:
+                records.setdefault(key, set()).add(record_id)
+        others = {"platform": self._platform.platform, "record_ids": list(siblings)}
+        coming = connection.execute(sql.load("push/coming"), others).scalars().all()
+        for sheet in self._payloads(connection, coming):
+            for key, record_id in zip(self._dialect.identity_keys(sheet), sheet.record_ids, strict=True):
+                if key is not None:
+                    records.setdefault(key, set()).add(record_id)
+        for record_id, identities in self._there(connection, siblings).items():
+            for identity in identities:
+                records.setdefault(self._dialect.identity_key(identity), set()).add(record_id)
+        outbox_ids = (outbox_id for sheet in ours for outbox_id in sheet.outbox_ids)
+        clashing = {key for key, some in records.items() if len(some) > 1}
+        return held | {i: _CLASH for i, key in zip(outbox_ids, keys, strict=True) if key in clashing}

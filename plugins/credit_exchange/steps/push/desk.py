@@ -15,8 +15,8 @@ from credit_exchange.core.canonical import sm3_hex
 from credit_exchange.core.crypto import open_sealed, seal
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.push import owner
-from credit_exchange.steps.push.claim import STATE_OF, Leased, seal_identity, wire_key
-from credit_exchange.steps.push.dialects.base import CallResult, Identity, Kind, Label, Line, Outcome, Shipment, Verdict
+from credit_exchange.steps.push.claim import STATE_OF, Leased
+from credit_exchange.steps.push.dialects.base import CallResult, Kind, Label, Line, Outcome, Shipment, Verdict
 from credit_exchange.steps.push.gate import Gate, Replaced, State
 from credit_exchange.stores import sql
 
@@ -156,13 +156,11 @@ class Desk:
         state: str,
         wait: float = 0.0,
         waits: Mapping[int, float] | None = None,
-        identities: Mapping[int, Identity] | None = None,
     ) -> None:
         """Write what a call came to, in one transaction, if the shipment is still ours; else raise Replaced.
 
         state: the shipment's new one, which its records follow; `settled` takes the result's verdicts.
         wait: seconds until it is looked at again. waits: by line, seconds until a record may go afresh.
-        identities: by line, where delivered records lie now (platforms without record ids).
         """
         number = leased.shipment.label.shipment_no
         code: str = result.code
@@ -176,8 +174,6 @@ class Desk:
             self._write(connection, leased.lease, attempt, result, state, code, problem, wait)
             if exceptions:
                 self._exceptions(connection, number, exceptions, waits or {})
-            if identities is not None:
-                self._identities(connection, leased, result, identities)
 
         self._safely(work)
         faultpoint("push.after_record")
@@ -245,32 +241,6 @@ class Desk:
         ).rowcount
         if written != len(exceptions):
             raise Replaced(f"shipment {number}: its records are no longer all under way")
-
-    def _identities(
-        self, connection: Connection, leased: Leased, result: CallResult, identities: Mapping[int, Identity]
-    ) -> None:
-        keys, platform_id = self._exchange.keys, self._platform.platform
-        delivered = [
-            line for line in leased.shipment.lines if result.verdicts[line.line_no].outcome is Outcome.DELIVERED
-        ]
-        there = {line.line_no: line.record_id for line in delivered}
-        lying = {number: identities[number] for number in there if number in identities}
-        wire_keys = {number: wire_key(keys, platform_id, identity) for number, identity in lying.items()}
-        known = [line.record_id for line in delivered if line.known]
-        if known:
-            connection.execute(
-                sql.load("push/identity_drop"),
-                {"platform": platform_id, "record_ids": known, "keep": list(wire_keys.values())},
-            )
-        connection.execute(
-            sql.load("push/identity_add"),
-            {
-                "platform": platform_id,
-                "wire_keys": list(wire_keys.values()),
-                "record_ids": [there[number] for number in lying],
-                "sealed": [seal_identity(keys, identity) for identity in lying.values()],
-            },
-        )
 
     # --- looking
 

@@ -123,7 +123,7 @@ class _Drain:
         self._gate = Gate(exchange.engine, platform)
         self._desk = Desk(exchange, platform, me)
         self._claimer = Claimer(exchange, platform, self._dialect, source, me)
-        self._settler = Settler(platform, self._dialect, self._desk, self._gate, self._claimer)
+        self._settler = Settler(platform, self._desk, self._gate, self._claimer)
         self._calls = 0
         self._packed: deque[Leased] = deque()
         self._look_at = 0.0

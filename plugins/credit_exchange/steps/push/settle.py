@@ -7,7 +7,7 @@ from collections import Counter
 from credit_exchange.config.platform import Platform
 from credit_exchange.steps.push.claim import STATE_OF, Claimer, Leased
 from credit_exchange.steps.push.desk import Desk
-from credit_exchange.steps.push.dialects.base import CallResult, Dialect, Kind, Outcome, Refusal, Verdict
+from credit_exchange.steps.push.dialects.base import CallResult, Kind, Outcome, Refusal, Verdict
 from credit_exchange.steps.push.gate import Gate, Stop
 from credit_exchange.steps.push.waiting import pause, retry_after
 
@@ -18,9 +18,8 @@ _BUSY_IN_A_ROW = 100
 class Settler:
     """Writes outcomes and remembers, for one drain, what has been tried often enough."""
 
-    def __init__(self, platform: Platform, dialect: Dialect, desk: Desk, gate: Gate, claimer: Claimer) -> None:
+    def __init__(self, platform: Platform, desk: Desk, gate: Gate, claimer: Claimer) -> None:
         self._platform = platform
-        self._dialect = dialect
         self._desk = desk
         self._gate = gate
         self._claimer = claimer
@@ -149,8 +148,7 @@ class Settler:
                 else:
                     count = self._again[line.outbox_id]
                     waits[line.line_no] = together.setdefault(count, pause(self._platform.retry, count))
-        identities = self._dialect.identities(leased.shipment) if self._dialect.by_identity else None
-        self._desk.record(leased, attempt, result, state="settled", waits=waits, identities=identities)
+        self._desk.record(leased, attempt, result, state="settled", waits=waits)
         states = Counter(STATE_OF[verdict.outcome] for verdict in result.verdicts.values())
         del states["retry"]
         self.counts.update(states)

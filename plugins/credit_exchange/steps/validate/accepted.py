@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from credit_exchange.config.catalog import Dataset, Publication
+from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import Keys, seal_text
 from credit_exchange.core.identifiers import id_card_valid
 from credit_exchange.core.publication import Period, class_map, periods_from, severities, windows
 from credit_exchange.core.text import as_arrow
 from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
-from credit_exchange.steps.validate import jsontext
 from credit_exchange.steps.validate.identity import ID_LENGTH, Identities, code_lists
 from credit_exchange.steps.validate.normalise import ID_CARD, Sheet
 

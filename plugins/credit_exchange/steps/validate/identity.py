@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from credit_exchange.config.catalog import Dataset
+from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import Keys
 from credit_exchange.core.identifiers import (
     id_card_valid,
@@ -36,7 +37,6 @@ from credit_exchange.core.text import (
     map_distinct,
     name_key,
 )
-from credit_exchange.steps.validate import jsontext
 from credit_exchange.steps.validate.normalise import ID_CARD
 
 Texts = npt.NDArray[np.object_]

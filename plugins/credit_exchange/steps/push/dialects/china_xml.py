@@ -1,21 +1,11 @@
-"""Dialect C (信用中国): XML that stops at the first bad row, without ids, versions or keys. Source: its protocol (C).
-
-A row lies there under document number, deciding agency's code and subject. What we sent is kept in a shipment as a JSON
-list of rows: the row's XML, the identity it will have, and the old identities that must be revoked before it.
-"""
+"""Dialect C (信用中国): XML that stops at the first bad row and knows no ids. Source: platform-protocols, C."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
-from xml.sax.saxutils import escape
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import orjson
-
-from credit_exchange.config.catalog import CatalogField, Dataset
-from credit_exchange.config.platform import Route
 from credit_exchange.core.canonical import canonical_json
-from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.push.dialects import forms
 from credit_exchange.steps.push.dialects.answers import http_refusal, unknown
 from credit_exchange.steps.push.dialects.base import (
@@ -26,6 +16,7 @@ from credit_exchange.steps.push.dialects.base import (
     Label,
     Outcome,
     Piece,
+    Pieces,
     Refusal,
     Reply,
     Shipment,
@@ -34,23 +25,13 @@ from credit_exchange.steps.push.dialects.base import (
     register,
 )
 from credit_exchange.steps.push.dialects.china_query import Rows, query
+from credit_exchange.steps.push.dialects.china_rows import ChinaRows, cells
 
 if TYPE_CHECKING:
-    from credit_exchange.steps.payload import Payload
+    from credit_exchange.steps.payload import Payload, Sheet
 
 _STILL_THERE = Verdict(Outcome.HELD, "07", "平台未能撤下且查询仍有该行，请人工核对")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-class _Column(NamedTuple):
-    """One column of a data set on this wire; `plain`: its texts are written as they are."""
-
-    code: str
-    field: CatalogField
-    plain: bool
-    begin: str
-    end: str
-    empty: str
 
 
 @register("china_xml")
@@ -61,10 +42,9 @@ class ChinaXml:
 
     def __init__(self, context: Context) -> None:
         self._platform = context.platform
-        self._datasets = context.datasets
         self._base = context.connection.base_url
         self._token = context.connection.password
-        self._columns: dict[str, list[_Column]] = {}
+        self._rows = ChinaRows(context.platform, context.datasets)
 
     # --- writing
 
@@ -76,64 +56,48 @@ class ChinaXml:
                 return Verdict(Outcome.DELIVERED, "NONE", "该记录从未报送到平台，无需撤下")
             row: dict[str, Any] = {"revoke": known, "reason": payload.reason.strip() or "撤下"}
             return Piece(payload.dataset, canonical_json(row), alone=True)
-        route, _ = self._route(payload.dataset)
-        if route.kind == "penalty" and payload.subject_kind == "person":
+        if self._refuses(payload.dataset, payload.subject_kind):
             return Verdict(Outcome.HELD, "NATURAL", "平台不接收自然人行政处罚，请检查共享规则")
         identity = self.identity_of(payload)
         if identity is None:
             return Verdict(Outcome.REJECTED, "IDENTITY", "缺少文书号、机关代码或相对人，平台无法识别该记录")
         try:
-            xml = self._row(payload)
+            xml = self._rows.row(payload)
         except forms.BadValue as bad:
             return Verdict(Outcome.REJECTED, "FORM", str(bad))
         old = [one for one in there if one != identity]
+        if not old:
+            return Piece(payload.dataset, xml.encode())
         row = {"xml": xml, "identity": identity, "revoke": old, "reason": "标识变更，重新报送"}
-        return Piece(payload.dataset, canonical_json(row), alone=bool(old))
+        return Piece(payload.dataset, canonical_json(row), alone=True)
 
-    def _row(self, payload: Payload) -> str:
-        columns = self._columns.get(payload.dataset)
-        if columns is None:
-            columns = self._columns[payload.dataset] = self._columns_of(payload.dataset)
-        fields = payload.fields
-        easy = not forms.needs_care("".join(fields.values()))
-        cells = []
-        for column in columns:
-            value = fields.get(column.code)
-            if not value:
-                cells.append(column.empty)
-            elif easy:
-                written = value if column.plain else _written(value, column.field)
-                cells.append(column.begin + written + column.end)
-            else:
-                # a bare carriage return would be read back as a line feed (XML 1.0, 2.11)
-                written = escape(_written(value, column.field), {chr(13): "&#13;"})
-                cells.append(column.begin + written + column.end)
-        return f"<ROW>{''.join(cells)}</ROW>"
+    def _refuses(self, name: str, subject_kind: str) -> bool:
+        route, _ = self._rows.route(name)
+        return route.kind == "penalty" and subject_kind == "person"
 
-    def _columns_of(self, name: str) -> list[_Column]:
-        """Return the standard's columns in its order, as this platform names them."""
-        route, dataset = self._route(name)
-        columns = []
-        for code, field in dataset.fields.items():
-            if not field.internal and code not in route.omit:
-                tag = forms.renamed(route, code)
-                plain = field.type != "date" and not (field.type == "decimal" and field.unit == "wan_yuan")
-                columns.append(_Column(code, field, plain, f"<{tag}>", f"</{tag}>", f"<{tag}></{tag}>"))
-        return columns
+    def encode_sheet(self, sheet: Sheet) -> Pieces | None:
+        """Return the rows whose values are all in order; the others are encoded, or refused, by themselves."""
+        if sheet.op != "upsert":
+            return None
+        data, care = self._rows.sheet(sheet)
+        refused = {kind for kind in set(sheet.subject_kinds) if self._refuses(sheet.dataset, kind)}
+        lanes = [
+            None if careful or kind in refused else sheet.dataset
+            for careful, kind in zip(care, sheet.subject_kinds, strict=True)
+        ]
+        return Pieces(lanes, data)
 
     def identity_of(self, payload: Payload) -> Identity | None:
         """Return kind, document number, agency's code and subject as they will stand there; None when one is absent."""
-        route, dataset = self._route(payload.dataset)
-        names, fields = dataset.identity, payload.fields
-        code = fields.get(names.subject.uscc or "", "")
-        if not code or code in dataset.placeholder_codes:
-            code = fields.get(names.subject.name, "")
-        wsh, jgdm = fields.get(names.document_no, ""), fields.get(names.agency_code, "")
-        if not (wsh and jgdm and code):
-            return None
-        if forms.needs_care(wsh + jgdm + code):
-            wsh, jgdm, code = forms.xml_safe(wsh), forms.xml_safe(jgdm), forms.xml_safe(code)
-        return {"kind": route.kind or "", "wsh": wsh, "jgdm": jgdm, "xdr": code}
+        return self._rows.identity(payload.dataset, payload.fields)
+
+    def identity_keys(self, sheet: Sheet) -> Sequence[str | None]:
+        """Return a text for the identity of each row, None where it has none."""
+        return self._rows.keys(sheet)
+
+    def identity_key(self, identity: Identity) -> str:
+        """Return the text of one identity."""
+        return self._rows.key(identity)
 
     def overhead(self) -> tuple[int, int]:
         """Return the bytes of the envelope, and the comma."""
@@ -141,47 +105,46 @@ class ChinaXml:
 
     def assemble(self, label: Label, pieces: Sequence[bytes]) -> bytes:
         """Return the rows; the token is added when they are sent and never stored."""
-        return b'{"rows":[' + b",".join(pieces) + b"]}"
+        return self._rows.assemble(pieces)
 
-    def identities(self, shipment: Shipment) -> Mapping[int, Identity]:
+    def identities(self, dataset: str, body: bytes) -> Mapping[int, Identity]:
         """Return the identity of each imported line."""
-        rows = _rows_of(shipment)
-        return {number: row["identity"] for number, row in enumerate(rows, 1) if "identity" in row}
+        return {number: row.identity for number, row in enumerate(self._rows.sent(dataset, body), 1) if row.identity}
 
     # --- sending
 
     def send(self, shipment: Shipment, wire: Wire) -> CallResult:
         """Import the rows, or revoke one; a changed identity is revoked and read back first."""
-        rows = _rows_of(shipment)
         last: CallResult | None = None
-        for row in rows:
-            for old in row.get("revoke", []):
-                last = self._revoke(wire, old, str(row["reason"]))
-                if last.kind is not Kind.STORED or last.verdicts[1].outcome is not Outcome.DELIVERED:
-                    return last
+        if not shipment.body.startswith(b"<"):
+            for row in self._rows.sent(shipment.label.dataset, shipment.body):
+                for old in row.revoke:
+                    last = self._revoke(wire, old, row.reason)
+                    if last.kind is not Kind.STORED or last.verdicts[1].outcome is not Outcome.DELIVERED:
+                        return last
         if shipment.label.op == "withdraw":
             return last or CallResult(Kind.STORED, {1: Verdict(Outcome.DELIVERED, "NONE")})
-        return self._import(shipment, rows, wire)
+        return self._import(shipment, wire)
 
-    def _import(self, shipment: Shipment, rows: Sequence[Mapping[str, Any]], wire: Wire) -> CallResult:
-        route, _ = self._route(shipment.label.dataset)
-        xml = "<ROWDATA>" + "".join(row["xml"] for row in rows) + "</ROWDATA>"
-        reply = self._post(wire, f"/services/{route.endpoint}", {"xml": xml})
+    def _import(self, shipment: Shipment, wire: Wire) -> CallResult:
+        route, _ = self._rows.route(shipment.label.dataset)
+        rows = len(shipment.lines)
+        reply = self._post(wire, f"/services/{route.endpoint}", {"xml": self._rows.imported(shipment.body)})
         code, line, message = "", 0, ""
         try:
             early = _early(reply)
             if early is not None:
                 return early
-            code, line, message = _result(reply, len(rows))
+            code, line, message = _result(reply, rows)
         except forms.BadReply as bad:
             return unknown(reply, str(bad))
         if code == "00":
-            verdicts = {number: Verdict(Outcome.DELIVERED, "00") for number in range(1, len(rows) + 1)}
+            verdicts = {number: Verdict(Outcome.DELIVERED, "00") for number in range(1, rows + 1)}
             return _stored(reply, code, verdicts)
         if code in ("02", "05"):
             verdicts = {n: Verdict(Outcome.DELIVERED, "00") for n in range(1, line)}
             verdicts[line] = Verdict(Outcome.DELIVERED if code == "05" else Outcome.REJECTED, code, message)
-            verdicts |= {n: Verdict(Outcome.REST, "") for n in range(line + 1, len(rows) + 1)}
+            verdicts |= {n: Verdict(Outcome.REST, "") for n in range(line + 1, rows + 1)}
             return _stored(reply, code, verdicts)
         return unknown(reply, f"code {code}", code=code)
 
@@ -209,10 +172,10 @@ class ChinaXml:
 
     def ask(self, shipment: Shipment, wire: Wire) -> CallResult:
         """Query every row of an unknown shipment and compare what is there with what was sent."""
-        rows = _rows_of(shipment)
-        wanted = [row["identity"] for row in rows if "identity" in row]
+        rows = self._rows.sent(shipment.label.dataset, shipment.body)
+        wanted = [row.identity for row in rows if row.identity]
         if shipment.label.op == "withdraw":
-            wanted = [identity for row in rows for identity in row["revoke"]]
+            wanted = [identity for row in rows for identity in row.revoke]
         found: dict[tuple[str, str, str], Rows] = {}
         for identity in wanted:
             key = (identity["kind"], identity["wsh"], identity["jgdm"])
@@ -228,7 +191,7 @@ class ChinaXml:
                 if any(lying)
                 else CallResult(Kind.STORED, {1: Verdict(Outcome.DELIVERED, "query")}, code="query")
             )
-        same = [_cells(row["xml"]) in lies for row, lies in zip(rows, lying, strict=True)]
+        same = [cells(row.xml or "") in lies for row, lies in zip(rows, lying, strict=True)]
         if not any(same):
             return CallResult(Kind.ABSENT, code="query")
         verdicts = {
@@ -244,7 +207,7 @@ class ChinaXml:
     def _lying(self, rows: Rows, identity: Identity) -> list[dict[str, str]]:
         """Return the rows that lie under exactly this identity."""
         dataset_id = next(n for n, route in self._platform.datasets.items() if route.kind == identity["kind"])
-        route, dataset = self._route(dataset_id)
+        route, dataset = self._rows.route(dataset_id)
         subject = dataset.identity.subject
         uscc, name = forms.renamed(route, subject.uscc or ""), forms.renamed(route, subject.name)
         placeholders = ("", *dataset.placeholder_codes)
@@ -258,24 +221,6 @@ class ChinaXml:
         pairs = {"token": self._token, **form}.items()
         body = b"&".join(name.encode() + b"=" + forms.form_encoded(value.encode()) for name, value in pairs)
         return wire.call("POST", self._base + path, headers=_FORM, body=body)
-
-    def _route(self, name: str) -> tuple[Route, Dataset]:
-        route, dataset = self._platform.datasets.get(name), self._datasets.get(name)
-        if route is None or dataset is None or not route.kind or not route.endpoint:
-            raise ConfigurationError(
-                f"platforms/{self._platform.platform}.yml: datasets.{name}: china_xml needs endpoint and kind, "
-                "and the data set must be in the catalogue"
-            )
-        return route, dataset
-
-
-def _rows_of(shipment: Shipment) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = orjson.loads(shipment.body)["rows"]
-    return rows
-
-
-def _cells(xml: str) -> dict[str, str]:
-    return {str(cell.tag): cell.text or "" for cell in forms.read_xml(xml.encode(), "ROW")}
 
 
 def _stored(reply: Reply, code: str, verdicts: Mapping[int, Verdict]) -> CallResult:
@@ -308,14 +253,3 @@ def _result(reply: Reply, rows: int) -> tuple[str, int, str]:
             raise forms.BadReply(f"code {code} without a line that was sent")
         return code, int(line), forms.said(result.findtext("MSG"))
     return code, 0, ""
-
-
-def _written(value: str, field: CatalogField) -> str:
-    """Return a value as C writes it: yyyy/MM/dd, 万元 with six decimals. Raises BadValue."""
-    if not value:
-        return ""
-    if field.type == "date":
-        return forms.date_of(value, field, "/")
-    if field.type == "decimal" and field.unit == "wan_yuan":
-        return forms.amount_of(value, field, factor=1, places=6)
-    return forms.xml_safe(value)

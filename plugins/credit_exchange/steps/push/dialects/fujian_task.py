@@ -7,12 +7,17 @@ import gzip
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import quote, urlencode
 
+import numpy as np
+import orjson
+
 from credit_exchange.config.catalog import CatalogField
+from credit_exchange.core import jsontext
 from credit_exchange.core.canonical import canonical_json, sm3_hex
-from credit_exchange.steps.push.dialects import forms
+from credit_exchange.steps.push.dialects import by_column, forms
 from credit_exchange.steps.push.dialects.answers import http_refusal, unknown
 from credit_exchange.steps.push.dialects.base import (
     CallResult,
@@ -23,6 +28,7 @@ from credit_exchange.steps.push.dialects.base import (
     NotSent,
     Outcome,
     Piece,
+    Pieces,
     Refusal,
     Reply,
     Shipment,
@@ -32,7 +38,7 @@ from credit_exchange.steps.push.dialects.base import (
 )
 
 if TYPE_CHECKING:
-    from credit_exchange.steps.payload import Payload
+    from credit_exchange.steps.payload import Payload, Sheet
 
 _REFUSALS = {
     "E401": Refusal.CREDENTIALS,
@@ -94,9 +100,7 @@ class FujianTask:
         return Piece(catalog, canonical_json(line))
 
     def _row(self, payload: Payload) -> dict[str, str]:
-        columns = self._columns.get(payload.dataset)
-        if columns is None:
-            columns = self._columns[payload.dataset] = self._columns_of(payload.dataset)
+        columns = self._known_columns(payload.dataset)
         fields = payload.fields
         row = {}
         for code, column in columns.items():
@@ -110,6 +114,11 @@ class FujianTask:
         if not fields.keys() <= columns.keys():
             row |= self._others(payload)
         return row
+
+    def _known_columns(self, name: str) -> dict[str, _Column]:
+        if name not in self._columns:
+            self._columns[name] = self._columns_of(name)
+        return self._columns[name]
 
     def _columns_of(self, name: str) -> dict[str, _Column]:
         route = self._platform.datasets[name]
@@ -132,6 +141,34 @@ class FujianTask:
             for code, value in payload.fields.items()
             if value and code not in route.omit and code not in known
         }
+
+    def encode_sheet(self, sheet: Sheet) -> Pieces | None:
+        """Return the lines of rows whose values are all in order; the others are encoded, or refused, by themselves."""
+        columns = self._known_columns(sheet.dataset)
+        names = {column.name for column in columns.values()}
+        if sheet.op != "upsert" or not sheet.columns.keys() <= columns.keys() or len(names) != len(columns):
+            return None
+        care = np.zeros(len(sheet.outbox_ids), dtype=np.bool_)
+        parts: list[Any] = []
+        for code, column in sorted(columns.items(), key=lambda item: item[1].name):
+            text: Any = ""
+            if code in sheet.columns:
+                text = sheet.columns[code]
+                if column.longest is None:
+                    text, wrong = by_column.written(text, partial(_written, field=column.field))
+                else:
+                    wrong = by_column.longer(text, column.longest)
+                care |= wrong
+                text = jsontext.escaped(by_column.filled(text))
+            parts += [f'{"," if parts else ""}{orjson.dumps(column.name).decode()}:"', text, '"']
+        ids, versions = by_column.texts(sheet.record_ids), by_column.texts(sheet.versions)
+        made = by_column.joined('{"act":"S","id":"', ids, '","row":{', *parts, '},"ver":', versions, "}")
+        catalog = self._platform.datasets[sheet.dataset].catalog
+        lanes = [
+            None if careful else catalog.get(kind) or catalog.get("*")
+            for careful, kind in zip(care.tolist(), sheet.subject_kinds, strict=True)
+        ]
+        return Pieces(lanes, by_column.taken(made))
 
     def overhead(self) -> tuple[int, int]:
         """Return a generous bound for the envelope, and the line end."""
@@ -175,7 +212,15 @@ class FujianTask:
         """Return None: records have ids here."""
         return None
 
-    def identities(self, shipment: Shipment) -> Mapping[int, Identity]:
+    def identity_keys(self, sheet: Sheet) -> Sequence[str | None]:
+        """Return nothing: records have ids here."""
+        return [None] * len(sheet.outbox_ids)
+
+    def identity_key(self, identity: Identity) -> str:
+        """Return nothing: records have ids here."""
+        return ""
+
+    def identities(self, dataset: str, body: bytes) -> Mapping[int, Identity]:
         """Return nothing: records have ids here."""
         return {}
 

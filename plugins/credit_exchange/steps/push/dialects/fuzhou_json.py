@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pyarrow.compute as pc
+
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, sm3_hex
-from credit_exchange.steps.push.dialects import forms
+from credit_exchange.core.text import as_mask
+from credit_exchange.steps.push.dialects import by_column, forms
 from credit_exchange.steps.push.dialects.answers import http_refusal, unknown
 from credit_exchange.steps.push.dialects.base import (
     CallResult,
@@ -20,6 +23,7 @@ from credit_exchange.steps.push.dialects.base import (
     Label,
     Outcome,
     Piece,
+    Pieces,
     Reply,
     Shipment,
     Verdict,
@@ -28,7 +32,7 @@ from credit_exchange.steps.push.dialects.base import (
 )
 
 if TYPE_CHECKING:
-    from credit_exchange.steps.payload import Payload
+    from credit_exchange.steps.payload import Payload, Sheet
 
 _GZIP = b"\x1f\x8b"
 
@@ -55,9 +59,6 @@ class FuzhouJson:
         }
         if payload.op == "upsert":
             route = self._platform.datasets[payload.dataset]
-            if payload.canonical is not None and payload.fields and not route.fields and not route.omit:
-                head = b'{"fields":' + payload.canonical + b',"op":"U","record_id":"'
-                return Piece(payload.dataset, head + f'{payload.record_id}","version":{payload.version}}}'.encode())
             fields = {
                 forms.renamed(route, code): value
                 for code, value in payload.fields.items()
@@ -69,6 +70,21 @@ class FuzhouJson:
         else:
             record["reason"] = payload.reason.strip() or "撤下"
         return Piece(payload.dataset, canonical_json(record))
+
+    def encode_sheet(self, sheet: Sheet) -> Pieces | None:
+        """Return the rows as released, where their fields travel under our names: the canonical JSON goes as it is."""
+        route = self._platform.datasets[sheet.dataset]
+        if sheet.op != "upsert" or route.fields or route.omit:
+            return None
+        care = as_mask(pc.equal(sheet.canonical, "{}"))
+        for column in sheet.columns.values():
+            care |= as_mask(pc.equal(pc.binary_length(column), 0))
+        ids, versions = by_column.texts(sheet.record_ids), by_column.texts(sheet.versions)
+        made = by_column.joined(
+            '{"fields":', sheet.canonical, ',"op":"U","record_id":"', ids, '","version":', versions, "}"
+        )
+        lanes = [None if careful else sheet.dataset for careful in care.tolist()]
+        return Pieces(lanes, by_column.taken(made))
 
     def overhead(self) -> tuple[int, int]:
         """Return a generous bound for the envelope, and the comma."""
@@ -109,7 +125,15 @@ class FuzhouJson:
         """Return None: records have ids here."""
         return None
 
-    def identities(self, shipment: Shipment) -> Mapping[int, Identity]:
+    def identity_keys(self, sheet: Sheet) -> Sequence[str | None]:
+        """Return nothing: records have ids here."""
+        return [None] * len(sheet.outbox_ids)
+
+    def identity_key(self, identity: Identity) -> str:
+        """Return nothing: records have ids here."""
+        return ""
+
+    def identities(self, dataset: str, body: bytes) -> Mapping[int, Identity]:
         """Return nothing: records have ids here."""
         return {}
 

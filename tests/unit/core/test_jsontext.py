@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, opaque_id
-from credit_exchange.steps.validate import jsontext
+from credit_exchange.core import jsontext
+from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, opaque_id, sm3_hex
 
 KEY = b"k" * 32
 ODD = [
@@ -79,3 +79,29 @@ def test_digests_are_cut_to_their_length(length: int) -> None:
     made = jsontext.digests(KEY, column(values), length)
     assert made.to_pylist() == [hmac_sm3_hex(KEY, value.encode())[:length] for value in values]
     assert jsontext.digests(KEY, column([]), length).to_pylist() == []
+
+
+def test_what_was_written_is_read_again() -> None:
+    columns, dicts = rows()
+    reader = jsontext.Reader()
+    texts = [canonical_json(one).decode() for one in dicts]
+    for _ in range(2):  # the members are unknown, then known
+        read = reader.columns(texts)
+        assert {code: array.to_pylist() for code, array in read.items()} == {
+            code: array.to_pylist() for code, array in columns.items()
+        }
+    assert reader.columns(['{"new":"2026-11-22T00:00:00"}', "{}"])["new"].to_pylist() == ["2026-11-22T00:00:00", None]
+    assert reader.columns(["{}"]) == reader.columns([]) == {}
+
+
+@pytest.mark.parametrize("text", ['{"a":5}', '{"a":["x"]}', "[]", '{"a":"x"} {"a":"y"}', '{"a"', "", '{"a":{"b":"c"}}'])
+def test_what_is_no_object_of_texts_is_refused(text: str) -> None:
+    reader = jsontext.Reader()
+    for _ in range(2):
+        with pytest.raises((ValueError, TypeError, AttributeError)):
+            reader.columns(['{"a":"x"}', text])
+
+
+def test_digests_of_pieces_are_those_of_the_texts() -> None:
+    there = [value for value in ODD if value is not None]
+    assert jsontext.sm3_of(column(there).slice(2, 5)) == [sm3_hex(value.encode()) for value in there[2:7]]

@@ -1,4 +1,4 @@
-"""Canonical JSON of whole columns: the bytes that `core.canonical.canonical_json` gives for each row, made by Arrow.
+"""Canonical JSON of whole columns, written and read by Arrow: what `core.canonical.canonical_json` gives for each row.
 
 Columns are `pyarrow.LargeStringArray`; null = not there. All functions give arrays of as many rows as they get.
 """
@@ -13,8 +13,9 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json as pa_json
 
-from credit_exchange.core.canonical import hmac_sm3_digests
+from credit_exchange.core.canonical import hmac_sm3_digests, sm3_many
 from credit_exchange.core.text import bytes_of
 
 Array = Any  # pyarrow.LargeStringArray; pyarrow has no types to check against
@@ -76,15 +77,20 @@ def lists(columns: Sequence[Array | str]) -> Array:
 
 def digests(key: bytes, array: Array, length: int = DIGEST_HEX) -> Array:
     """HMAC-SM3 of each value (there must be no null) in lower-case hex, cut to `length` characters."""
-    made = np.frombuffer(hmac_sm3_digests(key, _pieces(array)), dtype=np.uint8)
+    made = np.frombuffer(hmac_sm3_digests(key, pieces(array)), dtype=np.uint8)
     cut = np.ascontiguousarray(made.reshape(-1, DIGEST_HEX // 2)[:, : length // 2])
     offsets = np.arange(0, (len(array) + 1) * length, length, dtype=np.int64)
     data = pa.py_buffer(cut.tobytes().hex().encode("ascii"))
     return pa.LargeStringArray.from_buffers(len(array), pa.py_buffer(offsets), data)
 
 
-def _pieces(array: Array) -> Iterator[memoryview]:
-    """The bytes of each value, without copying them."""
+def sm3_of(array: Array) -> list[str]:
+    """SM3 of each value (there must be no null) in lower-case hex."""
+    return sm3_many(pieces(array))
+
+
+def pieces(array: Array) -> Iterator[memoryview]:
+    """The bytes of each value (there must be no null), without copying them."""
     if not len(array):
         return
     data = bytes_of(array).data
@@ -92,3 +98,42 @@ def _pieces(array: Array) -> Iterator[memoryview]:
     ends = (ends - ends[0]).tolist()
     for start, end in pairwise(ends):
         yield data[start:end]
+
+
+class Reader:
+    """Reads JSON objects whose members are all texts into columns; remembers which members it has met."""
+
+    def __init__(self) -> None:
+        """Know of no member yet."""
+        self._schema = pa.schema([])
+
+    def columns(self, texts: Sequence[str]) -> dict[str, Array]:
+        """Each member of these objects as a column, by name; null where an object lacks it.
+
+        Raises ValueError or TypeError for anything else than objects of texts.
+        """
+        if not texts:
+            return {}
+        try:
+            table = self._read(texts)
+        except pa.ArrowInvalid:  # most likely a member that was not met before
+            objects = [orjson.loads(text) for text in texts]
+            names = {*self._schema.names, *(name for one in objects for name in one)}
+            self._schema = pa.schema([(name, pa.string()) for name in sorted(names)])
+            table = pa.table({name: pa.array([one.get(name) for one in objects], pa.string()) for name in names})
+        return {
+            name: pa.concat_arrays(column.chunks).cast(_TEXT)
+            for name, column in zip(table.column_names, table.columns, strict=True)
+            if column.null_count < len(texts)
+        }
+
+    def _read(self, texts: Sequence[str]) -> pa.Table:
+        data = "\n".join(texts).encode()
+        table = pa_json.read_json(
+            pa.py_buffer(data),
+            read_options=pa_json.ReadOptions(use_threads=False, block_size=len(data) + 1),
+            parse_options=pa_json.ParseOptions(explicit_schema=self._schema, unexpected_field_behavior="error"),
+        )
+        if len(table) != len(texts):
+            raise pa.ArrowInvalid("not one object in each text")
+        return table

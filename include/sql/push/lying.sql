@@ -1,0 +1,10 @@
+-- Where these records lie at the platform: the shipment and line that brought them last. None whose last word was a takedown.
+select n.record_id, n.shipment_id, n.line_no
+from (
+    select distinct on (o.record_id) o.record_id, o.op, o.shipment_id, o.line_no
+    from exchange.outbox as o
+    where o.platform = :platform and o.record_id = any(cast(:record_ids as text [])) and o.state = 'delivered'
+    order by o.record_id, o.version desc
+) as n
+where n.op = 'upsert'
+order by n.shipment_id, n.line_no
