@@ -83,7 +83,7 @@ SEED = (
     " values ('s1', 'fuzhou', 'permit', 'upsert', 'b', 'k', '', 'bd', 1, 'settled', 'RCPT-1')",
     "insert into exchange.release (platform, dataset, record_id, version, effect, decision_id, op, outbox_id)"
     " values ('fuzhou', 'permit', :record, 1, 'send', 1, 'upsert', 1)",
-    "insert into exchange.shipment_line (outbox_id, shipment_id, line_no) values (1, 1, 1)",
+    "insert into exchange.shipment_run (first_id, last_id, shipment_id, first_line) values (1, 1, 1, 1)",
     "insert into exchange.attempt (shipment_no, kind, fence, outcome) values ('s1', 'send', 1, 'ok')",
     "insert into exchange.alert (incident_key, severity, subject, raised_at, last_seen_at)"
     " values ('k', 'critical', :hostile, now(), now())",

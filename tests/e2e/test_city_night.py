@@ -114,7 +114,7 @@ def test_nothing_twice_and_never_backwards(city: Town) -> None:
 
 
 def test_the_same_night_again_is_quiet(city: Town) -> None:
-    tables = ("record", "record_version", "claim", "release", "lot", "shipment", "shipment_line", "quarantine")
+    tables = ("record", "record_version", "claim", "release", "lot", "shipment", "shipment_run", "quarantine")
 
     def rows() -> dict[str, int]:
         return {

@@ -115,7 +115,7 @@ class Town:
             "release",
             "lot",
             "shipment",
-            "shipment_line",
+            "shipment_run",
             "quarantine",
         )
         rows = {t: self.query(f"select count(*) as n, max(xmin::text::bigint) as x from exchange.{t}") for t in tables}

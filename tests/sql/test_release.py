@@ -189,8 +189,8 @@ def pack(exchange: Exchange, state: str) -> None:
             "with s as (insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, "
             "body_sealed, body_digest, records, state) values ('s', 'fuzhou', 'permit', 'upsert', 'b', 'k', '', '', 1, "
             f"'{state}') returning shipment_id), l as (delete from exchange.lot) "
-            "insert into exchange.shipment_line (outbox_id, shipment_id, line_no) "
-            "select r.outbox_id, s.shipment_id, 1 from exchange.release as r, s"
+            "insert into exchange.shipment_run (first_id, last_id, shipment_id, first_line) "
+            "select r.outbox_id, r.outbox_id, s.shipment_id, 1 from exchange.release as r, s"
         )
 
 

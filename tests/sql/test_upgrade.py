@@ -14,7 +14,7 @@ NOW_GONE = """
 drop schema report cascade;
 create schema report;
 drop view exchange.outbox;
-drop table exchange.lot, exchange.shipment_line, exchange.release, exchange.attempt, exchange.shipment;
+drop table exchange.lot, exchange.shipment_run, exchange.release, exchange.attempt, exchange.shipment;
 drop sequence exchange.outbox_seq;
 drop index exchange.record_by_document;
 update exchange.credit_exchange_version set version_num = '0001';
@@ -25,10 +25,10 @@ insert into exchange.record (record_id, dataset, agency_code, document_key, docu
     subject_kind, subject_name, department, feed, business_date, version, status, content_digest, content_version)
 select 'r' || n, 'permit', 'a', 'k' || n, 'd' || n, 's', (select min(subject_id) from exchange.subject), 'legal', 'n',
     'f', 'f_permit', '2026-11-20', 1, 'current', 'x', 1
-from generate_series(1, 8) as n;
+from generate_series(1, 10) as n;
 insert into exchange.release (platform, record_id, version, dataset, effect)
 select 'fuzhou', 'r' || n, 1, 'permit', case when n = 8 then 'withhold' else 'send' end
-from generate_series(1, 8) as n;
+from generate_series(1, 10) as n;
 insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, body_sealed, body_digest,
     records, state, tries, receipt_no, sent_at)
 values
@@ -45,7 +45,9 @@ values
     ('fuzhou', 'permit', 'r4', 1, 'upsert', 'ready', null, null, 0, null, null, null),
     ('fuzhou', 'permit', 'r5', 1, 'upsert', 'retry', 's-settled', 2, 1, 'R1', '1099', null),
     ('fuzhou', 'permit', 'r6', 1, 'upsert', 'superseded', null, null, 0, null, null, now()),
-    ('fuzhou', 'permit', 'r7', 1, 'upsert', 'rejected', 's-settled', 3, 1, 'R1', '1001', now());
+    ('fuzhou', 'permit', 'r7', 1, 'upsert', 'rejected', 's-settled', 3, 1, 'R1', '1001', now()),
+    ('fuzhou', 'permit', 'r9', 1, 'upsert', 'delivered', 's-settled', 4, 1, 'R1', null, now()),
+    ('fuzhou', 'permit', 'r10', 1, 'upsert', 'delivered', 's-settled', 5, 1, 'R1', null, now());
 """
 
 
@@ -66,6 +68,10 @@ def test_every_delivery_keeps_its_state_and_what_waits_is_still_found(exchange: 
         exchange, "select nextval('exchange.outbox_seq') as n, (select max(outbox_id) from exchange.release)"
     )
     assert following["n"] > following["max"]
+    runs = query(exchange, "select first_id, last_id, first_line from exchange.shipment_run order by first_id")
+    assert [tuple(run.values()) for run in runs] == [(1, 1, 1), (2, 2, 1), (3, 3, 1), (5, 5, 2), (7, 9, 3)]
+    lines = query(exchange, "select record_id, line_no from exchange.outbox where shipment_no = 's-settled' order by 2")
+    assert [line["record_id"] for line in lines] == ["r1", "r5", "r7", "r9", "r10"]
     migrate(url)
 
 

@@ -11,7 +11,7 @@ import sqlglot
 from credit_exchange.stores import sql
 
 FILES = sorted(sql.ROOT.rglob("*.sql"))
-WHOLE_FOLDERS = {"schema", "report", "role", "upgrade_0003"}
+WHOLE_FOLDERS = {"schema", "report", "role"}
 ROOT = sql.ROOT.parents[1]
 CODE = "\n".join(p.read_text(encoding="utf-8") for folder in ("plugins", "dags") for p in (ROOT / folder).rglob("*.py"))
 

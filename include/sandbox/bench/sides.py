@@ -14,7 +14,7 @@ from bench.data import BUSINESS_DATE
 from bench.surroundings import FEEDS, PLATFORMS, BenchError, Count, Measured, Receivers, Running, Surroundings, csv_path
 from credit_exchange.stores.database import migrate
 
-QUIET_TABLES = ("subject", "record", "record_version", "release", "lot", "shipment", "shipment_line")
+QUIET_TABLES = ("subject", "record", "record_version", "release", "lot", "shipment", "shipment_run")
 """Tables in which an unchanged night writes no row ("records, release, outbox or shipments")."""
 
 

@@ -26,6 +26,4 @@ cross join lateral (
     where r.outbox_id between w.first_id and w.last_id and r.platform = :platform and r.state = 'ready'
     offset 0
 ) as o
-where
-    not exists (select 1 from exchange.shipment_line as l where l.outbox_id = o.outbox_id)
 order by o.outbox_id

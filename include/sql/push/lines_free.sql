@@ -1,9 +1,9 @@
 -- How many records of a shipment that waited for a retry may still go with it: not those overtaken meanwhile.
 select count(*)
-from exchange.shipment_line as l
-inner join exchange.release as o on l.outbox_id = o.outbox_id
+from exchange.shipment_run as n
+inner join exchange.release as o on o.outbox_id between n.first_id and n.last_id
 where
-    l.shipment_id = :shipment_id
+    n.shipment_id = :shipment_id
     and o.state = 'ready'
     and not exists (
         select 1 from exchange.outbox as f

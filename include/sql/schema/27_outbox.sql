@@ -31,6 +31,16 @@ select
     r.decided_at as created_at,
     coalesce(r.state = 'ready' and s.state in ('ready', 'sending', 'awaiting_receipt', 'unknown'), false) as under_way
 from exchange.release as r
-left join exchange.shipment_line as l on r.outbox_id = l.outbox_id
+left join lateral (
+    select k.shipment_id, (k.first_line + r.outbox_id - k.first_id)::int as line_no
+    from (
+        select n.shipment_id, n.first_id, n.last_id, n.first_line
+        from exchange.shipment_run as n
+        where n.first_id <= r.outbox_id
+        order by n.first_id desc
+        limit 1
+    ) as k
+    where k.last_id >= r.outbox_id
+) as l on true
 left join exchange.shipment as s on l.shipment_id = s.shipment_id
 where r.op is not null

@@ -37,7 +37,7 @@ def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
                 self.exchange,
                 "with a as (delete from exchange.attempt), o as (delete from exchange.release), "
                 "l as (delete from exchange.lot), "
-                "n as (delete from exchange.shipment_line), "
+                "n as (delete from exchange.shipment_run), "
                 "p as (delete from exchange.platform_state) select 1",
             )
             query(self.exchange, "with s as (delete from exchange.shipment) select 1")

@@ -173,7 +173,7 @@ def names(count: int, first: int = 1) -> list[str]:
 
 def wait_again(exchange: Exchange, platform: str) -> None:
     """Let everything that was ever put wait as on the first day, as if nothing had been sent."""
-    query(exchange, "with gone as (delete from exchange.shipment_line) select 1")
+    query(exchange, "with gone as (delete from exchange.shipment_run) select 1")
     query(
         exchange,
         "insert into exchange.lot (platform, dataset, op, priority, first_id, last_id) "

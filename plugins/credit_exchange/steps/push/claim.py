@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +16,7 @@ from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.canonical import sm3_hex
 from credit_exchange.core.crypto import open_sealed, seal
 from credit_exchange.errors import FatalError
-from credit_exchange.steps.outbox import PRIORITY
+from credit_exchange.steps.outbox import BLOCK, PRIORITY
 from credit_exchange.steps.push.dialects.base import Dialect, Identity, Label, Line, Outcome, Piece, Shipment, Verdict
 from credit_exchange.stores import sql
 
@@ -106,12 +106,14 @@ class Claimer:
         ids = [row.outbox_id for row in rows]
         aside, lanes = self._encode(connection, ids, {row.record_id for row in rows if not row.fresh})
         self._set_aside(connection, aside)
+        if alone:
+            lanes = self._follow(connection, lanes)
         op = rows[0].op if rows else ""
         packed: list[Leased] = []
         for (dataset, lane, single), pieces in lanes.items():
             for group in self._groups(lane, single, pieces):
                 packed.append(self._store(connection, dataset, lane, op, group))
-        self._lines(connection, packed, alone)
+        self._runs(connection, packed)
         counts: dict[str, int] = {}
         for outbox_id, verdict in aside.items():
             if outbox_id in ids:
@@ -239,24 +241,38 @@ class Claimer:
         return Leased(shipment, "ready", {"shipment_no": shipment_no, "fence": 1, **self._lease})
 
     @staticmethod
-    def _lines(connection: Connection, packed: list[Leased], alone: bool) -> None:
-        """Write which row travels where; those that waited by themselves follow their shipment from now on."""
-        if not packed:
-            return
-        lines = [(line, one.shipment.shipment_id) for one in packed for line in one.shipment.lines]
-        outbox_ids = [line.outbox_id for line, _ in lines]
-        connection.execute(
-            sql.load("push/lines_pack"),
-            {
-                "outbox_ids": outbox_ids,
-                "shipment_ids": [shipment_id for _, shipment_id in lines],
-                "line_nos": [line.line_no for line, _ in lines],
-            },
-        )
-        if alone:
-            followed = connection.execute(sql.load("push/lines_follow"), {"outbox_ids": outbox_ids}).rowcount
-            if followed != len(outbox_ids):
-                raise FatalError(f"{followed} of {len(outbox_ids)} packed rows follow their shipment; report it")
+    def _follow(
+        connection: Connection, lanes: dict[tuple[str, str, bool], list[_Row]]
+    ) -> dict[tuple[str, str, bool], list[_Row]]:
+        """Give rows that waited by themselves new ids; they follow their shipment from now on."""
+        following: dict[tuple[str, str, bool], list[_Row]] = {}
+        before: list[int] = []
+        free = iter(range(0))
+        for lane, rows in lanes.items():
+            following[lane] = []
+            for row in rows:
+                outbox_id = next(free, None)
+                if outbox_id is None:
+                    first = connection.execute(sql.load("release/outbox_block")).scalar_one()
+                    free = iter(range(first, first + BLOCK))
+                    outbox_id = next(free)
+                before.append(row.outbox_id)
+                following[lane].append(row._replace(outbox_id=outbox_id))
+        after = [row.outbox_id for rows in following.values() for row in rows]
+        parameters = {"outbox_ids": before, "following_ids": after}
+        followed = connection.execute(sql.load("push/lines_follow"), parameters).rowcount if before else 0
+        if followed != len(before):
+            raise FatalError(f"{followed} of {len(before)} rows to be packed again still wait; report it")
+        return following
+
+    @staticmethod
+    def _runs(connection: Connection, packed: list[Leased]) -> None:
+        """Write which rows travel where."""
+        runs = [(*run, one.shipment.shipment_id) for one in packed for run in _runs_of(one.shipment.lines)]
+        if runs:
+            names = ("first_ids", "last_ids", "first_lines", "shipment_ids")
+            columns = map(list, zip(*runs, strict=True))
+            connection.execute(sql.load("push/runs_pack"), dict(zip(names, columns, strict=True)))
 
     def _set_aside(self, connection: Connection, aside: Mapping[int, Verdict]) -> None:
         if aside:
@@ -323,3 +339,14 @@ class Claimer:
         outbox_ids = (outbox_id for sheet in ours for outbox_id in sheet.outbox_ids)
         clashing = {key for key, some in records.items() if len(some) > 1}
         return held | {i: _CLASH for i, key in zip(outbox_ids, keys, strict=True) if key in clashing}
+
+
+def _runs_of(lines: Sequence[Line]) -> Iterator[tuple[int, int, int]]:
+    """Yield the runs of consecutive ids in a shipment: first and last id, and the first one's place."""
+    start = before = lines[0]
+    for line in lines[1:]:
+        if line.outbox_id != before.outbox_id + 1:
+            yield start.outbox_id, before.outbox_id, start.line_no
+            start = line
+        before = line
+    yield start.outbox_id, before.outbox_id, start.line_no

@@ -28,7 +28,7 @@ class Settler:
         self.skip_records: set[int] = set()
         self.last_problem = ""
         self._failed: Counter[str] = Counter()
-        self._again: Counter[int] = Counter()
+        self._again: Counter[tuple[str, int]] = Counter()
         self.troubled = True
         """The platform failed lately, as far as was seen when the last call began: a success has to be written."""
         self._malformed = 0
@@ -141,12 +141,13 @@ class Settler:
         together: dict[int, float] = {}  # what comes again from one shipment comes at one time, in one shipment
         for line in leased.shipment.lines:
             if result.verdicts[line.line_no].outcome is Outcome.AGAIN:
-                self._again[line.outbox_id] += 1
-                if self._again[line.outbox_id] >= self._platform.retry.attempts:
+                version = (line.record_id, line.version)
+                self._again[version] += 1
+                if self._again[version] >= self._platform.retry.attempts:
                     self.skip_records.add(line.outbox_id)
                     self.last_problem = f"the platform could not store some records ({result.code})"
                 else:
-                    count = self._again[line.outbox_id]
+                    count = self._again[version]
                     waits[line.line_no] = together.setdefault(count, pause(self._platform.retry, count))
         self._desk.record(leased, attempt, result, state="settled", waits=waits)
         states = Counter(STATE_OF[verdict.outcome] for verdict in result.verdicts.values())

@@ -21,6 +21,7 @@ _BEFORE = (
     "07_first_sent",
     "08_widen_release",
     "09_move_outbox",
+    "10_shipment_line",
 )
 _AFTER = (
     "11_fill_lines",
@@ -40,11 +41,11 @@ _AFTER = (
 def upgrade() -> None:
     """Bring the tables of the first version into the present form; every delivery keeps its state."""
     connection = op.get_bind()
-    if connection.execute(text("select to_regclass('exchange.shipment_line')")).scalar() is not None:
+    if connection.execute(text("select to_regclass('exchange.lot')")).scalar() is not None:
         return
     steps = [f"upgrade_0002/{name}" for name in _BEFORE]
-    steps += ["schema/17_shipment_line", *(f"upgrade_0002/{name}" for name in _AFTER)]
-    steps += ["schema/26_lot", "upgrade_0002/16_next_outbox_id", "schema/27_outbox", *sql.names("report")]
+    steps += [f"upgrade_0002/{name}" for name in _AFTER]
+    steps += ["schema/26_lot", "upgrade_0002/16_next_outbox_id", "upgrade_0002/23_outbox", *sql.names("report")]
     for name in [*steps, *sql.names("role")]:
         connection.exec_driver_sql(sql.source(name))
 

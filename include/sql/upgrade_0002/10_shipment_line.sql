@@ -5,4 +5,3 @@ create table exchange.shipment_line (
     shipment_id bigint not null,
     line_no int not null
 );
-create index shipment_line_by_shipment on exchange.shipment_line (shipment_id);
