@@ -5,4 +5,5 @@ select
     set_config('enable_hashjoin', 'off', true),
     set_config('enable_mergejoin', 'off', true),
     set_config('enable_bitmapscan', 'off', true),
+    set_config('enable_memoize', 'off', true),
     set_config('max_parallel_workers_per_gather', '0', true)

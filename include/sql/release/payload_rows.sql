@@ -10,7 +10,7 @@ select
     o.reason,
     coalesce(e.decision_id, o.decision_id) as decision_id,
     v.content,
-    case when o.op = 'withdraw' or v.content not like '%"_subject_kind":%' then (
+    case when o.op = 'withdraw' then (
         select r.subject_kind from exchange.record as r where r.record_id = o.record_id
     ) end as subject_kind
 from exchange.release as o

@@ -161,16 +161,38 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
     for row in rows:
         alike.setdefault((row[4], row[3], row[7]), []).append(row)
     treatments = _treatments(connection, {decision_id for _, _, decision_id in alike})
-    return [
-        _sheet(dataset, op, some, _READER.columns([row[8] for row in some]), treatments[decision_id], platform_id)
-        for (dataset, op, decision_id), some in alike.items()
-    ]
+    sheets = []
+    for (dataset, op, decision_id), some in alike.items():
+        columns = _READER.columns([row[8] for row in some])
+        kinds = _kinds(connection, some, columns)
+        sheets.append(_sheet(dataset, op, some, columns, kinds, treatments[decision_id], platform_id))
+    return sheets
 
 
-def _sheet(dataset: str, op: str, rows: list[Any], columns: Columns, treatment: Treatment, platform_id: str) -> Sheet:
+def _kinds(connection: Connection, rows: list[Any], columns: Columns) -> list[str]:
+    """Return who each row is about: what its record says of a withdrawal, else what its content says."""
+    said = columns[_KIND].to_pylist() if _KIND in columns else [None] * len(rows)
+    kinds = [row[9] or own for row, own in zip(rows, said, strict=True)]
+    if None in kinds:
+        silent = [row[1] for row, kind in zip(rows, kinds, strict=True) if kind is None]
+        found = connection.execute(sql.load("release/subject_kinds"), {"record_ids": silent})
+        known = {row.record_id: row.subject_kind for row in found}
+        kinds = [kind or known.get(row[1], "legal") for row, kind in zip(rows, kinds, strict=True)]
+    return kinds
+
+
+def _sheet(
+    dataset: str,
+    op: str,
+    rows: list[Any],
+    columns: Columns,
+    kinds: list[str],
+    treatment: Treatment,
+    platform_id: str,
+) -> Sheet:
     released = treat(columns, treatment)
     canonical = canonical_of(released, len(rows))
-    outbox_ids, record_ids, versions, _, _, payload_digests, reasons, _, _, kinds = zip(*rows, strict=True)
+    outbox_ids, record_ids, versions, _, _, payload_digests, reasons, _, _, _ = zip(*rows, strict=True)
     if op == "upsert":
         for record_id, version, digest, made in zip(
             record_ids, versions, payload_digests, jsontext.sm3_of(canonical), strict=True
@@ -180,14 +202,13 @@ def _sheet(dataset: str, op: str, rows: list[Any], columns: Columns, treatment: 
                     f"record {record_id} version {version} for {platform_id}: its content no longer "
                     "matches what was released; run the release step again"
                 )
-    said = columns[_KIND].to_pylist() if _KIND in columns else [None] * len(rows)
     return Sheet(
         dataset,
         op,
         outbox_ids,
         record_ids,
         versions,
-        [kind or own or "legal" for kind, own in zip(kinds, said, strict=True)],
+        kinds,
         [reason or "" for reason in reasons],
         released,
         canonical,

@@ -17,7 +17,17 @@ from credit_exchange.core.canonical import sm3_hex
 from credit_exchange.core.crypto import open_sealed, seal
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.outbox import BLOCK, PRIORITY
-from credit_exchange.steps.push.dialects.base import Dialect, Identity, Label, Line, Outcome, Piece, Shipment, Verdict
+from credit_exchange.steps.push.dialects.base import (
+    Dialect,
+    Identity,
+    Label,
+    Line,
+    Outcome,
+    Piece,
+    Pieces,
+    Shipment,
+    Verdict,
+)
 from credit_exchange.stores import sql
 
 if TYPE_CHECKING:
@@ -159,18 +169,22 @@ class Claimer:
             aside |= self._clashes(connection, sheets)
         lanes: dict[tuple[str, str, bool], list[_Row]] = {}
         for sheet in sheets:
-            for row, piece in self._pieces(sheet, there, aside):
+            quick = self._dialect.encode_sheet(sheet)
+            if quick is not None and len(set(quick.lanes)) == 1 and quick.lanes[0] and not aside and not there:
+                rows = map(_Row, sheet.outbox_ids, sheet.record_ids, sheet.versions, quick.data)
+                lanes.setdefault((sheet.dataset, quick.lanes[0], False), []).extend(rows)
+                continue
+            for row, piece in self._pieces(sheet, quick, there, aside):
                 lanes.setdefault((sheet.dataset, piece.lane, piece.alone), []).append(row)
         if len(sheets) > 1:
-            for rows in lanes.values():
-                rows.sort(key=lambda row: row.outbox_id)
+            for some in lanes.values():
+                some.sort(key=lambda row: row.outbox_id)
         return aside, lanes
 
     def _pieces(
-        self, sheet: Sheet, there: Mapping[str, Sequence[Identity]], aside: dict[int, Verdict]
+        self, sheet: Sheet, quick: Pieces | None, there: Mapping[str, Sequence[Identity]], aside: dict[int, Verdict]
     ) -> Iterable[tuple[_Row, Piece]]:
         """Yield the rows of a sheet with their pieces; those that cannot or need not go are put aside."""
-        quick = self._dialect.encode_sheet(sheet)
         for place, (outbox_id, record_id) in enumerate(zip(sheet.outbox_ids, sheet.record_ids, strict=True)):
             if outbox_id in aside:
                 continue

@@ -268,6 +268,9 @@ class Desk:
 
 def _apart(leased: Leased, result: CallResult) -> tuple[str, list[tuple[Line, Verdict]]]:
     """Return the code of most delivered records, which the shipment keeps for all, and those that fared otherwise."""
+    alike = result.alike()
+    if alike is not None and alike.outcome is Outcome.DELIVERED and not alike.message:
+        return alike.code, []
     delivered = Counter(v.code for v in result.verdicts.values() if v.outcome is Outcome.DELIVERED and not v.message)
     code = delivered.most_common(1)[0][0] if delivered else ""
     usual = Verdict(Outcome.DELIVERED, code)

@@ -137,9 +137,10 @@ class Settler:
         return result.verdicts.keys() == {line.line_no for line in leased.shipment.lines}
 
     def _settle(self, leased: Leased, attempt: int, result: CallResult) -> None:
+        alike = result.alike()
         waits: dict[int, float] = {}
         together: dict[int, float] = {}  # what comes again from one shipment comes at one time, in one shipment
-        for line in leased.shipment.lines:
+        for line in leased.shipment.lines if alike is None or alike.outcome is Outcome.AGAIN else ():
             if result.verdicts[line.line_no].outcome is Outcome.AGAIN:
                 version = (line.record_id, line.version)
                 self._again[version] += 1
@@ -150,7 +151,10 @@ class Settler:
                     count = self._again[version]
                     waits[line.line_no] = together.setdefault(count, pause(self._platform.retry, count))
         self._desk.record(leased, attempt, result, state="settled", waits=waits)
-        states = Counter(STATE_OF[verdict.outcome] for verdict in result.verdicts.values())
+        if alike is None:
+            states = Counter(STATE_OF[verdict.outcome] for verdict in result.verdicts.values())
+        else:
+            states = Counter({STATE_OF[alike.outcome]: len(result.verdicts)})
         del states["retry"]
         self.counts.update(states)
         self._busy = 0

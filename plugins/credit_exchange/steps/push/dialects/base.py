@@ -83,6 +83,11 @@ class CallResult:
     reply: bytes = field(default=b"", repr=False)
     problem: str = ""
 
+    def alike(self) -> Verdict | None:
+        """Return the verdict of all records, where they share one; a good answer is that."""
+        first = next(iter(self.verdicts.values()), None)
+        return first if len(set(map(id, self.verdicts.values()))) == 1 else None
+
 
 class Piece(NamedTuple):
     """One record in the form of the wire. Pieces of one lane travel together; `alone` ones by themselves."""

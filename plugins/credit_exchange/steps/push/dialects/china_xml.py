@@ -139,8 +139,7 @@ class ChinaXml:
         except forms.BadReply as bad:
             return unknown(reply, str(bad))
         if code == "00":
-            verdicts = {number: Verdict(Outcome.DELIVERED, "00") for number in range(1, rows + 1)}
-            return _stored(reply, code, verdicts)
+            return _stored(reply, code, dict.fromkeys(range(1, rows + 1), Verdict(Outcome.DELIVERED, "00")))
         if code in ("02", "05"):
             verdicts = {n: Verdict(Outcome.DELIVERED, "00") for n in range(1, line)}
             verdicts[line] = Verdict(Outcome.DELIVERED if code == "05" else Outcome.REJECTED, code, message)

@@ -34,6 +34,8 @@ from credit_exchange.steps.push.dialects.base import (
 if TYPE_CHECKING:
     from credit_exchange.steps.payload import Payload, Sheet
 
+_ACCEPTED = Verdict(Outcome.DELIVERED)
+_DUPLICATE = Verdict(Outcome.DELIVERED, "duplicate")
 _GZIP = b"\x1f\x8b"
 
 
@@ -192,8 +194,10 @@ class FuzhouJson:
 
 def _verdict(op: str, result: Mapping[str, Any]) -> Verdict:
     status = result.get("status")
-    if status in ("accepted", "duplicate"):
-        return Verdict(Outcome.DELIVERED, "" if status == "accepted" else "duplicate")
+    if status == "accepted":
+        return _ACCEPTED
+    if status == "duplicate":
+        return _DUPLICATE
     if status != "rejected":
         raise forms.BadReply("a result has an unknown status")
     code = forms.code_of(result.get("code"))
