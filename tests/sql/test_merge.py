@@ -113,6 +113,21 @@ def test_a_legacy_code_is_linked_to_the_unified_code_and_the_record_keeps_its_id
     assert len(query(exchange, "select distinct subject_id from exchange.record")) == 1
 
 
+@pytest.mark.parametrize("known", [(), ("c2",), ("c5", "c1"), ("c4", "c0", "c3")])
+def test_codes_that_are_linked_through_others_are_one_subject(exchange: Exchange, known: tuple[str, ...]) -> None:
+    """Each row links two codes; with some of the codes known before, as subjects of their own."""
+    for number, code in enumerate(known):
+        alone = row(exchange, f"旧{number}号", codes=[code], subject_code=None)
+        merge(exchange, batch(exchange, [alone], D1, feed=f"fz_{number}_permit"))
+    chain = [row(exchange, f"{n}号", codes=[f"c{n}", f"c{n + 1}"], subject_code=None) for n in (3, 0, 5, 1, 4, 2)]
+    merge(exchange, batch(exchange, chain, D2))
+    assert len(query(exchange, "select distinct subject_id from exchange.subject_code")) == 1
+    assert len(query(exchange, "select distinct subject_id from exchange.record")) == 1
+    merged = query(exchange, "select merged_into from exchange.subject where merged_into is not null")
+    assert len(merged) == max(0, len(known) - 1)
+    assert len({m["merged_into"] for m in merged}) <= 1
+
+
 @pytest.mark.parametrize("first", ["fz_a", "fz_b"])
 def test_departments_that_disagree_are_settled_per_field_and_the_loser_is_kept(exchange: Exchange, first: str) -> None:
     contents = {"fz_a": {"XK_NR": "甲说"}, "fz_b": {"XK_NR": "乙说", "XK_XKBH": "许可 7"}}

@@ -1,4 +1,4 @@
--- Every code of the batch with the subject it already belongs to; one subject for refs that share a code.
+-- Every code of the batch with the subject it already belongs to; a first look at which refs share a code.
 create temporary table subject_link on commit drop as
 with code as (
     select distinct s.subject_ref, c.code

@@ -30,6 +30,7 @@ from credit_exchange.stores.copy import copy_numbers, copy_tables
 from credit_exchange.stores.database import transaction
 
 _CHUNK = 2_000  # small pieces, one thread: half the client's seconds and a third of its memory
+_JOINS = 100  # each one at least doubles how far the links of a chain see
 _HEADS = [name for name in SCHEMA.names if name != "content"]
 _SUBJECTS = ("subject_new", "subject_winner", "subject_repoint", "subject_codes")
 _FOUND = ("create_found", "record_same_batch", "subject_for_names", "subject_names")
@@ -159,6 +160,7 @@ def _merge_staged(
 
     run("subject_links")
     connection.exec_driver_sql("analyze subject_link")
+    _join_subjects(connection, batch)
     run(*_SUBJECTS)
     connection.exec_driver_sql("analyze subject_winner")
     run(*_FOUND)
@@ -173,6 +175,18 @@ def _merge_staged(
         run("keep_own_claims")
     run("apply_orders")
     return _finish(connection, batch)
+
+
+def _join_subjects(connection: Connection, batch: dict[str, Any]) -> None:
+    """Join groups of codes until no two share one: a row that names codes of two subjects shows that they are one."""
+    for _ in range(_JOINS):
+        if not connection.execute(sql.load("merge/subject_bridges")).scalar_one():
+            return
+        connection.execute(sql.load("merge/subject_join"))
+    raise FatalError(
+        f"merge: the codes of batch {batch['batch_id']} of {batch['feed']} join subjects in a chain without an end; "
+        "nothing was merged, look at its codes and report it"
+    )
 
 
 def _finish(connection: Connection, batch: dict[str, Any]) -> dict[str, int]:
