@@ -308,6 +308,25 @@ def test_in_a_maintenance_window_nothing_is_called(
     assert sandbox.ledger.requests() == []
 
 
+def test_lots_that_lie_in_another_order_than_their_ids_are_taken_once(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    """Two halves of a release write at once: the lot that comes first may hold the later ids."""
+    exchange = exchange_with(limits={"records": 1})
+    put(exchange, kind, names(30))
+    put(exchange, kind, names(15, first=31))
+    put(exchange, kind, names(15, first=46))
+    query(
+        exchange,
+        "with old as (delete from exchange.lot returning *) insert into exchange.lot "
+        "(platform, dataset, op, priority, first_id, last_id) "
+        "select platform, dataset, op, priority, first_id, last_id from old order by first_id desc returning 1",
+    )
+    assert run(exchange, kind).delivered == 60
+    assert sandbox.ledger.repeated() == []
+    assert query(exchange, "select 1 from exchange.lot") == []
+
+
 def test_a_record_whose_content_is_not_what_was_released_stops_no_other(
     exchange: Exchange, sandbox: Sandbox, kind: str
 ) -> None:

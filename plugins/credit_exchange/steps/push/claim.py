@@ -145,8 +145,8 @@ class Claimer:
                 return [], False
             ranges = {"first_ids": [lot.first_id for lot in lots], "last_ids": [lot.last_id for lot in lots]}
             rows = connection.execute(sql.load("push/claim_rows"), {**parameters, **ranges}).all()
-            lot_ids = [lot.lot_id for lot in lots]
-            connection.execute(sql.load("push/lots_consume"), {"lot_ids": lot_ids, "upto": lots[-1].last_id})
+            taken = {"lot_ids": [lot.lot_id for lot in lots], "last_ids": ranges["last_ids"]}
+            connection.execute(sql.load("push/lots_consume"), taken)
         return list(rows), False
 
     def _encode(
