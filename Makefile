@@ -16,7 +16,7 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 unexport VIRTUAL_ENV
 
-.PHONY: run stop status test lint format types yamllint bench config dry-run lock clean help env
+.PHONY: run stop status test seven-days lint format types yamllint bench config dry-run lock clean help env
 
 run: env ## start everything, run the last night, stay until Ctrl-C (ONCE=1: end after the night; FAULTS=1: a red night)
 	@exec $(BIN)/python -m credit_exchange.laptop run $(if $(filter-out 0,$(ONCE)),--once) $(if $(filter-out 0,$(FAULTS)),--faults)
@@ -29,6 +29,9 @@ status: env ## say what runs
 
 test: env ## all tests (TESTS=tests/unit: some; JOBS=1: one at a time; ARGS="-k name": more of pytest's options)
 	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile $(or $(TESTS),tests) $(ARGS)
+
+seven-days: env ## the long test that `make test` leaves out: a past week backfilled by Airflow, in three orders
+	@$(BIN)/python -m pytest -m long tests/e2e/test_seven_days.py $(ARGS)
 
 lint: env ## look for mistakes and formatting, change nothing
 	@$(BIN)/ruff check .

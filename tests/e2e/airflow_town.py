@@ -16,8 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
-import town as town_module
-from town import Town
+from town import Town, town
 
 from credit_exchange.core import business_time
 from credit_exchange.laptop.airflow_api import AirflowApi
@@ -28,6 +27,8 @@ from credit_exchange.laptop.settings import REPOSITORY, Laptop
 
 DAG_ID = "nightly_exchange"
 FINISHED = frozenset({"success", "failed"})
+VOLUME = 0.2
+"""The share of the city's usual rows that each department delivers."""
 
 
 @dataclass
@@ -54,6 +55,11 @@ class AirflowTown:
         )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         return done.stdout
+
+    def backfill(self, first: date, last: date, *options: str) -> None:
+        """Start a backfill of these business dates, with the command as the README gives it."""
+        dates = ("--from-date", f"{first}", "--to-date", f"{last}T23:59")
+        self.airflow("backfill", "create", "--dag-id", DAG_ID, *dates, *options)
 
     def runs(self, run_type: str) -> dict[str, dict[str, Any]]:
         """Partition key -> run, of one kind."""
@@ -83,6 +89,40 @@ class AirflowTown:
             return runs if keys <= ended else {}
 
         return dict(self.wait(f"the end of {run_type} {sorted(keys)}", done, seconds))
+
+    def clear(self, run_id: str, feed: str) -> None:
+        """Clear a feed's first task and all that comes after it, as one does when the department has delivered."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": [["feeds.collect", self.place_of(feed)]],
+            "include_downstream": True,
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        self.api.call("POST", f"/api/v2/dags/{DAG_ID}/clearTaskInstances", body)
+
+    def place_of(self, feed: str) -> int:
+        """A feed's place in the mapped task group."""
+        return sorted(self.town.exchange.config.feeds).index(feed)
+
+    def keep_back(self, feed: str, day: date) -> None:
+        """Take a feed's file of a day, and what belongs to it, out of the inbox."""
+        file = self._file(feed, day)
+        for path in file.parent.glob(f"{file.name}*"):
+            path.rename(self.town.home / path.name)
+        assert not file.exists()
+
+    def deliver(self, feed: str, day: date) -> None:
+        """Put into the inbox what was kept back."""
+        file = self._file(feed, day)
+        for path in sorted(self.town.home.glob(f"{file.name}*")):
+            path.rename(file.parent / path.name)
+        assert file.exists()
+
+    def _file(self, feed: str, day: date) -> Path:
+        source: Any = self.town.exchange.config.feed(feed).source
+        return Path(self.environment["CREDIT_EXCHANGE_INBOX"]) / source.path.format(date=f"{day:%Y%m%d}", iso=day)
 
     def complaint(self, run_id: str) -> str:
         """What a run's red tasks are and what their logs say, for a failing assertion."""
@@ -147,10 +187,10 @@ def airflow_town(*, feeds: Sequence[str], days: int, first: date, until: date) -
     supervisor = Supervisor(laptop.record_file)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(town_module, "UNTIL", until)
             patch.setenv("CREDIT_EXCHANGE_CONFIG", str(configuration(home / "include", feeds)))
             (home / "town").mkdir()
-            with town_module.town(home / "town", server.url("exchange", "exchange"), days=days, volume=0.2) as made:
+            url = server.url("exchange", "exchange")
+            with town(home / "town", url, days=days, volume=VOLUME, until=until) as made:
                 environment = laptop.environment(server)
                 environment.pop("CREDIT_EXCHANGE_NOW")  # Airflow's scheduler knows the real time only
                 environment |= {"CREDIT_EXCHANGE_FIRST_DATE": first.isoformat(), "CREDIT_EXCHANGE_RETRY_SECONDS": "1"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from town import Town, town
+from town import Town, assert_same, town
 
 from credit_exchange.laptop.postgres import EmbeddedPostgres
 from credit_exchange.steps.night import NightResult
@@ -48,13 +48,6 @@ def in_order(
     state = outcome(pg_server, migrated_template, directory, "nights_in_order", nights)
     assert {row["status"] for row in state["records"]} == {"current", "withdrawn"}
     return state
-
-
-def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Compare part by part, so that a difference is named."""
-    assert {row["record_id"]: row for row in found["records"]} == {row["record_id"]: row for row in expected["records"]}
-    for part in expected:
-        assert found[part] == expected[part], part
 
 
 @pytest.mark.timeout(900)

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import requests
-import town as town_module
-from airflow_town import DAG_ID, FINISHED, AirflowTown, airflow_town, newest_due
+from airflow_town import DAG_ID, FINISHED, VOLUME, AirflowTown, airflow_town, newest_due
+from town import assert_same, nights_in_order
 
 from credit_exchange.adapters.tasks import feed_label
 from credit_exchange.core.identifiers import id_card_valid
@@ -42,35 +42,12 @@ def place() -> Iterator[AirflowTown]:
     newest = newest_due()
     first = newest - timedelta(days=SCHEDULED - 1)
     with airflow_town(feeds=FEEDS, days=BACKFILLED + SCHEDULED, first=first, until=newest) as made:
-        keep_back(made)
+        made.keep_back(ABSENT, made.town.days[BACKFILLED // 2])
         with AirflowProcesses(made.laptop, made.environment, made.supervisor):
             made.wait("the DAG", lambda: DAG_ID in {dag for (dag,) in made.rows("select dag_id from dag")}, 120)
             past = made.town.days[:BACKFILLED]
-            made.airflow(
-                "backfill", "create", "--dag-id", DAG_ID, "--run-backwards",
-                "--from-date", f"{past[0]}", "--to-date", f"{past[-1]}T23:59",
-            )  # fmt: skip
+            made.backfill(past[0], past[-1], "--run-backwards")
             yield made
-
-
-def absent_file(made: AirflowTown) -> Path:
-    """The file that is kept back: a name that its department's feed does not look for."""
-    day = made.town.days[BACKFILLED // 2]
-    source: Any = made.town.exchange.config.feed(ABSENT).source
-    return Path(made.environment["CREDIT_EXCHANGE_INBOX"]) / source.path.format(date=f"{day:%Y%m%d}", iso=day)
-
-
-def keep_back(made: AirflowTown) -> None:
-    file = absent_file(made)
-    for path in file.parent.glob(f"{file.name}*"):
-        path.rename(made.town.home / path.name)
-
-
-def deliver(made: AirflowTown) -> None:
-    file = absent_file(made)
-    for path in sorted(made.town.home.glob(f"{file.name}*")):
-        path.rename(file.parent / path.name)
-    assert file.exists()
 
 
 def keys(made: AirflowTown, which: slice) -> set[str]:
@@ -119,8 +96,7 @@ def test_a_backfill_runs_backwards_and_a_missing_delivery_fails_only_its_departm
     )
     assert [key for (key,) in order] == sorted(past, reverse=True)
 
-    exchange = place.town.exchange
-    index = sorted(exchange.config.feeds).index(ABSENT)
+    index = place.place_of(ABSENT)
     run_id = runs[failed_day]["dag_run_id"]
     red = {
         (ti["task_id"], ti["map_index"]): ti["state"]
@@ -158,22 +134,11 @@ def test_the_late_delivery_is_taken_by_clearing_the_red_task(place: AirflowTown)
     runs = place.wait_finished("backfill", keys(place, slice(None, BACKFILLED)), PATIENCE)
     failed_day = place.town.days[BACKFILLED // 2]
     run_id = runs[failed_day.isoformat()]["dag_run_id"]
-    index = sorted(place.town.exchange.config.feeds).index(ABSENT)
+    index = place.place_of(ABSENT)
     before = {(ti["task_id"], ti["map_index"]): ti["try_number"] for ti in place.instances(run_id)}
 
-    deliver(place)
-    place.api.call(
-        "POST",
-        f"/api/v2/dags/{DAG_ID}/clearTaskInstances",
-        {
-            "dry_run": False,
-            "dag_run_id": run_id,
-            "task_ids": [["feeds.collect", index]],
-            "include_downstream": True,
-            "only_failed": False,
-            "reset_dag_runs": True,
-        },
-    )
+    place.deliver(ABSENT, failed_day)
+    place.clear(run_id, ABSENT)
     place.wait("the repaired run", lambda: place.api.run(DAG_ID, run_id)["state"] in FINISHED, PATIENCE)
     assert place.api.run(DAG_ID, run_id)["state"] == "success", place.complaint(run_id)
     # what was good is not done again: other departments keep their tries
@@ -202,17 +167,10 @@ def test_the_end_is_that_of_the_same_nights_in_order(place: AirflowTown, tmp_pat
     place.server.create_database("reference", owner="exchange")
     url = place.server.url("reference", "exchange")
     migrate(url)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(town_module, "UNTIL", place.town.days[-1])
-        with town_module.town(tmp_path, url, days=len(place.town.days), volume=0.2) as reference:
-            for day in reference.days:
-                result = reference.night(day)
-                assert result.good, result.failed
-            wanted = reference.state()
-    found = place.town.state()
-    assert len(found["records"]) > 500
-    for part in wanted:
-        assert found[part] == wanted[part], part
+    days = place.town.days
+    wanted = nights_in_order(tmp_path, url, days=len(days), volume=VOLUME, until=days[-1])
+    assert len(wanted["records"]) > 500
+    assert_same(place.town.state(), wanted)
     for platform in place.town.platforms.values():
         assert not platform.ledger.repeated()
         assert not platform.ledger.backwards()
