@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from airflow.sdk import DAG, Asset, CronPartitionTimetable, TriggerRule, task_group
+from airflow.sdk import DAG, Asset, TriggerRule, task_group
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert
 
@@ -27,6 +27,7 @@ from credit_exchange.adapters import tasks
 from credit_exchange.adapters.business_date import KEY_FORMAT, first_start
 from credit_exchange.adapters.deadline import NightDue
 from credit_exchange.adapters.notifiers import NightLateNotifier
+from credit_exchange.adapters.timetable import NightTimetable
 
 NIGHT = Asset(name="credit_exchange/night", group="credit_exchange")
 RETRY = timedelta(seconds=float(os.environ.get("CREDIT_EXCHANGE_RETRY_SECONDS") or 120))
@@ -37,7 +38,7 @@ with DAG(
     dag_display_name="夜间信用信息交换",
     description="每夜：采集、校验、归并、发布、上报",
     doc_md=__doc__,
-    schedule=CronPartitionTimetable("30 1 * * *", timezone="Asia/Shanghai", run_offset=-1, key_format=KEY_FORMAT),
+    schedule=NightTimetable("30 1 * * *", timezone="Asia/Shanghai", run_offset=-1, key_format=KEY_FORMAT),
     start_date=first_start(os.environ.get("CREDIT_EXCHANGE_FIRST_DATE", "")),
     catchup=True,
     max_active_runs=1,  # backfills are counted apart; the locks are ours, in PostgreSQL

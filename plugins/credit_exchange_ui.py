@@ -1,4 +1,4 @@
-"""The exchange in the Airflow UI: pages, tabs, and the deadline reference that Airflow has to find by a plugin.
+"""The exchange in the Airflow UI: pages and tabs; the deadline reference and timetable that Airflow finds by a plugin.
 
 Every Airflow process imports this module, so nothing heavy happens here: the application is made at the first request,
 which only the API server gets. Every page is behind Airflow's login (credit_exchange.ui.app).
@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from credit_exchange.adapters.deadline import NightDue
+from credit_exchange.adapters.timetable import NightTimetable
 
 PREFIX = "/exchange"
 
@@ -38,9 +39,10 @@ def _view(name: str, href: str, route: str, destination: str = "nav") -> dict[st
 
 
 class CreditExchangeUI(AirflowPlugin):
-    """Registers the pages, their places in the navigation, and the deadline reference."""
+    """Registers the pages, their places in the navigation, the deadline reference and the timetable."""
 
     name = "credit_exchange_ui"
+    timetables: ClassVar[list[Any]] = [NightTimetable]
     deadline_references: ClassVar[list[Any]] = [NightDue]
     fastapi_apps: ClassVar[list[Any]] = [{"app": Pages(), "url_prefix": PREFIX, "name": "信用信息交换"}]
     external_views: ClassVar[list[Any]] = [

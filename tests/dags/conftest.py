@@ -11,6 +11,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 if "credit-exchange-airflow-" not in os.environ.get("AIRFLOW_HOME", ""):
@@ -37,3 +39,11 @@ logging_level = WARNING
         encoding="utf-8",
     )
     os.environ["AIRFLOW_HOME"] = str(_home)
+
+
+@pytest.fixture(scope="module")
+def airflow_database() -> None:
+    """Airflow's tables in the private home."""
+    from airflow.utils import db
+
+    db.initdb()

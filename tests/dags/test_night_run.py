@@ -24,13 +24,6 @@ pytestmark = [
 BROKEN = "fz_scjg_permit"
 
 
-@pytest.fixture(scope="module")
-def airflow_database() -> None:
-    from airflow.utils import db
-
-    db.initdb()
-
-
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The steps' own work is tested elsewhere; here they only say that they ran, or fail."""

@@ -194,6 +194,8 @@ def test_only_the_plugin_module_is_loaded_as_a_plugin() -> None:
         "assert ours == ['$PLUGINS_FOLDER/credit_exchange_ui.py'], ours\n"
         "refs = plugins_manager.get_deadline_references_plugins()\n"
         "assert list(refs) == ['credit_exchange.adapters.deadline.NightDue'], refs\n"
+        "tables = plugins_manager.get_timetables_plugins()\n"
+        "assert list(tables) == ['credit_exchange.adapters.timetable.NightTimetable'], tables\n"
         "import sys\n"
         "assert 'credit_exchange.ui.app' not in sys.modules\n"
         "import calendar; assert 'credit_exchange' not in calendar.__file__\n"

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, BinaryIO
 
-import pyarrow as pa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -97,6 +96,8 @@ def _cipher(key: bytes) -> AESGCM:
 
 @lru_cache(maxsize=1)
 def _zstd() -> Any:
+    import pyarrow as pa  # only here: the DAG files come by this module, and parsing them must stay quick
+
     return pa.Codec("zstd", compression_level=1)
 
 
