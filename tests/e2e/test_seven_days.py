@@ -83,8 +83,7 @@ def in_order(
 def week(request: pytest.FixtureRequest, until: date, in_order: dict[str, Any]) -> Iterator[Week]:
     """Run the backfills one after the other, then deliver what was missing and clear.
 
-    Nothing runs by schedule: Airflow goes on with its schedule from the newest day that any run has had, so that beside
-    three ranges out of order it would run the rest of the week by itself.
+    Nothing runs by schedule, so that these nights are all there are; a schedule beside a backfill is test_scheduler's.
     """
     backfills = BACKFILLS[request.param]
     with airflow_town(feeds=FEEDS, days=DAYS, first=until, until=until) as place:
