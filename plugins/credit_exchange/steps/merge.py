@@ -61,10 +61,11 @@ def merge(exchange: Exchange, batch_id: int) -> dict[str, int]:
             return _numbers(batch)
         if batch["stage"] != "validated" or (batch["state"] == "held" and not batch["accepted_uri"]):
             raise FatalError(f"merge: batch {batch_id} of {batch['feed']} is {batch['stage']}; validate it first")
-        connection.execute(sql.load("merge/lock"))
         connection.execute(sql.load("merge/memory"))
         with _accepted(exchange, batch) as accepted:
-            _stage(exchange, connection, batch, accepted)
+            _stage(connection, accepted)
+            connection.execute(sql.load("merge/lock"))
+            _stage_later(exchange, connection, batch)
             faultpoint("merge.after_staging")
             counts = _merge_staged(exchange, connection, batch, accepted)
         faultpoint("merge.before_commit")
@@ -87,12 +88,18 @@ def _accepted(exchange: Exchange, batch: dict[str, Any]) -> Iterator[pq.ParquetF
         yield pq.ParquetFile(file, buffer_size=1 << 20)
 
 
-def _stage(exchange: Exchange, connection: Connection, batch: dict[str, Any], accepted: pq.ParquetFile | None) -> None:
+def _stage(connection: Connection, accepted: pq.ParquetFile | None) -> None:
+    """Send the rows without their contents; nobody else is touched by it, so another merge may go on meanwhile."""
     connection.execute(sql.load("merge/create_staged"))
-    connection.execute(sql.load("merge/create_later"))
     if accepted is not None:
         heads = (_with_array_literals(chunk) for chunk in _chunks(accepted, _HEADS))
         copy_tables(connection, "merge/copy_staged", heads)
+    connection.exec_driver_sql("analyze staged (line_no, derived_id, subject_ref, agency_code, document_key)")
+
+
+def _stage_later(exchange: Exchange, connection: Connection, batch: dict[str, Any]) -> None:
+    """Send what newer batches of the feed said, as far as they are merged by now."""
+    connection.execute(sql.load("merge/create_later"))
     newer = connection.execute(sql.load("merge/newer_batches"), batch).mappings().all()
     for other in newer:
         with exchange.landing.open(other["identities_uri"]) as file:
@@ -100,7 +107,6 @@ def _stage(exchange: Exchange, connection: Connection, batch: dict[str, Any], ac
     if newer:
         connection.exec_driver_sql("create index on later (record_id)")
         connection.exec_driver_sql("analyze later")
-    connection.exec_driver_sql("analyze staged (line_no, derived_id, subject_ref, agency_code, document_key)")
 
 
 def _said_by(batch: Mapping[Any, Any], identities: pq.ParquetFile) -> Iterator[pa.Table]:

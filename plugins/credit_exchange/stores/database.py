@@ -22,7 +22,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "credit_exchange_version"
 _SESSION = (
     "-c timezone=Asia/Shanghai -c statement_timeout=1800000 -c lock_timeout=600000 "
-    "-c idle_in_transaction_session_timeout=600000 -c jit=off -c search_path=exchange,public"
+    "-c idle_in_transaction_session_timeout=600000 -c jit=off -c temp_buffers=128MB -c search_path=exchange,public"
 )
 
 
