@@ -115,6 +115,11 @@ def test_what_identifies_a_row_there_is_never_masked(exchange: Exchange, sandbox
     assert drain(exchange, "china", payload_source=source).held == 2
     assert outbox(exchange)["r0001", 1].outcome_code == "IDENTITY"
     assert sandbox.ledger.requests() == []
+    put(exchange, "china", ["r0003"])
+    run(exchange, "china")
+    put(exchange, "china", ["r0003"], version=2, op="withdraw")
+    assert drain(exchange, "china", payload_source=source).delivered == 1  # what lies there is taken down all the same
+    assert sandbox.current() == {}
 
 
 def test_penalties_of_natural_persons_never_go(exchange: Exchange, sandbox: Sandbox) -> None:

@@ -326,10 +326,12 @@ class Claimer:
         held: dict[int, Verdict] = {}
         ours: list[Sheet] = []
         for sheet in sheets:
+            if sheet.op != "upsert":
+                continue  # what lies there is taken down, whatever rules say by now
             names = self._exchange.config.datasets[sheet.dataset].identity
             if sheet.masked & {names.document_no, names.agency_code}:
                 held |= dict.fromkeys(sheet.outbox_ids, _MASKED)
-            elif sheet.op == "upsert":
+            else:
                 ours.append(sheet)
         keys = [key for sheet in ours for key in self._dialect.identity_keys(sheet)]
         record_ids = [record_id for sheet in ours for record_id in sheet.record_ids]
