@@ -45,8 +45,8 @@ def upgrade() -> None:
         return
     steps = [f"upgrade_0002/{name}" for name in _BEFORE]
     steps += [f"upgrade_0002/{name}" for name in _AFTER]
-    steps += ["schema/26_lot", "upgrade_0002/16_next_outbox_id", "upgrade_0002/23_outbox", *sql.names("report")]
-    for name in [*steps, *sql.names("role")]:
+    steps += ["schema/26_lot", "upgrade_0002/16_next_outbox_id"]  # 0003 makes the views, on what it makes of the lines
+    for name in steps:
         connection.exec_driver_sql(sql.source(name))
 
 

@@ -15,11 +15,11 @@ _STEPS = (
     "upgrade_0003/01_drop_wire_identity",
     "upgrade_0003/02_drop_record_by_identity",
     "upgrade_0003/03_record_by_document",
-    "upgrade_0003/04_drop_reports",
-    "upgrade_0003/05_drop_outbox",
+    "upgrade_0002/01_drop_reports",
+    "upgrade_0003/04_drop_outbox",
     "schema/17_shipment_run",
-    "upgrade_0003/07_fill_runs",
-    "upgrade_0003/08_drop_lines",
+    "upgrade_0003/05_fill_runs",
+    "upgrade_0003/06_drop_lines",
     "schema/27_outbox",
 )
 
