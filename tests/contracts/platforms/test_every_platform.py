@@ -339,4 +339,8 @@ def test_a_record_whose_content_is_not_what_was_released_stops_no_other(
     put(exchange, kind, names(3))
     result = drain(exchange, kind, payload_source=source)
     assert (result.delivered, result.held) == (2, 1)
-    assert outbox(exchange)["r0002", 1].outcome_code == "PAYLOAD"
+    rows = outbox(exchange)
+    assert rows["r0002", 1].outcome_code == "PAYLOAD"
+    # it travelled nowhere, and the others keep their places in the shipment that passed it by
+    assert [rows[name, 1].line_no for name in names(3)] == [1, None, 2]
+    assert rows["r0002", 1].shipment_no is None
