@@ -115,6 +115,7 @@ class Desk:
         return self._safely(work)
 
     def _leased(self, connection: Connection, row: Row[Any], before: str) -> Leased:
+        connection.execute(sql.load("push/by_key"))
         lines = connection.execute(sql.load("push/lines"), {"shipment_id": row.shipment_id})
         label = Label(row.shipment_no, row.batch_no, row.idem_key, row.dataset, row.lane, row.op, row.created_at)
         shipment = Shipment(
