@@ -38,6 +38,12 @@ def test_a_night_by_command_says_what_became_of_every_part(city: Town, capsys: p
     assert "信用福州" in told
 
 
+def test_what_is_limited_to_some_parts_is_no_night_of_its_date(city: Town) -> None:
+    """Else a night that never ran would count as finished, and nobody would be told that it is missing."""
+    assert main(["night", "--date", "2026-10-02", "--platform", "fuzhou"]) == 0
+    assert city.query("select run_id from exchange.night where business_date = '2026-10-02'") == []
+
+
 def test_a_failed_part_gives_exit_status_two(city: Town, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["night", "--date", "2026-10-01", "--feed", FEEDS[0], "--platform", "fuzhou"]) == 2
     assert "was not delivered" in capsys.readouterr().out.replace("\n", " ")

@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     summary.add_argument("--date", type=date.fromisoformat)
     commands.add_parser("backlog", help="what has not reached its platform yet")
     commands.add_parser(
-        "watchdog", help="check deadlines, circuits and stuck states; needs neither scheduler nor Airflow"
+        "watchdog", help="check deadlines, missed dates, circuits, stuck states; needs neither scheduler nor Airflow"
     )
 
     for action, text in (("withdraw", "take a record off the platforms"), ("reinstate", "put a withdrawn record back")):

@@ -54,12 +54,15 @@ def run_night(
 ) -> NightResult:
     """Run the night of a business date. A part that fails stops only itself; all others are finished.
 
-    `feeds` and `platforms` limit it (all by default; naming only platforms collects nothing). Platforms are drained
+    `feeds` and `platforms` limit it (all by default; naming only platforms collects nothing). What is limited is no
+    night of its business date: it is not recorded as one, and a late or missing night stays so. Platforms are drained
     side by side.
     """
     result = NightResult(business_date)
     run_id = f"command__{business_date}__{uuid.uuid4().hex[:12]}"
-    open_night(exchange, run_id, business_date, "command")
+    is_whole = not feeds and not platforms
+    if is_whole:
+        open_night(exchange, run_id, business_date, "command")
     chosen = list(feeds) or ([] if platforms else list(exchange.config.feeds))
     for feed_id in chosen:
         exchange.config.feed(feed_id)
@@ -76,7 +79,8 @@ def run_night(
             if label not in result.failed and future.result().problem:
                 result.failed[label] = str(future.result().problem)
                 say(f"{label}: {future.result().problem}")
-    close_night(exchange, run_id, sorted(result.failed))
+    if is_whole:
+        close_night(exchange, run_id, sorted(result.failed))
     return result
 
 

@@ -19,7 +19,8 @@ from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
 DUE = time(6, 0)
-LATE, CIRCUIT, UNKNOWN, HELD = "late:", "circuit:", "unknown:", "held:"
+QUIET = timedelta(hours=6)  # longer than a night takes: without any for so long, nobody is about to fill a hole
+LATE, HOLE, CIRCUIT, UNKNOWN, HELD = "late:", "hole:", "circuit:", "unknown:", "held:"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def check(exchange: Exchange) -> list[Finding]:
     found: list[Finding] = []
     looks: tuple[tuple[str, Callable[[Exchange], Iterable[Finding]]], ...] = (
         (LATE, _late),
+        (HOLE, _holes),
         (CIRCUIT, _circuits),
         (UNKNOWN, _unknown),
         (HELD, _held),
@@ -75,7 +77,7 @@ def _late(exchange: Exchange) -> list[Finding]:
     given = {"last": last, "first_configured": _first_date()}
     missing = [row["day"] for row in _rows(exchange, "alerts/unfinished_nights", given)]
     if last not in missing:
-        return []  # older holes are the business of backfills, never late news
+        return []  # older holes are no late news: they are told as such, and a backfill raises no storm
     start = last
     while start - timedelta(days=1) in missing:
         start -= timedelta(days=1)
@@ -91,6 +93,64 @@ def _late(exchange: Exchange) -> list[Finding]:
             f"/exchange/night?date={last}",
         )
     ]
+
+
+def _holes(exchange: Exchange) -> Iterable[Finding]:
+    """Find what was passed by: an incident a hole, its key the dates it had when it was told, however it is filled.
+
+    A date belongs to one incident only. A hole that nights are on their way through is not told, but one that was told
+    stays open until each of its dates has a finished night.
+    """
+    first_configured = _first_date()
+    quiet_since = business_time.now() - QUIET
+    given = {"last": last_due(), "first_configured": first_configured, "quiet_since": quiet_since}
+    holes = _rows(exchange, "alerts/holes", given)
+    left = {day for hole in holes for day in _days(hole["first_day"], hole["last_day"])}
+    incidents: dict[str, list[date]] = {}
+    for key in open_incidents(exchange, HOLE):  # the oldest keeps its dates
+        first, last = map(date.fromisoformat, key.removeprefix(HOLE).split("/"))
+        incidents[key] = sorted(day for day in left if first <= day <= last)
+        left.difference_update(incidents[key])
+    for hole in holes:
+        days = [day for day in _days(hole["first_day"], hole["last_day"]) if day in left]
+        if days and hole["is_quiet"]:
+            incidents[f"{HOLE}{days[0]}/{days[-1]}"] = days
+    begun = {day for hole in holes for day in hole["begun"]}
+    for key, days in incidents.items():
+        if days:
+            yield _hole(key, days, [day for day in days if day in begun], is_configured=first_configured is not None)
+
+
+def _hole(key: str, days: list[date], begun: list[date], *, is_configured: bool) -> Finding:
+    span = f"{days[0]}" if len(days) == 1 else f"{days[0]} 至 {days[-1]}"
+    parts = [
+        f"未完成：{_listed(days)}；其后的业务日期已完成",
+        f"请补数：airflow backfill create --dag-id nightly_exchange --from-date {days[0]} --to-date {days[-1]}T23:59"
+        " --reprocess-behavior completed",  # else Airflow passes by a date that has a run, also one without a verdict
+    ]
+    if begun:
+        parts.append(f"其中 {_listed(begun)} 已开始未结束，请先在 Airflow 中查看：仍在运行或排队的不会被补数")
+    if not is_configured:
+        parts.append("如这些日期本不需要交换，请设置 CREDIT_EXCHANGE_FIRST_DATE")
+    return Finding(
+        key,
+        "warning",
+        f"业务日期 {span}（共 {len(days)} 天）的夜间交换被跳过，没有完成",
+        "；".join(parts),
+        f"/exchange/night?date={days[0]}",
+    )
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _listed(days: list[date]) -> str:
+    """Return dates in order as people write them: 2026-11-03 至 2026-11-05、2026-11-09."""
+    one, known = timedelta(days=1), set(days)
+    starts = [day for day in days if day - one not in known]
+    ends = [day for day in days if day + one not in known]
+    return "、".join(f"{a}" if a == b else f"{a} 至 {b}" for a, b in zip(starts, ends, strict=True))
 
 
 def _circuits(exchange: Exchange) -> Iterable[Finding]:

@@ -9,7 +9,14 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+
+from credit_exchange.config.connections import from_environment
+from credit_exchange.steps.context import Exchange
+from credit_exchange.stores.database import connect
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -37,3 +44,10 @@ logging_level = WARNING
         encoding="utf-8",
     )
     os.environ["AIRFLOW_HOME"] = str(_home)
+
+
+@pytest.fixture
+def exchange(database_url: str) -> Iterator[Exchange]:
+    engine = connect(database_url)
+    yield Exchange(config=None, engine=engine, resolve=from_environment)  # type: ignore[arg-type]
+    engine.dispose()

@@ -23,7 +23,6 @@ from credit_exchange.steps.alerts import clear_alert, notify, raise_alert
 from credit_exchange.steps.channels import without_airflow
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import close_night, open_night
-from credit_exchange.stores.database import connect
 
 TEXT = ("night:2026-11-22:feed fz_scjg_permit", "warning", "市场监管局 失败", "环节：collect <b>", "/exchange/night")
 
@@ -62,13 +61,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_args: Any) -> None:
         """Say nothing."""
-
-
-@pytest.fixture
-def exchange(database_url: str) -> Iterator[Exchange]:
-    engine = connect(database_url)
-    yield Exchange(config=None, engine=engine, resolve=from_environment)  # type: ignore[arg-type]
-    engine.dispose()
 
 
 @pytest.fixture
