@@ -182,6 +182,42 @@ def test_refused_credentials_are_not_tried_again_in_the_drain(exchange: Exchange
     assert query(exchange, "select circuit from exchange.platform_state")[0][0] == "closed"
 
 
+def test_what_was_packed_ahead_of_a_drain_that_stops_is_free_for_anybody_at_once(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    exchange = exchange_with(limits={"records": 1})
+    put(exchange, kind, names(50))
+    sandbox.faults.add(SEND[kind], "401", times=2)
+    assert "credentials" in str(run(exchange, kind).problem)
+    [(packed, leased)] = query(
+        exchange, "select count(*), count(*) filter (where lease_owner is not null) from exchange.shipment"
+    )
+    assert (packed, leased) == (40, 0)  # what one claim takes, and what the next one took meanwhile
+    sandbox.faults.clear()
+    assert run(exchange, kind).delivered == 50
+    arrived_once(sandbox, 50)
+
+
+def test_what_the_packing_thread_fails_with_fails_the_drain_and_loses_nothing(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    exchange = exchange_with(limits={"records": 1})
+    put(exchange, kind, names(50))
+    calls: list[int] = []
+
+    def fails_the_second_time(*given: Any) -> list[Sheet]:
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("the second claim")
+        return made_up(*given)
+
+    with pytest.raises(RuntimeError, match="the second claim"):
+        drain(exchange, kind, payload_source=fails_the_second_time)
+    assert query(exchange, "select count(*) from exchange.shipment where lease_owner is not null") == [(0,)]
+    assert run(exchange, kind).delivered == 30
+    arrived_once(sandbox, 50)
+
+
 def test_a_platform_that_is_down_opens_the_circuit_and_the_next_drain_completes(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,15 +94,26 @@ class Claimer:
         self.most: dict[str, int] = {}
         """Lanes whose shipments the platform found too large: how many records at most from now on."""
 
-    def claim(self, connection: Connection, priority: int, skip: Iterable[int]) -> Claim | None:
+    def claim(
+        self, connection: Connection, priority: int, skip: Iterable[int], *, waiting: bool = True, lots: bool = True
+    ) -> Claim | None:
         """Pack the next rows of at most this priority number; None when there are none.
 
+        waiting: of those that wait by themselves, without `skip`; they go first. lots: of those that wait in lots.
         Several shipments at a time, leased to this drain. The caller owns the transaction, which holds the platform's
         lock: nobody else packs, resumes or overtakes what waits until it ends.
         """
         connection.execute(sql.load("push/lock"), {"platform": self._platform.platform})
         connection.execute(sql.load("push/by_key"))
-        rows, alone = self._next(connection, priority, skip)
+        # takedowns travel alone at some platforms: one shipment's worth of them is enough at a time
+        limit = self._platform.limits.records if priority == PRIORITY["withdraw"] else self._rows
+        parameters = {"platform": self._platform.platform, "priority": priority, "limit": limit}
+        rows: Sequence[Any] = ()
+        if waiting:
+            rows = connection.execute(sql.load("push/claim_waiting"), {**parameters, "skip": list(skip)}).all()
+        alone = bool(rows)
+        if lots and not rows:
+            rows = self._of_lots(connection, parameters)
         if not rows:
             return None
         overtaken = {row.outbox_id: row.overtaken for row in rows if row.overtaken is not None}
@@ -119,10 +130,12 @@ class Claimer:
         if alone:
             lanes = self._follow(connection, lanes)
         op = rows[0].op if rows else ""
-        packed: list[Leased] = []
-        for (dataset, lane, single), pieces in lanes.items():
-            for group in self._groups(lane, single, pieces):
-                packed.append(self._store(connection, dataset, lane, op, group))
+        made = [
+            self._shipment(dataset, lane, op, group)
+            for (dataset, lane, single), pieces in lanes.items()
+            for group in self._groups(lane, single, pieces)
+        ]
+        packed = self._store(connection, made)
         self._runs(connection, packed)
         counts: dict[str, int] = {}
         for outbox_id, verdict in aside.items():
@@ -131,23 +144,19 @@ class Claimer:
                 counts[state] = counts.get(state, 0) + 1
         return Claim(packed, counts)
 
-    def _next(self, connection: Connection, priority: int, skip: Iterable[int]) -> tuple[list[Any], bool]:
-        """Return the next rows of one data set and operation, and whether they waited by themselves."""
-        # takedowns travel alone at some platforms: one shipment's worth of them is enough at a time
-        limit = self._platform.limits.records if priority == PRIORITY["withdraw"] else self._rows
-        parameters = {"platform": self._platform.platform, "priority": priority, "limit": limit}
-        rows = connection.execute(sql.load("push/claim_waiting"), {**parameters, "skip": list(skip)}).all()
-        if rows:
-            return list(rows), True
-        while not rows:
+    @staticmethod
+    def _of_lots(connection: Connection, parameters: Mapping[str, object]) -> Sequence[Any]:
+        """Take the next rows of one data set and operation out of their lots."""
+        while True:
             lots = connection.execute(sql.load("push/claim_lots"), parameters).all()
             if not lots:
-                return [], False
+                return ()
             ranges = {"first_ids": [lot.first_id for lot in lots], "last_ids": [lot.last_id for lot in lots]}
             rows = connection.execute(sql.load("push/claim_rows"), {**parameters, **ranges}).all()
             taken = {"lot_ids": [lot.lot_id for lot in lots], "last_ids": ranges["last_ids"]}
             connection.execute(sql.load("push/lots_consume"), taken)
-        return list(rows), False
+            if rows:
+                return rows
 
     def _encode(
         self, connection: Connection, ids: list[int], known: set[str]
@@ -228,31 +237,41 @@ class Claimer:
         if group:
             yield group
 
-    def _store(self, connection: Connection, dataset: str, lane: str, op: str, group: list[_Row]) -> Leased:
+    def _shipment(self, dataset: str, lane: str, op: str, group: list[_Row]) -> Shipment:
         now = datetime.now(SHANGHAI)
         shipment_no = f"{self._platform.platform[:30]}-{now:%y%m%d}-{secrets.token_hex(8)}"
         label = Label(shipment_no, shipment_no, secrets.token_hex(20), dataset, lane, op, now)
         body = self._dialect.assemble(label, [row.data for row in group])
-        digest = sm3_hex(body)
-        shipment_id = connection.execute(
-            sql.load("push/shipment_insert"),
-            {
-                **self._lease,
-                "shipment_no": shipment_no,
-                "platform": self._platform.platform,
-                "dataset": dataset,
-                "lane": lane,
-                "op": op,
-                "batch_no": label.batch_no,
-                "idem_key": label.idem_key,
-                "body_sealed": seal(self._exchange.keys, body, shipment_no.encode()),
-                "body_digest": digest,
-                "records": len(group),
-            },
-        ).scalar_one()
         lines = [Line(number, row.outbox_id, row.record_id, row.version) for number, row in enumerate(group, 1)]
-        shipment = Shipment(label, body, lines, 1, shipment_id=shipment_id, body_digest=digest)
-        return Leased(shipment, "ready", {"shipment_no": shipment_no, "fence": 1, **self._lease})
+        return Shipment(label, body, lines, 1, body_digest=sm3_hex(body))
+
+    def _store(self, connection: Connection, made: list[Shipment]) -> list[Leased]:
+        """Store new shipments, all at once, leased to this drain."""
+        if not made:
+            return []
+        parameters = {
+            **self._lease,
+            "platform": self._platform.platform,
+            "shipment_nos": [one.label.shipment_no for one in made],
+            "datasets": [one.label.dataset for one in made],
+            "lanes": [one.label.lane for one in made],
+            "ops": [one.label.op for one in made],
+            "batch_nos": [one.label.batch_no for one in made],
+            "idem_keys": [one.label.idem_key for one in made],
+            "bodies": [seal(self._exchange.keys, one.body, one.label.shipment_no.encode()) for one in made],
+            "body_digests": [one.body_digest for one in made],
+            "records": [len(one.lines) for one in made],
+        }
+        rows = connection.execute(sql.load("push/shipments_insert"), parameters)
+        ids = {row.shipment_no: row.shipment_id for row in rows}
+        return [
+            Leased(
+                replace(one, shipment_id=ids[one.label.shipment_no]),
+                "ready",
+                {"shipment_no": one.label.shipment_no, "fence": 1, **self._lease},
+            )
+            for one in made
+        ]
 
     @staticmethod
     def _follow(

@@ -18,7 +18,8 @@ from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.outbox import PRIORITY
 from credit_exchange.steps.payload import payloads
 from credit_exchange.steps.push import owner
-from credit_exchange.steps.push.claim import Claimer, Leased, PayloadSource
+from credit_exchange.steps.push.ahead import Ahead
+from credit_exchange.steps.push.claim import Claim, Claimer, Leased, PayloadSource
 from credit_exchange.steps.push.desk import Desk
 from credit_exchange.steps.push.dialects.base import (
     CallResult,
@@ -126,6 +127,7 @@ class _Drain:
         self._settler = Settler(platform, self._desk, self._gate, self._claimer)
         self._calls = 0
         self._packed: deque[Leased] = deque()
+        self._ahead = Ahead(self._next_of_lots)
         self._look_at = 0.0
         self._recover_at = 0.0
         self._tasks_until: float | None = None
@@ -155,6 +157,7 @@ class _Drain:
         except Stop as stop:
             problem = str(stop)
         finally:
+            self._ahead.close()
             self._desk.give_back()
         return self._result(problem, self._desk.left() if left is None or problem else left)
 
@@ -172,6 +175,7 @@ class _Drain:
         if not self._sending:
             return False
         if self._packed:
+            self._ahead.begin()
             self._call(self._packed.popleft(), "send", self._dialect.send)
             return True
         return self._send(takedowns_only=False) or self._claim(_EVERYTHING)
@@ -192,9 +196,10 @@ class _Drain:
         return False
 
     def _claim(self, priority: int) -> bool:
-        faultpoint("push.before_claim")
-        with transaction(self._exchange.engine) as connection:
-            done = self._claimer.claim(connection, priority, self._settler.skip_records)
+        ahead = priority == _EVERYTHING and self._ahead.begun
+        done = self._pack(priority, lots=not ahead)
+        if done is None and ahead:
+            done = self._ahead.take()
         if done is None:
             return False
         self._settler.counts.update(done.aside)
@@ -202,8 +207,19 @@ class _Drain:
             self._packed.extendleft(reversed(done.packed))
         else:
             self._packed.extend(done.packed)
-        faultpoint("push.after_claim")
         return True
+
+    def _next_of_lots(self) -> Claim | None:
+        return self._pack(_EVERYTHING, waiting=False)
+
+    def _pack(self, priority: int, *, waiting: bool = True, lots: bool = True) -> Claim | None:
+        faultpoint("push.before_claim")
+        skip = self._settler.skip_records if waiting else ()
+        with transaction(self._exchange.engine) as connection:
+            done = self._claimer.claim(connection, priority, skip, waiting=waiting, lots=lots)
+        if done is not None:
+            faultpoint("push.after_claim")
+        return done
 
     def _send(self, *, takedowns_only: bool) -> bool:
         leased = self._desk.take(sorted(self._settler.skip_shipments), takedowns_only=takedowns_only)

@@ -1,0 +1,43 @@
+"""Packs the next shipments in a thread of its own while those before them are sent.
+
+Packing is mostly waiting for the database and work that needs no lock of Python's, so that one drain keeps two cores
+busy. To the database the thread is what a second drain of the same platform would be: the platform's lock and the
+leases hold for both. At most one claim is ahead, so that what is packed stays new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """One piece of work that is done before it is asked for."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        """`work` uses nothing that belongs to the thread which asks for it."""
+        self._work = work
+        self._pool = ThreadPoolExecutor(1, "pack")
+        self._future: Future[T] | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether something is being done, or is done and was not taken yet."""
+        return self._future is not None
+
+    def begin(self) -> None:
+        """Begin it, unless it has begun."""
+        if self._future is None:
+            self._future = self._pool.submit(self._work)
+
+    def take(self) -> T:
+        """Return what came of it, once; raises what it raised. Done here and now when it was not begun."""
+        future, self._future = self._future, None
+        return self._work() if future is None else future.result()
+
+    def close(self) -> None:
+        """Wait until nothing is being done any more; what came of it is left as it is."""
+        self._pool.shutdown(wait=True)
