@@ -81,6 +81,19 @@ def test_a_feed_stops_only_itself_and_the_verdict_is_the_only_leaf(night: Any) -
     assert [asset.name for asset in night.get_task("summary").outlets] == ["credit_exchange/night"]
 
 
+def test_alerts_and_pages_call_the_steps_as_the_dag_does(night: Any) -> None:
+    from credit_exchange.ui.words import PART_WORDS
+
+    names = {
+        task.task_id.rpartition(".")[2]: getattr(task, "task_display_name", "")
+        or task.partial_kwargs["task_display_name"]
+        for task in night.tasks
+    }
+    assert names.pop("verdict") == "判定"
+    assert names == tasks.STEP_WORDS
+    assert PART_WORDS.items() <= tasks.STEP_WORDS.items()
+
+
 def test_every_task_has_a_chinese_name_and_a_time_limit(bag: Any) -> None:
     for dag_id in ("nightly_exchange", "platform_receipts"):
         for task in bag.dags[dag_id].tasks:

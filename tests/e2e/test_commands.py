@@ -46,7 +46,7 @@ def test_what_is_limited_to_some_parts_is_no_night_of_its_date(city: Town) -> No
 
 def test_a_failed_part_gives_exit_status_two(city: Town, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["night", "--date", "2026-10-01", "--feed", FEEDS[0], "--platform", "fuzhou"]) == 2
-    assert "was not delivered" in capsys.readouterr().out.replace("\n", " ")
+    assert "没有收到 " in capsys.readouterr().out.replace("\n", "")
 
 
 def test_a_record_is_explained_from_its_source_line_to_its_receipt(

@@ -151,7 +151,7 @@ def test_rows_that_do_not_add_up_stop_the_merge(exchange: Exchange) -> None:
     batch_id = batch(exchange, [row(exchange, "1号")], D1)
     with exchange.engine.begin() as connection:
         connection.exec_driver_sql(f"update exchange.batch set rows_delivered = 2 where batch_id = {batch_id}")
-    with pytest.raises(Exception, match="does not add up"):
+    with pytest.raises(Exception, match="行数不符：收到 2 行，去向合计 1 行"):
         merge(exchange, batch_id)
     assert query(exchange, "select * from exchange.record") == []
 

@@ -12,7 +12,7 @@ with gone as (
 update exchange.shipment as s set
     state = 'unknown',
     next_attempt_at = least(s.lease_until, clock_timestamp()) + make_interval(secs => :settle),
-    problem = 'the sender ended before the answer was stored',
+    problem = '上报进程在登记答复之前结束；先向平台查询，再决定是否补报',
     lease_owner = null,
     lease_until = null,
     fence = s.fence + 1

@@ -1,4 +1,5 @@
 -- What became of a shipment, written only by whoever still holds it; ends the lease and the attempt, if there was one.
+-- What is not settled keeps its last problem while nothing new is known.
 with over as (
     update exchange.attempt set
         finished_at = clock_timestamp(),
@@ -18,7 +19,7 @@ update exchange.shipment set
     receipt_no = coalesce(:receipt_no, receipt_no),
     reply_sealed = coalesce(:reply_sealed, reply_sealed),
     reply_digest = coalesce(:reply_digest, reply_digest),
-    problem = :problem,
-    code = :code,
+    problem = case when :state = 'settled' then :problem else coalesce(:problem, problem) end,
+    code = case when :state = 'settled' then :code else coalesce(:code, code) end,
     settled_at = case when :state = 'settled' then clock_timestamp() end
 where shipment_no = :shipment_no and fence = :fence and lease_owner = :owner

@@ -30,11 +30,10 @@ def resolve(conn_id: str) -> Connection:
         failed = type(error).__name__
     if missing:
         raise ConfigurationError(
-            f"connection {conn_id} is not defined: add it in Airflow (Admin, Connections) or set "
-            f"AIRFLOW_CONN_{conn_id.upper()}"
+            f"没有定义连接 {conn_id}；请在 Airflow（Admin → Connections）中添加，或设置 AIRFLOW_CONN_{conn_id.upper()}"
         )
     if failed:
-        raise RetriableError(f"connection {conn_id}: Airflow's API server did not hand it out ({failed}); try again")
+        raise RetriableError(f"连接 {conn_id}：Airflow 的 API 服务没有给出（{failed}）；请稍后重新运行")
     return translate(conn_id, found)
 
 
@@ -49,7 +48,7 @@ def translate(conn_id: str, found: object) -> Connection:
         if not isinstance(extra, dict):
             raise TypeError
     except (ValueError, TypeError):
-        raise ConfigurationError(f"connection {conn_id}: extra is not a JSON object; mend it in Airflow") from None
+        raise ConfigurationError(f"连接 {conn_id}：extra 不是 JSON 对象；请在 Airflow 中更正") from None
     return Connection(
         conn_id=conn_id,
         conn_type=str(getattr(found, "conn_type", None) or ""),

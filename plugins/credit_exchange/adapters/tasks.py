@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
 
 FAILED_STATES = frozenset({"failed", "upstream_failed"})
+STEP_WORDS = {
+    "open_night": "开始",
+    "collect": "采集",
+    "validate": "校验",
+    "merge": "归并",
+    "platforms": "平台清单",
+    "release": "发布",
+    "push": "上报",
+    "summary": "汇总",
+}
+"""How people call the steps: their display names in the DAG."""
 
 
 class PageLink(BaseOperatorLink):
@@ -223,11 +234,13 @@ class Verdict(ExchangeOperator):
         link = f"/exchange/night?date={night.business_date}"
         for part, step in failed.items():
             subject = f"业务日期 {night.business_date}：{part_label(exchange, part)} 失败"
-            raise_alert(exchange, prefix + part, "warning", subject, f"环节：{step}", link)
+            raise_alert(exchange, prefix + part, "warning", subject, f"环节：{STEP_WORDS.get(step, step)}", link)
         clear_others(exchange, prefix, [prefix + part for part in failed])
         tell(exchange)
         if failed:
-            listing = "；".join(f"{part_label(exchange, part)}（{step}）" for part, step in sorted(failed.items()))
+            listing = "；".join(
+                f"{part_label(exchange, part)}（{STEP_WORDS.get(step, step)}）" for part, step in sorted(failed.items())
+            )
             raise AirflowFailException(f"{len(failed)} 个部分未完成：{listing}。修复后清除对应任务（含下游）即可补齐")
         return {"failed": 0}
 
@@ -312,7 +325,7 @@ def part_label(exchange: Exchange, part: str) -> str:
         return feed_label(exchange, name)
     if kind == "platform" and name in exchange.config.platforms:
         return exchange.config.platform(name).name
-    return part
+    return STEP_WORDS.get(part, part)
 
 
 def _unbalanced(exchange: Exchange, day: Any) -> dict[str, str]:

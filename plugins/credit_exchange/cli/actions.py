@@ -37,7 +37,7 @@ def night(exchange: Exchange, given: argparse.Namespace, console: Console) -> in
     )
     night_summary.show(exchange.engine, exchange.config, given.night, console)
     for part, problem in result.failed.items():
-        console.print(f"FAILED {part}: {problem}", style="red", markup=False)
+        console.print(f"失败 {part}：{problem}", style="red", markup=False)
     return 0 if result.good else 2
 
 

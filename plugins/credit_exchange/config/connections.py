@@ -39,7 +39,7 @@ class Connection:
             scheme = str(self.extra.get("scheme") or (self.schema if self.schema in ("http", "https") else "https"))
             url = f"{scheme}://{url}" + (f":{self.port}" if self.port and ":" not in url.split("/")[0] else "")
         if not urlsplit(url).hostname:
-            raise ConfigurationError(f"connection {self.conn_id}: host must be the base URL, e.g. https://host/path")
+            raise ConfigurationError(f"连接 {self.conn_id}：host 应为基础地址，例如 https://host/path；请更正")
         return url
 
 
@@ -54,7 +54,7 @@ def from_environment(conn_id: str) -> Connection:
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     value = os.environ.get(variable, "").strip()
     if not value:
-        raise ConfigurationError(f"connection {conn_id} is not defined: set {variable} or add it in Airflow")
+        raise ConfigurationError(f"没有定义连接 {conn_id}；请设置 {variable} 或在 Airflow 中添加")
     if not value.startswith("{"):
         return _from_uri(conn_id, value)
     try:
@@ -75,7 +75,7 @@ def from_environment(conn_id: str) -> Connection:
             uri=str(given.get("uri") or extra.get("url") or ""),
         )
     except (ValueError, TypeError, AttributeError):
-        raise ConfigurationError(f"{variable} begins like JSON but cannot be read as a connection") from None
+        raise ConfigurationError(f"{variable} 以 JSON 开头，但无法读取为连接；请更正") from None
 
 
 def _from_uri(conn_id: str, value: str) -> Connection:
@@ -87,7 +87,7 @@ def _from_uri(conn_id: str, value: str) -> Connection:
     try:
         port = parts.port
     except ValueError:
-        raise ConfigurationError(f"AIRFLOW_CONN_{conn_id.upper()}: the port is not a number") from None
+        raise ConfigurationError(f"AIRFLOW_CONN_{conn_id.upper()}：端口不是数字；请更正") from None
     host = unquote(parts.hostname or "")
     if parts.scheme in ("http", "https") and host and "://" not in host:
         host = f"{parts.scheme}://{host}" + (f":{port}" if port else "") + parts.path.rstrip("/")
@@ -113,6 +113,6 @@ def keys_of(connection: Connection) -> Keys:
     hmac_key = str(connection.extra.get("hmac_key") or connection.login)
     if not encryption or not hmac_key:
         raise ConfigurationError(
-            "connection credit_keys: give the encryption key as password and the HMAC key as extra hmac_key (or login)"
+            "连接 credit_keys：请在 password 中填写加密密钥，在 extra 的 hmac_key（或 login）中填写 HMAC 密钥"
         )
     return Keys.derive(encryption, hmac_key)

@@ -42,10 +42,7 @@ _HEADER = struct.Struct(">4sI32s")
 _LARGEST_CHUNK = 64 * MIB
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _SHORTEST_SECRET = 16
-_DAMAGED = (
-    "sealed data damaged or key wrong: {what}; compare the encryption key of connection credit_keys with the one in "
-    "use when the data was written, then restore the object from backup or collect it again"
-)
+_DAMAGED = "加密数据已损坏或密钥不符：{what}；请核对连接 credit_keys 的加密密钥与写入时是否相同，再从备份恢复或重新采集"
 
 
 @dataclass(frozen=True)
@@ -62,15 +59,14 @@ class Keys:
         """Raise ConfigurationError for keys of the wrong length."""
         if len(self.encryption) != 32 or len(self.hmac) < 32:
             raise ConfigurationError(
-                "connection credit_keys: the encryption key must be 32 bytes and the HMAC key at least 32; "
-                "give 64 hex characters each"
+                "连接 credit_keys：加密密钥应为 32 字节，HMAC 密钥至少 32 字节；请各填写 64 位十六进制字符"
             )
 
     @classmethod
     def derive(cls, secret_enc: str, secret_hmac: str) -> Keys:
         """Keys from two secrets: 64 hex characters are the key itself, any other text of at least 16 characters gives
         its SM3. Raises ConfigurationError for a shorter secret."""
-        return cls(_key("encryption key", secret_enc), _key("HMAC key", secret_hmac))
+        return cls(_key("加密密钥", secret_enc), _key("HMAC 密钥", secret_hmac))
 
 
 def _key(label: str, secret: str) -> bytes:
@@ -79,8 +75,8 @@ def _key(label: str, secret: str) -> bytes:
         return bytes.fromhex(secret)
     if len(secret) < _SHORTEST_SECRET:
         raise ConfigurationError(
-            f"connection credit_keys: the {label} is missing or shorter than {_SHORTEST_SECRET} characters; give 64 "
-            "hex characters (for example from `openssl rand -hex 32`)"
+            f"连接 credit_keys：{label}没有填写或不足 {_SHORTEST_SECRET} 个字符；"
+            "请填写 64 位十六进制字符（例如由 openssl rand -hex 32 生成）"
         )
     return new_sm3(secret.encode()).digest()
 
@@ -122,11 +118,11 @@ def open_sealed(keys: Keys, blob: bytes, context: bytes = b"") -> bytes:
     context."""
     version = blob[:1]
     if len(blob) < 1 + _NONCE + _TAG or version not in (_VERSION, _PACKED):
-        raise FatalError(_DAMAGED.format(what="not a sealed value of version 1 or 2"))
+        raise FatalError(_DAMAGED.format(what="不是第 1 或第 2 版的加密值"))
     try:
         plain = _cipher(keys.encryption).decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], version + context)
     except InvalidTag:
-        raise FatalError(_DAMAGED.format(what="authentication failed")) from None
+        raise FatalError(_DAMAGED.format(what="完整性校验未通过")) from None
     if version == _VERSION:
         return plain
     (length,) = _LENGTH.unpack_from(plain)
@@ -143,11 +139,11 @@ def open_text(keys: Keys, sealed: str, context: bytes = b"") -> str:
     """The text of :func:`seal_text`. Raises FatalError when it is damaged, was sealed elsewhere, or is no sealed
     text."""
     if not sealed.startswith(TEXT_PREFIX):
-        raise FatalError(_DAMAGED.format(what=f"the text does not start with {TEXT_PREFIX}"))
+        raise FatalError(_DAMAGED.format(what=f"文本不以 {TEXT_PREFIX} 开头"))
     try:
         blob = base64.b64decode(sealed[len(TEXT_PREFIX) :], validate=True)
     except ValueError:  # binascii.Error is one; so is what non-ASCII text raises
-        raise FatalError(_DAMAGED.format(what="not base64")) from None
+        raise FatalError(_DAMAGED.format(what="不是 base64")) from None
     return open_sealed(keys, blob, context).decode()
 
 
@@ -206,10 +202,10 @@ def iter_open_stream(keys: Keys, source: BinaryIO, context: bytes = b"") -> Iter
     """
     header = _read_full(source, _HEADER.size)
     if len(header) != _HEADER.size:
-        raise FatalError(_DAMAGED.format(what="the header of the stream is cut off"))
+        raise FatalError(_DAMAGED.format(what="数据流的头部不完整"))
     magic, chunk, salt = _HEADER.unpack(header)
     if magic != _STREAM_MAGIC or not 1 <= chunk <= _LARGEST_CHUNK:
-        raise FatalError(_DAMAGED.format(what="not a sealed stream of version 1"))
+        raise FatalError(_DAMAGED.format(what="不是第 1 版的加密数据流"))
     cipher = _stream_cipher(keys, salt)
     size = chunk + _TAG
     number = 0
@@ -219,7 +215,7 @@ def iter_open_stream(keys: Keys, source: BinaryIO, context: bytes = b"") -> Iter
         try:
             plain = cipher.decrypt(_stream_nonce(number, not following), current, header + context)
         except (InvalidTag, ValueError):  # ValueError: shorter than a tag
-            raise FatalError(_DAMAGED.format(what=f"chunk {number} of the stream fails its check")) from None
+            raise FatalError(_DAMAGED.format(what=f"数据流第 {number} 块校验未通过")) from None
         if plain:
             yield plain
         if not following:

@@ -75,16 +75,16 @@ def periods_from(rows: Iterable[Any]) -> tuple[Period, ...]:
         since = values["since"] or values["from"]
         missing = "since" if since is None else next((name for name in SEVERITIES if values[name] is None), None)
         if missing:
-            raise ConfigurationError(f"publication period from {since}: {missing} is missing; add it")
+            raise ConfigurationError(f"自 {since} 起的公示期缺少 {missing}；请在资源目录中补上")
         minor, general, serious = ((int(values[name][0]), int(values[name][1])) for name in SEVERITIES)
         until = values["until"] or values["to"]
         periods.append(Period(since, str(values["basis"] or ""), minor, general, serious, until))
     periods.sort(key=lambda period: period.since)
     for period in periods:
         if any(not 0 <= period.months(name)[0] <= period.months(name)[1] for name in SEVERITIES):
-            raise ConfigurationError(f"publication period from {period.since}: write months as [least, most]")
+            raise ConfigurationError(f"自 {period.since} 起的公示期：月数应写作 [最短, 最长]；请在资源目录中更正")
     if len({period.since for period in periods}) != len(periods):
-        raise ConfigurationError("two publication periods begin on one day; remove one of them")
+        raise ConfigurationError("有两段公示期自同一天起；请在资源目录中删去一段")
     return tuple(periods)
 
 

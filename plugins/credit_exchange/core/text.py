@@ -198,8 +198,7 @@ def _date_pattern(form: str) -> re.Pattern[str]:
         directive = form[i + 1 : i + 2]
         if directive not in {"Y", "m", "d", "H", "M", "S"} or directive in seen:
             raise ConfigurationError(
-                f"date format {form!r}: %{directive} cannot be used here; write each of %Y %m %d once "
-                "(and %H %M %S if needed)"
+                f"日期格式 {form!r} 中不能使用 %{directive}；请将 %Y %m %d 各写一次（需要时加 %H %M %S）"
             )
         seen.add(directive)
         if directive == "Y":
@@ -209,7 +208,7 @@ def _date_pattern(form: str) -> re.Pattern[str]:
             out.append(rf"(?P<{directive}>\d{{2}})" if glued else rf"(?P<{directive}>\d{{1,2}})")
         i += 2
     if not {"Y", "m", "d"} <= seen:
-        raise ConfigurationError(f"date format {form!r} names no whole date; it needs %Y, %m and %d")
+        raise ConfigurationError(f"日期格式 {form!r} 不是完整的日期；请写全 %Y、%m 和 %d")
     if "H" not in seen:
         out.append(_MIDNIGHT)
     return re.compile("".join(out), re.ASCII)

@@ -16,11 +16,11 @@ from credit_exchange.laptop.airflow_api import AirflowApi
 _FINISHED = {"success", "failed", "upstream_failed", "skipped", "removed"}
 _SIGNS = {"success": "✓", "failed": "✗", "upstream_failed": "–", "skipped": "·", "removed": "·"}
 _WORDS = {
-    "success": "done",
-    "failed": "failed",
-    "upstream_failed": "not run: the step before it failed",
-    "skipped": "skipped",
-    "removed": "removed",
+    "success": "完成",
+    "failed": "失败",
+    "upstream_failed": "未运行，前一步失败",
+    "skipped": "跳过",
+    "removed": "已移除",
 }
 _UNANSWERED_LIMIT_S = 120.0
 
@@ -55,7 +55,7 @@ class Follower:
         end = time.monotonic() + timeout
         answered = time.monotonic()
         with bar:
-            line = bar.add_task("nightly exchange", total=None)
+            line = bar.add_task("夜间信用信息交换", total=None)
             while time.monotonic() < end:
                 self._tick()
                 try:
@@ -94,7 +94,7 @@ class Follower:
         ]
         finished = [task for task in tasks if task["state"] in _FINISHED]
         running = [label(task) for task in tasks if task["state"] == "running"]
-        described = "、".join(running[:3]) + (" …" if len(running) > 3 else "") if running else "nightly exchange"
+        described = "、".join(running[:3]) + (" …" if len(running) > 3 else "") if running else "夜间信用信息交换"
         bar.update(line, total=len(tasks) or None, completed=len(finished), description=described)
         for task in sorted(finished, key=lambda one: str(one.get("end_date") or "")):
             # a retried task comes back under the same id with another try
@@ -104,10 +104,10 @@ class Follower:
             self._seen.add(identity)
             if task["state"] == "failed":
                 self._console.print(
-                    f"{_SIGNS['failed']} {label(task)}: failed{_seconds(task)}", style="red", markup=False
+                    f"{_SIGNS['failed']} {label(task)}：{_WORDS['failed']}{_seconds(task)}", style="red", markup=False
                 )
             elif not self._console.is_terminal and task["state"] != "removed":
-                text = f"{_SIGNS[task['state']]} {label(task)}: {_WORDS[task['state']]}{_seconds(task)}"
+                text = f"{_SIGNS[task['state']]} {label(task)}：{_WORDS[task['state']]}{_seconds(task)}"
                 self._console.print(text, markup=False, highlight=False)
 
 
@@ -124,4 +124,4 @@ def _seconds(task: dict[str, Any]) -> str:
     begun, ended = task.get("start_date"), task.get("end_date")
     if not begun or not ended:
         return ""
-    return f" ({(datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds():.1f} s)"
+    return f"（{(datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds():.1f} 秒）"

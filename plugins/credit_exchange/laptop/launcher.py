@@ -104,10 +104,10 @@ class Launcher:
 
         print_summary(airflow.environment["CREDIT_EXCHANGE_DATABASE_URL"], business_date)
         if state == "success":
-            self._say(f"the night of {business_date} is complete: {self._laptop.ui_url}/dags/{DAG_ID}")
+            self._say(f"业务日期 {business_date} 的夜间交换全部完成：{self._laptop.ui_url}/dags/{DAG_ID}")
             return EXIT_GOOD
         self._console.print(
-            f"a part of the night of {business_date} failed; the red tasks say which and why: "
+            f"业务日期 {business_date} 的夜间交换没有全部完成；红色的任务说明是哪一部分、为什么："
             f"{self._laptop.ui_url}/dags/{DAG_ID}/runs/{run_id}",
             style="red",
             markup=False,

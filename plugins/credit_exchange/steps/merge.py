@@ -55,12 +55,12 @@ def merge(exchange: Exchange, batch_id: int) -> dict[str, int]:
     with transaction(exchange.engine) as connection:
         head = connection.execute(sql.load("merge/lock_batch"), {"batch_id": batch_id}).mappings().one_or_none()
         if head is None:
-            raise FatalError(f"merge: there is no batch {batch_id}")
+            raise FatalError(f"归并：没有报送批次 {batch_id}")
         batch = dict(head)
         if batch["stage"] == "merged":
             return _numbers(batch)
         if batch["stage"] != "validated" or (batch["state"] == "held" and not batch["accepted_uri"]):
-            raise FatalError(f"merge: batch {batch_id} of {batch['feed']} is {batch['stage']}; validate it first")
+            raise FatalError(f"归并：{batch['feed']} 的报送批次 {batch_id} 处于 {batch['stage']}；请先校验")
         connection.execute(sql.load("merge/memory"))
         with _accepted(exchange, batch) as accepted:
             _stage(connection, accepted)
@@ -190,8 +190,8 @@ def _join_subjects(connection: Connection, batch: dict[str, Any]) -> None:
             return
         connection.execute(sql.load("merge/subject_join"))
     raise FatalError(
-        f"merge: the codes of batch {batch['batch_id']} of {batch['feed']} join subjects in a chain without an end; "
-        "nothing was merged, look at its codes and report it"
+        f"归并：{batch['feed']} 的报送批次 {batch['batch_id']} 中的代码把信用主体连成了没有尽头的链；"
+        "未归并任何数据，请核对其中的代码并报告"
     )
 
 
@@ -205,8 +205,8 @@ def _finish(connection: Connection, batch: dict[str, Any]) -> dict[str, int]:
     told = sum(value for key, value in numbers.items() if key != "rows_delivered")
     if delivered != told:
         raise FatalError(
-            f"merge: batch {batch['batch_id']} of {batch['feed']} does not add up: {delivered} rows "
-            f"delivered but {told} accounted for; nothing was merged, look at the batch page and report it"
+            f"归并：{batch['feed']} 的报送批次 {batch['batch_id']} 行数不符：收到 {delivered} 行，"
+            f"去向合计 {told} 行；未归并任何数据，请查看批次页面并报告"
         )
     state = "late" if batch["was_missing"] else "partial" if numbers["rows_held"] else "complete"
     connection.execute(

@@ -93,6 +93,6 @@ def _part(result: NightResult, label: str, say: Callable[[str], None], work: Cal
         result.failed[label] = str(error)
         say(f"{label}: FAILED: {error}")
     except Exception as error:  # a defect in one part must not take the others' night; only its type is told
-        result.failed[label] = f"unexpected {type(error).__name__}"
+        result.failed[label] = f"意外错误 {type(error).__name__}；请查看日志并报告"
         log.debug("unexpected error in %s", label, exc_info=error)
         say(f"{label}: FAILED: unexpected {type(error).__name__}; run with --debug to see where")

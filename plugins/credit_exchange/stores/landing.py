@@ -62,8 +62,8 @@ class ObjectStore:
             fs, path = fsspec.core.url_to_fs(root)
         except (ValueError, ImportError) as error:
             raise ConfigurationError(
-                f"CREDIT_EXCHANGE_LANDING: no store can be opened there ({type(error).__name__}); give a folder or an "
-                "fsspec URL such as s3://bucket/landing whose driver is installed"
+                f"CREDIT_EXCHANGE_LANDING：无法打开所指的落地区（{type(error).__name__}）；"
+                "请填写文件夹，或已安装驱动的 fsspec 地址，例如 s3://bucket/landing"
             ) from error
         self._fs: Any = fs
         self._root = str(path).rstrip("/")
@@ -82,7 +82,7 @@ class ObjectStore:
             digest = source.digest.hexdigest()
             stored = Stored(f"{kind}/{digest[:2]}/{digest}", digest, size)
             length = sealed.tell()
-            with self._trouble(stored.uri, "written"):
+            with self._trouble(stored.uri, "写入"):
                 # a damaged copy of another length is replaced; anything else is these very bytes already
                 if self._length(stored.uri) != length:
                     sealed.seek(0)
@@ -107,21 +107,21 @@ class ObjectStore:
         """
         found = _URI.fullmatch(uri)
         if not found:
-            raise FatalError(f"landing: {uri!r} is no address of an object; the row that holds it was altered")
+            raise FatalError(f"落地区：{uri!r} 不是对象的地址，保存它的数据行被改动过；请从备份恢复")
         digest = new_sm3()
         with tempfile.TemporaryFile() as plain:
-            with self._trouble(uri, "read"), self._fs.open(self._path(uri), "rb") as sealed:
+            with self._trouble(uri, "读取"), self._fs.open(self._path(uri), "rb") as sealed:
                 for data in iter_open_stream(self._keys, sealed, context=found[1].encode()):
                     digest.update(data)
                     plain.write(data)
             if digest.hexdigest() != found[3]:
-                raise FatalError(f"landing: {uri} does not hold the bytes of its digest; restore it from backup")
+                raise FatalError(f"落地区：{uri} 的内容与摘要不符；请从备份恢复")
             plain.seek(0)
             yield plain
 
     def exists(self, uri: str) -> bool:
         """Tell whether the object is there (not whether it is sound)."""
-        with self._trouble(uri, "looked up"):
+        with self._trouble(uri, "查找"):
             return self._length(uri) is not None
 
     # -- inside
@@ -164,13 +164,11 @@ class ObjectStore:
         try:
             yield
         except FileNotFoundError:
-            raise FatalError(
-                f"landing: {uri} is not in the store; restore it from backup or collect the delivery again"
-            ) from None
+            raise FatalError(f"落地区：没有 {uri}；请从备份恢复，或重新采集该报送") from None
         except OSError as error:
             raise RetriableError(
-                f"landing: {uri} cannot be {what} ({type(error).__name__}); "
-                "look at CREDIT_EXCHANGE_LANDING: space, rights, network"
+                f"落地区：无法{what} {uri}（{type(error).__name__}）；"
+                "请检查 CREDIT_EXCHANGE_LANDING 的空间、权限和网络，然后重新运行"
             ) from error
 
 

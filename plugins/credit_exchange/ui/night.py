@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from credit_exchange.ui.words import PART_WORDS
+
 Row = Mapping[str, Any]
 COUNTS = ("total", "delivered", "rejected", "awaiting", "unknown", "backlog", "over")
 _HINTS = {
@@ -97,7 +99,7 @@ def to_do(
     for part in failed_parts:
         if part not in seen:
             kind, _, name = part.partition(" ")
-            who = names.get(name, name) if kind == "platform" else name or part
+            who = names.get(name, name) if kind == "platform" else name or PART_WORDS.get(part, part)
             command = f"{_COMMAND} night --date {day}" + (f" --{kind} {name}" if kind in ("feed", "platform") else "")
             found.append(
                 Task("bad", "失败", who, "最近一次运行中这一部分没有完成；见任务日志", command=command, about="part")

@@ -57,6 +57,7 @@ WORDS = {
     "person": "自然人",
     "sole_trader": "个体工商户",
 }
+PART_WORDS = {"open_night": "开始", "platforms": "平台清单", "release": "发布", "summary": "汇总"}
 NIGHT_WORDS = {"partial": "未全部完成"}
 CIRCUIT_WORDS = {"open": "暂停上报"}
 CALL_WORDS = {

@@ -78,7 +78,7 @@ def test_a_changed_delivery_is_taken_on_recollect_or_after_a_problem_only(exchan
 
 def test_a_missing_delivery_is_recorded_and_known_as_late_when_it_comes(exchange_of: OPEN, inbox: Path) -> None:
     exchange = exchange_of(CSV)
-    with pytest.raises(NotDelivered, match=r"福州市测试局.*not delivered"):
+    with pytest.raises(NotDelivered, match=r"福州市测试局（t）：没有收到 "):
         collect(exchange, "t", DAY)
     batch = newest(exchange.engine, "t", DAY)
     assert batch is not None
@@ -98,14 +98,14 @@ def test_a_missing_delivery_may_be_accepted(exchange_of: OPEN) -> None:
     exchange = exchange_of(CSV, contract={"missing": "accept"})
     batch = by_id(exchange.engine, collect(exchange, "t", DAY))
     assert (batch.stage, batch.state) == ("merged", "missing")
-    with pytest.raises(FatalError, match="no landed bytes"):
+    with pytest.raises(FatalError, match="没有落地的数据"):
         rows(exchange, batch.batch_id)
 
 
 def test_a_file_without_manifest_must_have_settled(exchange_of: OPEN, inbox: Path) -> None:
     exchange = exchange_of(CSV | {"settle_seconds": 60})
     path = deliver(inbox, f"{HEADER}\n")
-    with pytest.raises(NotDelivered, match="still being written"):
+    with pytest.raises(NotDelivered, match="可能没有写完"):
         collect(exchange, "t", DAY)
     os.utime(path, (time.time() - 120, time.time() - 120))
     collect(exchange, "t", DAY)
@@ -116,7 +116,7 @@ def test_a_manifest_is_verified(exchange_of: OPEN, inbox: Path, style: str) -> N
     exchange = exchange_of(CSV | {"manifest": {}})
     content = f"{HEADER}\n甲,,1,2026-01-05,\n".encode()
     deliver(inbox, content)
-    with pytest.raises(NotDelivered, match=r"no \.ok file"):
+    with pytest.raises(NotDelivered, match=r"还没有 \.ok 清单"):
         collect(exchange, "t", DAY)
 
     def promise(**facts: Any) -> None:
@@ -124,14 +124,14 @@ def test_a_manifest_is_verified(exchange_of: OPEN, inbox: Path, style: str) -> N
         deliver(inbox, told, "20260105.csv.ok")
 
     promise(rows=1, bytes=len(content) + 5)
-    with pytest.raises(NotDelivered, match="still being written"):
+    with pytest.raises(NotDelivered, match="还没有写完"):
         collect(exchange, "t", DAY)
     promise(rows=1, bytes=len(content), sha256="0" * 64)
-    with pytest.raises(FatalError, match="sha256 differ"):
+    with pytest.raises(FatalError, match="sha256 不同"):
         collect(exchange, "t", DAY)
     promise(rows=2, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
     batch_id = collect(exchange, "t", DAY)
-    with pytest.raises(FatalError, match="2 rows were promised and 1"):
+    with pytest.raises(FatalError, match="应有 2 行，实有 1 行"):
         rows(exchange, batch_id)
     promise(rows=1, bytes=len(content), sm3=by_id(exchange.engine, batch_id).digest)
     assert len(rows(exchange, collect(exchange, "t", DAY, recollect=True))) == 1
@@ -140,10 +140,10 @@ def test_a_manifest_is_verified(exchange_of: OPEN, inbox: Path, style: str) -> N
 def test_an_empty_file_is_broken_and_a_header_alone_is_the_contract_s_matter(exchange_of: OPEN, inbox: Path) -> None:
     exchange = exchange_of(CSV, contract={"empty": "fail"})
     deliver(inbox, b"")
-    with pytest.raises(FatalError, match="no byte"):
+    with pytest.raises(FatalError, match="0 字节"):
         collect(exchange, "t", DAY)
     deliver(inbox, f"{HEADER}\n")
-    with pytest.raises(FatalError, match="no row"):
+    with pytest.raises(FatalError, match="没有任何数据行"):
         rows(exchange, collect(exchange, "t", DAY))
 
 
@@ -157,7 +157,7 @@ def test_a_link_out_of_the_inbox_is_not_followed(exchange_of: OPEN, inbox: Path,
     (tmp_path / "secret").write_text("x")
     (inbox / "t").mkdir()
     (inbox / "t" / "20260105.csv").symlink_to(tmp_path / "secret")
-    with pytest.raises(ConfigurationError, match="out of the inbox"):
+    with pytest.raises(ConfigurationError, match="投放目录之外"):
         collect(exchange_of(CSV), "t", DAY)
 
 
@@ -165,7 +165,7 @@ def test_a_second_run_of_the_same_day_waits_and_then_says_so(exchange_of: OPEN) 
     exchange = exchange_of(CSV)
     with (
         only_one(exchange.engine, "t", DAY),
-        pytest.raises(RetriableError, match="another run"),
+        pytest.raises(RetriableError, match="另一次运行正在采集"),
         only_one(exchange.engine, "t", DAY, wait=0),
     ):
         pass
@@ -186,7 +186,7 @@ def test_a_workbook_and_a_zip_that_are_cut_off_are_never_landed(exchange_of: OPE
     ):
         exchange = exchange_of(source)
         deliver(inbox, out.getvalue()[:-40], "a.xlsx")
-        with pytest.raises(FatalError, match="not a sound zip"):
+        with pytest.raises(FatalError, match="不是完好的 zip"):
             collect(exchange, "t", DAY)
         assert not list((inbox.parent / "landing").rglob("*")) or source["form"] == "rowdata_zip"
     exchange = exchange_of({"form": "xlsx", "path": "t/a.xlsx", "settle_seconds": 0})
@@ -262,7 +262,7 @@ def test_a_table_gives_the_window_of_its_business_date(
 
 def test_a_table_that_drifted_is_held(exchange_of: OPEN, empty_database_url: str) -> None:
     connection = postgres_table(empty_database_url, more=", extra text")
-    with pytest.raises(HoldForPerson, match="new column 'extra'"):
+    with pytest.raises(HoldForPerson, match="表 t_xzxk：出现新列 'extra'"):
         collect(exchange_of(TABLE, connection), "t", DAY)
     exchange = exchange_of(TABLE, connection, contract={"new_columns": "quarantine"})
     batch_id = collect(exchange, "t", DAY)

@@ -163,7 +163,7 @@ def test_an_absurd_retry_after_ends_the_drain_and_is_bounded(exchange: Exchange,
     sandbox.faults.add(SEND[kind], "429", retry_after="1000000000")
     result = run(exchange, kind)
     assert result.retry == 2
-    assert "wait" in str(result.problem)
+    assert "平台要求等待" in str(result.problem)
     due = query(exchange, "select extract(epoch from next_attempt_at - now()) from exchange.shipment")[0][0]
     assert 3500 < due <= 3600
 
@@ -172,7 +172,7 @@ def test_refused_credentials_are_not_tried_again_in_the_drain(exchange: Exchange
     put(exchange, kind, names(2))
     sandbox.faults.add(SEND[kind], "401", times=2)
     result = run(exchange, kind)
-    assert "credentials" in str(result.problem)
+    assert "平台不接受凭证" in str(result.problem)
     assert len(sandbox.ledger.requests(SEND[kind])) == (2 if kind == "fujian" else 1)
     assert query(exchange, "select circuit from exchange.platform_state")[0][0] == "open"
     assert poll_receipts(exchange, kind).calls == 0
@@ -182,13 +182,28 @@ def test_refused_credentials_are_not_tried_again_in_the_drain(exchange: Exchange
     assert query(exchange, "select circuit from exchange.platform_state")[0][0] == "closed"
 
 
+def test_what_could_not_be_asked_about_keeps_its_last_problem(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    exchange = exchange_with(circuit={"failures": 1})
+    put(exchange, kind, names(1))
+    sandbox.faults.add(SEND[kind], "503")
+    assert "暂停上报" in str(run(exchange, kind).problem)  # it is unknown, and nobody may be asked for now
+    problem, attempts = query(
+        exchange,
+        "select problem, (select count(*) from exchange.attempt) from exchange.shipment where state = 'unknown'",
+    )[0]
+    assert "503" in problem
+    assert attempts == 1
+
+
 def test_what_was_packed_ahead_of_a_drain_that_stops_is_free_for_anybody_at_once(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
 ) -> None:
     exchange = exchange_with(limits={"records": 1})
     put(exchange, kind, names(50))
     sandbox.faults.add(SEND[kind], "401", times=2)
-    assert "credentials" in str(run(exchange, kind).problem)
+    assert "凭证" in str(run(exchange, kind).problem)
     [(packed, leased)] = query(
         exchange, "select count(*), count(*) filter (where lease_owner is not null) from exchange.shipment"
     )
@@ -340,7 +355,7 @@ def test_in_a_maintenance_window_nothing_is_called(
     window = Window(start=time(0, 0), end=time(23, 59, 59, 999999))
     exchange = exchange_with(maintenance=[window])
     put(exchange, kind, names(1))
-    assert "maintenance" in str(run(exchange, kind).problem)
+    assert "平台维护中" in str(run(exchange, kind).problem)
     assert sandbox.ledger.requests() == []
 
 

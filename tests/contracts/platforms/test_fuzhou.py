@@ -91,7 +91,7 @@ def test_three_malformed_shipments_in_a_row_open_the_circuit_and_reject_nothing(
     put(exchange, "fuzhou", names(5))
     sandbox.faults.add("records", "unlisted_status", status=400, times=-1)
     result = run(exchange, "fuzhou")
-    assert "contract broken" in str(result.problem)
+    assert "接口约定不符" in str(result.problem)
     assert len(sandbox.ledger.requests()) == 3
     assert states(exchange) == {"retry": 3, "ready": 2}
     sandbox.faults.clear()

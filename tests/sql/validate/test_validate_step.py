@@ -281,7 +281,7 @@ def test_a_batch_that_was_not_collected_is_refused(office: Office) -> None:
     number = office.deliver([{}])
     with transaction(office.exchange.engine) as connection:
         connection.execute(text("update exchange.batch set stage = 'expected'"))
-    with pytest.raises(FatalError, match="collect it first"):
+    with pytest.raises(FatalError, match="请先采集"):
         office.validate(number)
 
 

@@ -50,17 +50,17 @@ def test_a_missing_damaged_moved_or_foreign_object_is_refused(tmp_path: Path) ->
     store = ObjectStore(str(tmp_path), KEYS)
     stored = store.put_bytes("raw", b"abc")
     other = store.put_bytes("raw", b"abd")
-    with pytest.raises(FatalError, match="not in the store"):
+    with pytest.raises(FatalError, match="落地区：没有 raw/00"):
         store.get_bytes("raw/00/" + "0" * 64)
-    with pytest.raises(FatalError, match="no address"):
+    with pytest.raises(FatalError, match="不是对象的地址"):
         store.get_bytes("../../etc/passwd")
-    with pytest.raises(FatalError, match="damaged or key wrong"):
+    with pytest.raises(FatalError, match="已损坏或密钥不符"):
         ObjectStore(str(tmp_path), Keys.derive("c" * 64, "b" * 64)).get_bytes(stored.uri)
     (tmp_path / stored.uri).write_bytes((tmp_path / other.uri).read_bytes())
-    with pytest.raises(FatalError, match="bytes of its digest"):
+    with pytest.raises(FatalError, match="内容与摘要不符"):
         store.get_bytes(stored.uri)
     (tmp_path / stored.uri).write_bytes((tmp_path / other.uri).read_bytes()[:-5])
-    with pytest.raises(FatalError, match="damaged"):
+    with pytest.raises(FatalError, match="已损坏"):
         store.get_bytes(stored.uri)
     assert store.put_bytes("raw", b"abc") == stored  # what is cut off is put right by the next put
     assert store.get_bytes(stored.uri) == b"abc"

@@ -113,18 +113,18 @@ def test_short_and_long_rows_are_reported_and_nothing_after_them_is_lost() -> No
 
 
 def test_more_than_one_percent_of_odd_rows_refuse_the_file() -> None:
-    with pytest.raises(FatalError, match="2 of 10 rows"):
+    with pytest.raises(FatalError, match="10 行中有 2 行"):
         csv_of(f"{HEADER}\n" + "a,,1,\n" * 8 + "a\nb\n")
 
 
 def test_a_file_cut_off_in_a_row_is_refused() -> None:
-    with pytest.raises(FatalError, match="line 3: the file is cut off"):
+    with pytest.raises(FatalError, match="第 3 行：文件在一行中间中断"):
         csv_of(f"{HEADER}\n甲,,1,\n乙,,")
 
 
 @pytest.mark.parametrize("content", ['甲,"没关,1,\n乙,,2,\n', '甲,"没关,1,\n乙,"x",2,\n丙,,3,\n'])
 def test_an_unclosed_quote_never_swallows_rows(content: str) -> None:
-    with pytest.raises(FatalError, match="line 2: a quote"):
+    with pytest.raises(FatalError, match="第 2 行：引号"):
         csv_of(f"{HEADER}\n{content}")
 
 
@@ -135,7 +135,7 @@ def test_a_row_with_broken_quotes_is_one_problem() -> None:
 
 
 def test_a_line_without_end_is_refused_without_being_read_whole() -> None:
-    with pytest.raises(FatalError, match="line 2: longer than"):
+    with pytest.raises(FatalError, match="第 2 行：长度超过"):
         csv_of(f"{HEADER}\n甲,,1," + "x" * 3_000_000)
 
 
@@ -154,18 +154,18 @@ def test_undecodable_bytes_are_kept_visible_and_only_their_row_suffers() -> None
 
 
 def test_headers_are_checked_and_data_never_shown() -> None:
-    with pytest.raises(FatalError, match=r"福州市测试局（t） line 1: columns missing: XK_WSH \(文号 / ") as caught:
+    with pytest.raises(FatalError, match=r"^福州市测试局（t）第 1 行：缺少列：XK_WSH（文号 / ") as caught:
         csv_of("名称,代码,张三\n甲,,1\n")
     assert "张三" not in str(caught.value)
-    with pytest.raises(FatalError, match="column 2 is one of 2 columns for XK_XDR_MC"):
+    with pytest.raises(FatalError, match="第 2 列是 XK_XDR_MC 的 2 个列之一"):
         csv_of("文号,名称,名称\n1,2,3\n")
-    with pytest.raises(HoldForPerson, match="new column '新列'"):
+    with pytest.raises(HoldForPerson, match="新列 '新列'（第 5 列）"):
         csv_of(f"{HEADER},新列\n")
     chunks = csv_of(f"{HEADER},新列\n甲,,1,,z\n", contract={"new_columns": "quarantine"})
     assert records(chunks) == [["甲", "", "1", ""]]
     assert records(csv_of(f" {HEADER},x\n甲,,1,,z\n", ignore=["X "])) == [["甲", "", "1", ""]]
     assert records(csv_of("文号（新）,名称\n1,甲\n")) == [["甲", "", "1", ""]]
-    with pytest.raises(FatalError, match="no header"):
+    with pytest.raises(FatalError, match="没有表头行"):
         csv_of("\ufeff\n\n")
 
 
@@ -219,13 +219,13 @@ def test_a_template_with_notes_dates_and_numbers() -> None:
 
 
 def test_a_workbook_without_header_or_no_workbook_is_refused() -> None:
-    with pytest.raises(FatalError, match="no header"):
+    with pytest.raises(FatalError, match="行中没有表头"):
         xlsx_of(workbook([["x", "y"], ["甲", "1"]]))
-    with pytest.raises(FatalError, match="not a sound zip"):
+    with pytest.raises(FatalError, match="不是完好的 zip"):
         xlsx_of(io.BytesIO(b"name,code\n"))
-    with pytest.raises(FatalError, match=r"old \.xls"):
+    with pytest.raises(FatalError, match=r"旧版 \.xls"):
         xlsx_of(io.BytesIO(bytes.fromhex("d0cf11e0a1b11ae1") + b"x" * 100))
-    with pytest.raises(FatalError, match="no sheet"):
+    with pytest.raises(FatalError, match="没有工作表 '名单'"):
         xlsx_of(workbook([HEADER.split(",")]), sheet="名单")
 
 
@@ -248,11 +248,11 @@ def rowdata_of(file: io.BytesIO) -> list[RawChunk]:
     ("xml", "says"),
     [
         ('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///x">]><ROWDATA><ROW><名称>&x;</名称></ROW></ROWDATA>', "DOCTYPE"),
-        ("<ROWDATA><ROW><名称>甲</名称></ROW>", "line 1: not well-formed"),
-        ("<ROWDATA><ROW><名称>甲 & 乙</名称></ROW></ROWDATA>", "not well-formed"),
-        ("<ROWS/>", "root element"),
-        ("", "not well-formed|no XML"),
-        ("<ROWDATA><ROW><名称>甲</名称></ROW></ROWDATA>", "columns missing: XK_WSH"),
+        ("<ROWDATA><ROW><名称>甲</名称></ROW>", "第 1 个文件第 1 行：不是格式正确的 XML"),
+        ("<ROWDATA><ROW><名称>甲 & 乙</名称></ROW></ROWDATA>", "不是格式正确的 XML"),
+        ("<ROWS/>", "根元素应为 ROWDATA"),
+        ("", "不是格式正确的 XML|没有 XML 元素"),
+        ("<ROWDATA><ROW><名称>甲</名称></ROW></ROWDATA>", "缺少列：XK_WSH"),
     ],
 )
 def test_hostile_and_broken_xml_is_refused(xml: str, says: str) -> None:
@@ -274,19 +274,19 @@ def test_dangerous_zips_are_not_opened() -> None:
     link = zipfile.ZipInfo("a.xml")
     link.external_attr = 0o120777 << 16
     for name, file in {
-        "outside": zipped(("../a.xml", "x")),
-        "times its size": zipped(("a.xml", b"0" * 20_000_000)),
-        "more than": zipped(*((f"{n}.xml", "") for n in range(10_001))),
-        "unpacks to": zipped(("a.xml", "x" * 2000), compression=zipfile.ZIP_STORED),
+        "压缩包之外": zipped(("../a.xml", "x")),
+        "倍，未打开": zipped(("a.xml", b"0" * 20_000_000)),
+        "有 10001 个文件": zipped(*((f"{n}.xml", "") for n in range(10_001))),
+        "解压后共": zipped(("a.xml", "x" * 2000), compression=zipfile.ZIP_STORED),
     }.items():
-        with pytest.raises(FatalError, match=name), checked_zip(file, "t", 1000 if name == "unpacks to" else 10**9):
+        with pytest.raises(FatalError, match=name), checked_zip(file, "t", 1000 if name == "解压后共" else 10**9):
             pass
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(link, "/etc/passwd")
-    with pytest.raises(FatalError, match="symbolic link"), checked_zip(out, "t", 1000):
+    with pytest.raises(FatalError, match="符号链接"), checked_zip(out, "t", 1000):
         pass
     encrypted = bytearray(zipped(("a.xml", "x")).getvalue())
     encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
-    with pytest.raises(FatalError, match="encrypted"), checked_zip(io.BytesIO(bytes(encrypted)), "t", 1000):
+    with pytest.raises(FatalError, match="已加密"), checked_zip(io.BytesIO(bytes(encrypted)), "t", 1000):
         pass

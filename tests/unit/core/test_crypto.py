@@ -37,7 +37,7 @@ def test_keys_are_derived_and_never_shown():
     for wrong in ("", "short", "x" * 15):
         with pytest.raises(ConfigurationError, match="credit_keys") as error:
             crypto.Keys.derive("00" * 32, wrong)
-        assert not wrong or wrong not in str(error.value).replace("shorter", "")
+        assert not wrong or wrong not in str(error.value)
     with pytest.raises(ConfigurationError):
         crypto.Keys(b"1" * 16, b"2" * 32)
 
@@ -49,7 +49,7 @@ def test_a_sealed_value_opens_in_its_own_context_only(data: bytes, context: byte
     assert crypto.open_sealed(KEYS, blob, context) == data
     assert blob != crypto.seal(KEYS, data, context)
     for keys, sealed, where in ((OTHER, blob, context), (KEYS, blob, context + b"x"), (KEYS, blob[:-1], context)):
-        with pytest.raises(FatalError, match="sealed data damaged or key wrong"):
+        with pytest.raises(FatalError, match="加密数据已损坏或密钥不符"):
             crypto.open_sealed(keys, sealed, where)
 
 
@@ -69,7 +69,7 @@ def test_what_repeats_itself_is_packed_before_it_is_sealed():
     noise = os.urandom(5000)
     assert crypto.open_sealed(KEYS, crypto.seal(KEYS, noise)) == noise
     sealed = crypto.seal(KEYS, rows)
-    with pytest.raises(FatalError, match="authentication"):
+    with pytest.raises(FatalError, match="完整性校验未通过"):
         crypto.open_sealed(KEYS, b"\x01" + sealed[1:])
 
 

@@ -80,9 +80,9 @@ def test_periods_are_read_from_mappings_and_objects_and_checked():
     assert pub.periods_from([row]) == pub.periods_from(ROWS[:1]) == pub.periods_from(pub.periods_from([row]))
     assert [p.since.year for p in pub.periods_from(ROWS)] == [2019, 2019, 2023, 2026]
     for wrong in ({"minor": None}, {"since": None}, {"general": (12, 3)}):
-        with pytest.raises(ConfigurationError, match="publication period"):
+        with pytest.raises(ConfigurationError, match="公示期"):
             pub.periods_from([{**ROWS[0], **wrong}])
-    with pytest.raises(ConfigurationError, match="one day"):
+    with pytest.raises(ConfigurationError, match="同一天"):
         pub.periods_from([ROWS[0], ROWS[0]])
 
 

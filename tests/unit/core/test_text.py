@@ -104,7 +104,7 @@ def test_excel_serials_only_where_the_feed_says_so():
 
 @pytest.mark.parametrize("form", ["%y-%m-%d", "%Y-%m", "%Y-%m-%d %Y", "%d %b %Y", "%"])
 def test_a_date_format_that_cannot_be_strict_is_refused(form: str):
-    with pytest.raises(ConfigurationError, match="date format"):
+    with pytest.raises(ConfigurationError, match="日期格式"):
         text.parse_dates(series("2026-02-03"), (form,))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from credit_exchange.config.connections import Connection
 from credit_exchange.config.loader import Configuration, load
 from credit_exchange.steps.payload import Payload, Sheet, sheets_of
-from credit_exchange.steps.push.dialects.base import Context, Dialect, Piece, dialect_for
+from credit_exchange.steps.push.dialects.base import Context, Dialect, Outcome, Piece, Verdict, dialect_for
 
 PLATFORMS = ("fuzhou", "fujian", "china")
 DATASETS = ("permit", "penalty")
@@ -89,6 +89,22 @@ def test_what_needs_no_care_goes_the_quick_way(platform: str, dataset: str) -> N
     pieces = dialect(platform).encode_sheet(one_sheet(payloads))
     assert pieces is not None
     assert None not in pieces.lanes
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code", "says"),
+    [
+        ("XK_NR", "长" * 5000, "LEN", "XK_NR：长度超过 "),
+        ("XK_JDRQ", "22.11.2026", "FORM", "XK_JDRQ：不是日期"),
+    ],
+)
+def test_a_value_that_the_wire_cannot_carry_is_told_by_its_field(field: str, value: str, code: str, says: str) -> None:
+    payload = Payload(1, "r1", 1, "upsert", "permit", "legal", plain_fields("permit") | {field: value})
+    verdict = dialect("fujian").encode(payload, ())
+    assert isinstance(verdict, Verdict)
+    assert (verdict.outcome, verdict.code) == (Outcome.REJECTED, code)
+    assert verdict.message.startswith(says)
+    assert value not in verdict.message
 
 
 @given(data=st.data())

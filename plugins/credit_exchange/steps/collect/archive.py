@@ -31,30 +31,33 @@ def checked_zip(file: IO[bytes], where: str, max_bytes: int) -> Iterator[zipfile
             yield archive
     except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
         raise FatalError(
-            f"{where}: not a sound zip file ({type(error).__name__}), perhaps half-written; "
-            "the department must deliver it again"
+            f"{where}：不是完好的 zip 文件（{type(error).__name__}），可能没有写完；请部门重新报送"
         ) from None
 
 
 def _check(archive: zipfile.ZipFile, where: str, max_bytes: int) -> None:
     members = archive.infolist()
     if len(members) > MAX_ENTRIES:
-        raise FatalError(f"{where}: the zip has {len(members)} members, more than {MAX_ENTRIES}; it is not opened")
+        raise FatalError(
+            f"{where}：zip 内有 {len(members)} 个文件，超过上限 {MAX_ENTRIES}，未打开；请部门核对后重新报送"
+        )
     total = 0
     names: set[str] = set()
     for number, member in enumerate(members, start=1):
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in member.filename or "\x00" in member.orig_filename:
-            raise FatalError(f"{where}: member {number} of the zip points outside of it; it is not opened")
+            raise FatalError(f"{where}：zip 内第 {number} 个文件的路径指向压缩包之外，未打开；请部门重新打包报送")
         if stat.S_ISLNK(member.external_attr >> 16):
-            raise FatalError(f"{where}: member {number} of the zip is a symbolic link; it is not opened")
+            raise FatalError(f"{where}：zip 内第 {number} 个文件是符号链接，未打开；请部门重新打包报送")
         if member.flag_bits & 0x1:
-            raise FatalError(f"{where}: member {number} of the zip is encrypted; deliver it without")
+            raise FatalError(f"{where}：zip 内第 {number} 个文件已加密；请部门不加密重新报送")
         if member.filename in names:
-            raise FatalError(f"{where}: member {number} of the zip has the name of another one; it is not opened")
+            raise FatalError(f"{where}：zip 内第 {number} 个文件与另一个文件同名，未打开；请部门重新打包报送")
         names.add(member.filename)
         total += member.file_size
         if member.file_size > _SMALL and member.file_size > MAX_RATIO * max(member.compress_size, 1):
-            raise FatalError(f"{where}: member {number} of the zip unpacks to {MAX_RATIO} times its size or more")
+            raise FatalError(
+                f"{where}：zip 内第 {number} 个文件解压后超过压缩大小的 {MAX_RATIO} 倍，未打开；请部门核对后重新报送"
+            )
     if total > max_bytes:
-        raise FatalError(f"{where}: the zip unpacks to {total} bytes, more than {max_bytes}; it is not opened")
+        raise FatalError(f"{where}：zip 解压后共 {total} 字节，超过上限 {max_bytes}，未打开；请部门核对后重新报送")

@@ -49,9 +49,7 @@ def only_one(engine: Engine, feed_id: str, business_date: date, wait: float = _W
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         while not connection.execute(load("collect/lock"), {"key": key}).scalar_one():
             if time.monotonic() >= end:
-                raise RetriableError(
-                    f"{feed_id} of {business_date} is being collected by another run; try again after it"
-                )
+                raise RetriableError(f"{feed_id} 业务日期 {business_date}：另一次运行正在采集；请待其结束后再运行")
             time.sleep(0.5)
         try:
             yield
@@ -72,7 +70,7 @@ def by_id(engine: Engine, batch_id: int) -> Batch:
     with transaction(engine) as connection:
         row = connection.execute(load("collect/by_id"), {"batch_id": batch_id}).one_or_none()
     if row is None:
-        raise FatalError(f"there is no batch {batch_id}; see report.batch for those that exist")
+        raise FatalError(f"没有报送批次 {batch_id}；现有批次见 report.batch")
     return Batch(**row._mapping)
 
 

@@ -86,8 +86,8 @@ class Layout:
             again = next((column for column in filled[position - 1] if counted[column] > 1), None)
             if again:
                 raise FatalError(
-                    f"{self.where} {place}: column {position} is one of {counted[again]} columns for {again}; "
-                    "the department must deliver it once"
+                    f"{self.where}{place}：第 {position} 列是 {again} 的 {counted[again]} 个列之一；"
+                    "每个字段只能报送一列，请部门更正后重新报送"
                 )
             if name and not self.known(name):
                 self.unknown(name, position, place)
@@ -98,20 +98,20 @@ class Layout:
         absent = [column for column in self.columns if column not in found]
         mandatory = [column for column in absent if column in self._mandatory]
         if mandatory:
-            wanted = "; ".join(f"{column} ({' / '.join(self._names[column])})" for column in mandatory)
+            wanted = "、".join(f"{column}（{' / '.join(self._names[column])}）" for column in mandatory)
             raise error(
-                f"{self.where} {place}: columns missing: {wanted}. The department must deliver them (check the header "
-                f"and the encoding), or add the new names to columns in feeds/{self.feed_id}.yml"
+                f"{self.where}{place}：缺少列：{wanted}；请部门补上（核对表头和编码），"
+                f"或把新的列名加入 feeds/{self.feed_id}.yml 的 columns"
             )
         self.missing_columns = absent
 
     def unknown(self, name: str, position: int, place: str) -> None:
         """Deal with a column that nobody agreed to: HoldForPerson under `freeze`, a note under `quarantine`."""
-        shown = name[:_SHOWN] if not _LONG_NUMBER.search(name) else f"column {position}"
+        shown = name[:_SHOWN] if not _LONG_NUMBER.search(name) else f"第 {position} 列"
         if self.feed.contract.new_columns == "freeze":
             raise HoldForPerson(
-                f"{self.where} {place}: new column {shown!r} (number {position}) under the contract `freeze`; map it "
-                f"under columns or name it under ignore in feeds/{self.feed_id}.yml, then collect again"
+                f"{self.where}{place}：出现新列 {shown!r}（第 {position} 列），约定为不接受新列（freeze）；"
+                f"请在 feeds/{self.feed_id}.yml 的 columns 中对应或列入 ignore，然后重新采集"
             )
         if shown not in self.new_columns:
             self.new_columns.append(shown)

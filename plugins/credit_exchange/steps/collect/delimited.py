@@ -85,10 +85,7 @@ def _look(file: IO[bytes], start: int, where: str) -> _Look:
             regular = False
         first = min((p for p in (block.find(b"\n"), block.find(b"\r")) if p >= 0), default=-1)
         if since + (first if first >= 0 else len(block)) > MAX_LINE:
-            raise FatalError(
-                f"{where} line {line}: longer than {MAX_LINE} bytes, perhaps an unclosed quote; "
-                "the department must export it again"
-            )
+            raise FatalError(f"{where}第 {line} 行：长度超过 {MAX_LINE} 字节，可能有引号没有闭合；请部门重新导出后报送")
         since = since + len(block) if first < 0 else len(block) - 1 - max(block.rfind(b"\n"), block.rfind(b"\r"))
         joined = tail + block
         if len(block.translate(None, _CONTROLS)) < len(block) or (
@@ -216,8 +213,8 @@ class _SlowReader:
             number += 1
             if len(line) > MAX_LINE:
                 raise FatalError(
-                    f"{self.layout.where} line {number}: longer than {MAX_LINE} characters, perhaps an unclosed quote; "
-                    "the department must export it again"
+                    f"{self.layout.where}第 {number} 行：长度超过 {MAX_LINE} 个字符，可能有引号没有闭合；"
+                    "请部门重新导出后报送"
                 )
             self._ends_with_newline = line[-1] in "\r\n"
             self._line = line
@@ -244,8 +241,7 @@ class _SlowReader:
 
     def _unclosed(self, line: int) -> FatalError:
         return FatalError(
-            f"{self.layout.where} line {line}: a quote is opened and not closed properly; the department must "
-            "export the file again with the quotes inside values doubled"
+            f"{self.layout.where}第 {line} 行：引号没有正确闭合；请部门将内容中的引号写成两个，重新导出后报送"
         )
 
     def _as_it_is(self) -> list[str]:
@@ -256,10 +252,10 @@ class _SlowReader:
         line, header = next(((n, v) for n, v in records if v is None or any(x.strip() for x in v)), (1, None))
         if header is None:
             raise FatalError(
-                f"{self.layout.where}: no header line (only blank lines, or broken quotes in line {line}); a delivery "
-                "without records still needs its header"
+                f"{self.layout.where}：没有表头行（只有空行，或第 {line} 行的引号不成对）；"
+                "没有数据的报送也要有表头，请部门补上后重新报送"
             )
-        self.filled = self.layout.check(header, f"line {line}")
+        self.filled = self.layout.check(header, f"第 {line} 行")
         self._unnamed = [index for index, name in enumerate(header) if not name.strip()]
         # Arrow cannot tell that a column without a name is filled, or where a header of several lines ends
         self.header_line = line if not self._unnamed and not any("\n" in n or "\r" in n for n in header) else 0
@@ -290,13 +286,11 @@ class _SlowReader:
             if chunk := builder.add(self.rows if self.number_rows else line, values, problems):
                 yield chunk
         if last[1] and not self._ends_with_newline:
-            raise FatalError(
-                f"{self.layout.where} line {last[0]}: the file is cut off in the middle of a row; deliver it again"
-            )
+            raise FatalError(f"{self.layout.where}第 {last[0]} 行：文件在一行中间中断；请部门重新报送")
         if ragged > 1 and ragged > _MAX_RAGGED * self.rows:
             raise FatalError(
-                f"{self.layout.where}: {ragged} of {self.rows} rows have another number of values than the header "
-                f"({width}); check the delimiter and the quotes, and export it again"
+                f"{self.layout.where}：{self.rows} 行中有 {ragged} 行的列数与表头（{width} 列）不同；"
+                "请部门核对分隔符和引号，重新导出后报送"
             )
         yield from builder.rest()
 

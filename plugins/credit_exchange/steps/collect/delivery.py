@@ -53,12 +53,12 @@ def path_of(source: FileSource, business_date: date, where: str) -> Path:
         relative = source.path.format(date=business_date.strftime("%Y%m%d"), iso=business_date.isoformat())
     except (KeyError, IndexError, ValueError):
         raise ConfigurationError(
-            f"{where}: source.path may hold {{date}} and {{iso}} only; mend the feed's file"
+            f"{where}：source.path 中只能使用 {{date}} 和 {{iso}}；请更正报送源的配置文件"
         ) from None
     root = inbox().resolve()
     path = (root / relative).resolve()
     if not path.is_relative_to(root) or path == root:
-        raise ConfigurationError(f"{where}: source.path leads out of the inbox; give a path below it")
+        raise ConfigurationError(f"{where}：source.path 指向投放目录之外；请填写投放目录下的路径")
     return root / relative
 
 
@@ -75,12 +75,10 @@ def take(source: FileSource, business_date: date, where: str, target: IO[bytes])
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         if promise:
-            raise NotDelivered(f"{where}: the manifest of {name} is there, the file is not; it should follow") from None
-        raise Absent(f"{where}: {name} was not delivered; ask the department ({inbox()} is the inbox)") from None
+            raise NotDelivered(f"{where}：{name} 的清单已到，文件还没有到；请联系部门，收到后重新运行") from None
+        raise Absent(f"{where}：没有收到 {name}；请联系部门报送（投放目录 {inbox()}）") from None
     except OSError as error:
-        raise FatalError(
-            f"{where}: {name} cannot be opened ({type(error).__name__}); look at its rights; no links"
-        ) from None
+        raise FatalError(f"{where}：{name} 打不开（{type(error).__name__}）；请检查文件权限，不接受链接") from None
     with os.fdopen(handle, "rb") as file:
         before = os.fstat(file.fileno())
         _acceptable(before, source, name, where)
@@ -88,12 +86,12 @@ def take(source: FileSource, business_date: date, where: str, target: IO[bytes])
             _settled(file.fileno(), before, source, name, where)
         elif promise.bytes is not None and before.st_size < promise.bytes:
             raise NotDelivered(
-                f"{where}: {name} has {before.st_size} bytes of {promise.bytes}; it is still being written"
+                f"{where}：{name} 应为 {promise.bytes} 字节，现有 {before.st_size} 字节，还没有写完；请稍后重新运行"
             )
         size, sm3, sha256 = _copy(file, target, source.max_bytes, promise or Promise())
         after = os.fstat(file.fileno())
         if _mark(before) != _mark(after) or size != after.st_size or not _same_file(path, after):
-            raise NotDelivered(f"{where}: {name} changed while it was read; run again when the department has finished")
+            raise NotDelivered(f"{where}：{name} 在读取时发生变化；请待部门写完后重新运行")
     if promise:
         _kept(promise, size, sm3, sha256, name, where)
     remembered: dict[str, Any] = {"file": name, "modified": int(after.st_mtime)}
@@ -111,19 +109,21 @@ def _promise(source: FileSource, path: Path, name: str, where: str) -> Promise |
         beside = path.with_suffix(source.manifest.suffix)
     if not beside.is_file() or beside.is_symlink():
         if source.manifest.required and path.exists():
-            raise NotDelivered(f"{where}: {name} has no {source.manifest.suffix} file yet; without it nothing is taken")
+            raise NotDelivered(f"{where}：{name} 还没有 {source.manifest.suffix} 清单，不予采集；请联系部门补送")
         return None
     with beside.open("rb") as file:
         raw = file.read(_MANIFEST_BYTES + 1)
-    label = f"{where}: the manifest of {name}"
+    label = f"{where}：{name} 的清单"
     if not raw.strip():
-        raise NotDelivered(f"{label} is empty; it is still being written, or the department must write it")
+        raise NotDelivered(f"{label}是空的，可能还没有写完；请稍后重新运行，或请部门补写")
     return parse_manifest(raw, label)
 
 
 def parse_manifest(raw: bytes, label: str) -> Promise:
     """Read a manifest: a JSON object or lines `key=value` with rows, bytes, sm3, sha256. Raises FatalError."""
-    wrong = FatalError(f"{label} cannot be read; it must be JSON or lines key=value with rows, bytes and sm3 or sha256")
+    wrong = FatalError(
+        f"{label}无法读取；应为 JSON 或每行一个 key=value，写明 rows、bytes 和 sm3 或 sha256；请部门更正"
+    )
     if len(raw) > _MANIFEST_BYTES:
         raise wrong
     try:
@@ -141,18 +141,16 @@ def parse_manifest(raw: bytes, label: str) -> Promise:
     except (ValueError, AttributeError):
         raise wrong from None
     if promise.bytes is None and not digests:
-        raise FatalError(
-            f"{label} gives neither bytes nor a digest, so it proves nothing; the department must add them"
-        )
+        raise FatalError(f"{label}既没有 bytes 也没有摘要（sm3 或 sha256），无法核对文件；请部门补上")
     return promise
 
 
 def _acceptable(status: os.stat_result, source: FileSource, name: str, where: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise FatalError(f"{where}: {name} is not a regular file; the department must deliver a file")
+        raise FatalError(f"{where}：{name} 不是普通文件；请部门报送文件")
     if status.st_size > source.max_bytes:
         raise FatalError(
-            f"{where}: {name} has {status.st_size} bytes, more than max_bytes = {source.max_bytes} of the feed"
+            f"{where}：{name} 有 {status.st_size} 字节，超过报送源的 max_bytes = {source.max_bytes}；请与部门核实"
         )
 
 
@@ -163,12 +161,12 @@ def _settled(handle: int, before: os.stat_result, source: FileSource, name: str,
     age = time.time() - before.st_mtime
     if age < source.settle_seconds:
         raise NotDelivered(
-            f"{where}: {name} changed {max(age, 0):.0f} seconds ago and may be still being written; it is taken after "
-            f"{source.settle_seconds:.0f} quiet seconds"
+            f"{where}：{name} 在 {max(age, 0):.0f} 秒前还有变化，可能没有写完；"
+            f"静止满 {source.settle_seconds:.0f} 秒后才采集，请稍后重新运行"
         )
     time.sleep(_SECOND_LOOK)
     if _mark(os.fstat(handle)) != _mark(before):
-        raise NotDelivered(f"{where}: {name} is still being written; run again when it is complete")
+        raise NotDelivered(f"{where}：{name} 还没有写完；请待写完后重新运行")
 
 
 def _mark(status: os.stat_result) -> tuple[int, int, int]:
@@ -207,7 +205,4 @@ def _kept(promise: Promise, size: int, sm3: str | None, sha256: str | None, name
         if promised is not None and promised != found
     ]
     if broken:
-        raise FatalError(
-            f"{where}: {name} is not what its manifest says ({', '.join(broken)} differ); the department "
-            "must deliver both again"
-        )
+        raise FatalError(f"{where}：{name} 与清单不符（{'、'.join(broken)} 不同）；请部门将文件和清单一并重新报送")

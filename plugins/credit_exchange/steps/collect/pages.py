@@ -65,9 +65,7 @@ def fetch_pages(
             except _Changed:
                 continue
             return {"rows": rows, "pages": pages, "window": [start.isoformat(), end.isoformat()]}
-    raise RetriableError(
-        f"{layout.where}: the number of rows changed during each of {_ROUNDS} readings; run again when it is quiet"
-    )
+    raise RetriableError(f"{layout.where}：连续 {_ROUNDS} 次读取期间总行数都在变化；请待数据稳定后重新运行")
 
 
 def _turn(
@@ -84,16 +82,16 @@ def _turn(
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for page in range(1, source.max_pages + 1):
             query = parameters | {source.page_parameter: str(page), source.size_parameter: str(source.page_size)}
-            body, answer = _get(session, url, query, source, f"{layout.where} page {page}")
-            items = _items(answer, source, f"{layout.where} page {page}")
-            given = _total(answer, source, f"{layout.where} page {page}")
+            body, answer = _get(session, url, query, source, f"{layout.where}第 {page} 页")
+            items = _items(answer, source, f"{layout.where}第 {page} 页")
+            given = _total(answer, source, f"{layout.where}第 {page} 页")
             if page > 1 and given != total:
                 raise _Changed
             total = given
             digest = sm3_hex(json.dumps(items, default=str, sort_keys=True).encode())
             if items and digest in seen:
                 raise RetriableError(
-                    f"{layout.where} page {page}: the same rows as on an earlier page; the service does not turn pages"
+                    f"{layout.where}第 {page} 页：与前面某一页的内容相同，服务没有翻页；请联系部门检查接口"
                 )
             seen.add(digest)
             archive.writestr(zipfile.ZipInfo(f"page-{page:05}.json", _FIXED), body)
@@ -104,11 +102,9 @@ def _turn(
             if total is not None and not items:
                 break
         else:
-            raise FatalError(f"{layout.where}: more than max_pages = {source.max_pages} pages; raise it in the feed")
+            raise FatalError(f"{layout.where}：超过 max_pages = {source.max_pages} 页；请在报送源的配置文件中调大")
     if total is not None and rows != total:
-        raise RetriableError(
-            f"{layout.where}: the service promised {total} rows and gave {rows}; nothing was taken, run again"
-        )
+        raise RetriableError(f"{layout.where}：服务称有 {total} 行，实际给出 {rows} 行，未采集任何数据；请重新运行")
     return rows, page
 
 
@@ -125,7 +121,7 @@ def _get(
                 return _once(session, url, query, source, place)
     except RetryError as error:
         last = error.last_attempt.exception()
-        raise RetriableError(f"{last}; {_ATTEMPTS} attempts, run again later") from None
+        raise RetriableError(f"{last}；已尝试 {_ATTEMPTS} 次，请稍后重新运行") from None
     raise AssertionError("tenacity ends with an answer or an error")
 
 
@@ -144,23 +140,19 @@ def _once(
             status = reply.status_code
     except requests.RequestException as error:
         # its text holds the address, which may hold more than it should
-        raise RetriableError(f"{place}: the service did not answer ({type(error).__name__})") from None
+        raise RetriableError(f"{place}：服务没有答复（{type(error).__name__}）") from None
     if status in (401, 403):
-        raise FatalError(
-            f"{place}: the token is refused (HTTP {status}); renew the password of connection {source.connection}"
-        )
+        raise FatalError(f"{place}：令牌不被接受（HTTP {status}）；请更新连接 {source.connection} 的密码（password）")
     if status in (408, 425, 429) or status >= 500:
-        raise RetriableError(f"{place}: the service is not ready (HTTP {status})")
+        raise RetriableError(f"{place}：服务暂不可用（HTTP {status}）")
     if status != 200:
-        raise FatalError(
-            f"{place}: the service refuses the request (HTTP {status}); look at the connection's host and source.path"
-        )
+        raise FatalError(f"{place}：服务拒绝了请求（HTTP {status}）；请检查连接的 host 和报送源的 source.path")
     try:
         answer = parse(body)
     except ValueError:
-        raise RetriableError(f"{place}: the answer is not JSON, perhaps a login or error page") from None
+        raise RetriableError(f"{place}：答复不是 JSON，可能是登录页或错误页") from None
     if source.code is not None and str(_at(answer, source.code)) != source.code_ok:
-        raise RetriableError(f"{place}: the answer's {source.code} is not {source.code_ok!r} inside an HTTP 200")
+        raise RetriableError(f"{place}：HTTP 200 的答复中 {source.code} 不是 {source.code_ok!r}")
     return body, answer
 
 
@@ -170,7 +162,7 @@ def _body(reply: requests.Response, place: str) -> bytes:
         parts.append(part)
         size += len(part)
         if size > MAX_PAGE_BYTES:
-            raise FatalError(f"{place}: over {MAX_PAGE_BYTES} bytes; give a smaller page_size in the feed's file")
+            raise FatalError(f"{place}：超过 {MAX_PAGE_BYTES} 字节；请在报送源的配置文件中调小 page_size")
     return b"".join(parts)
 
 
@@ -204,7 +196,7 @@ def _at(answer: Any, path: str) -> Any:
 def _items(answer: Any, source: HttpSource, place: str) -> list[Any]:
     items = _at(answer, source.items)
     if not isinstance(items, list):
-        raise RetriableError(f"{place}: no list at {source.items}; the service is broken or source.items is wrong")
+        raise RetriableError(f"{place}：答复中 {source.items} 处没有列表；请检查服务，或更正 source.items")
     return items
 
 
@@ -215,7 +207,7 @@ def _total(answer: Any, source: HttpSource, place: str) -> int | None:
     if isinstance(total, str) and total.isascii() and total.isdigit():
         total = int(total)
     if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-        raise RetriableError(f"{place}: no number at {source.total}; the service is broken or source.total is wrong")
+        raise RetriableError(f"{place}：答复中 {source.total} 处没有数字；请检查服务，或更正 source.total")
     return total
 
 
@@ -226,11 +218,11 @@ def read_pages(file: IO[bytes], layout: Layout, source: HttpSource, chunk_rows: 
     found: set[str] = set()
     with checked_zip(file, layout.where, MAX_BYTES) as archive:
         for number, name in enumerate(sorted(archive.namelist()), start=1):
-            place = f"page {number}"
+            place = f"第 {number} 页"
             try:
-                items = _items(parse(archive.read(name)), source, f"{layout.where} {place}")
+                items = _items(parse(archive.read(name)), source, f"{layout.where}{place}")
             except (ValueError, ExchangeError):
-                raise FatalError(f"{layout.where} {place}: the landed page cannot be read; collect again") from None
+                raise FatalError(f"{layout.where}{place}：已落地的页面无法读取；请重新采集") from None
             for item in items:
                 values = [""] * len(position)
                 problems: list[tuple[str, str, str]] = []
@@ -251,7 +243,7 @@ def read_pages(file: IO[bytes], layout: Layout, source: HttpSource, chunk_rows: 
                 if chunk := builder.add(builder.rows + 1, values, problems):
                     yield chunk
     if builder.rows:
-        layout.missing(found, "pages")
+        layout.missing(found, "各页")
     yield from builder.rest()
 
 

@@ -29,9 +29,7 @@ def read(exchange: Exchange, batch_id: int, chunk_rows: int = 50_000) -> Iterato
     feed = exchange.config.feed(batch.feed)
     layout = Layout(batch.feed, feed, exchange.config.dataset_of(batch.feed))
     if batch.landed_uri is None:
-        raise FatalError(
-            f"{layout.where}: batch {batch_id} has no landed bytes (state {batch.state}); collect it first"
-        )
+        raise FatalError(f"{layout.where}：报送批次 {batch_id} 没有落地的数据（状态 {batch.state}）；请先采集")
     rows = 0
     with exchange.landing.open(batch.landed_uri) as file:
         for chunk in _chunks(file, feed, layout, chunk_rows):
@@ -65,10 +63,6 @@ def _promised(batch: batches.Batch, feed: Feed, layout: Layout, rows: int) -> No
     detail = batch.source_detail
     promised = detail.get("rows", detail.get("manifest", {}).get("rows"))
     if promised is not None and promised != rows:
-        raise FatalError(
-            f"{layout.where}: {promised} rows were promised and {rows} are there; the department must deliver again"
-        )
+        raise FatalError(f"{layout.where}：应有 {promised} 行，实有 {rows} 行；请部门重新报送")
     if rows == 0 and feed.contract.empty == "fail":
-        raise FatalError(
-            f"{layout.where}: the delivery has no row, and the contract says empty: fail; ask the department"
-        )
+        raise FatalError(f"{layout.where}：本次报送没有任何数据行，约定不接受空报送（empty: fail）；请与部门核实")

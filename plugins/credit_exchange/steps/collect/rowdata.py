@@ -30,10 +30,10 @@ def read_rowdata(file: IO[bytes], layout: Layout, source: RowdataZipSource, chun
         )
         if not members:
             raise FatalError(
-                f"{layout.where}: the zip holds no member {source.member_pattern}; deliver the XML inside the zip"
+                f"{layout.where}：zip 内没有 {source.member_pattern} 文件；请部门将 XML 放入 zip 后重新报送"
             )
         for number, name in enumerate(members, start=1):
-            place = f"member {number}"
+            place = f"第 {number} 个文件"
             with archive.open(name) as member:
                 for values, problems in _rows(member, layout, place, found):
                     chunk = builder.add(builder.rows + 1, values, problems)
@@ -85,15 +85,15 @@ def _rows(
         # the parser's own text could quote the delivery
         line = error.position[0] if error.position else "?"
         raise FatalError(
-            f"{layout.where} {place}, line {line}: not well-formed XML (error {error.code}), perhaps half-written or "
-            "not escaped; the department must deliver it again"
+            f"{layout.where}{place}第 {line} 行：不是格式正确的 XML（错误 {error.code}），可能没有写完或没有转义；"
+            "请部门重新报送"
         ) from None
     if root is None:
-        raise FatalError(f"{layout.where} {place}: no XML element; the department must deliver it again")
+        raise FatalError(f"{layout.where}{place}：没有 XML 元素；请部门重新报送")
 
 
 def _check_root(root: Any, layout: Layout, place: str) -> None:
     if root.getroottree().docinfo.internalDTD is not None or root.getroottree().docinfo.doctype:
-        raise FatalError(f"{layout.where} {place}: a DOCTYPE stands in the XML; it is not read. Deliver it without")
+        raise FatalError(f"{layout.where}{place}：XML 中有 DOCTYPE，不予读取；请部门去掉后重新报送")
     if root.tag != "ROWDATA":
-        raise FatalError(f"{layout.where} {place}: the root element must be ROWDATA with ROW elements")
+        raise FatalError(f"{layout.where}{place}：根元素应为 ROWDATA，内含 ROW 元素；请部门按此格式重新报送")

@@ -138,7 +138,7 @@ def _land(exchange: Exchange, feed_id: str, feed: Feed, business_date: date) -> 
 def _whole(file: IO[bytes], feed: Feed, layout: Layout) -> None:
     """Refuse what cannot be a delivery before it becomes one: nothing at all, or a container that is cut off."""
     if file.seek(0, 2) == 0:
-        raise FatalError(f"{layout.where}: the file has no byte; a delivery without records still has its header")
+        raise FatalError(f"{layout.where}：文件是空的（0 字节）；没有数据的报送也要有表头，请部门重新报送")
     file.seek(0)
     if isinstance(feed.source, XlsxSource):
         check_workbook(file, layout.where)

@@ -56,13 +56,12 @@ def fetch_table(
     except (DBAPIError, psycopg.Error) as error:
         code = getattr(getattr(error, "orig", error), "sqlstate", None) or type(error).__name__
         raise RetriableError(
-            f"{layout.where}: table {source.table} cannot be read (error {code}) through connection "
-            f"{source.connection}; "
-            "look at the database, its rights and the statement time-out, then run again"
+            f"{layout.where}：无法通过连接 {source.connection} 读取表 {source.table}（错误 {code}）；"
+            "请检查数据库、权限和语句超时，然后重新运行"
         ) from None
     except SQLAlchemyError as error:
         raise FatalError(
-            f"{layout.where}: table {source.table} cannot be read ({type(error).__name__}); look at the feed's file"
+            f"{layout.where}：无法读取表 {source.table}（{type(error).__name__}）；请检查报送源的配置文件"
         ) from None
     finally:
         engine.dispose()
@@ -83,9 +82,7 @@ def _engine(connection: Connection, source: TableSource, where: str) -> Engine:
         }
     elif url.get_backend_name() == "sqlite":
         if not url.database or not Path(url.database).is_file():
-            raise RetriableError(
-                f"{where}: the database file of connection {source.connection} is not there; look at its path"
-            )
+            raise RetriableError(f"{where}：连接 {source.connection} 的数据库文件不存在；请检查其路径")
         options = {"timeout": min(source.statement_timeout_seconds, 60)}
     elif url.get_backend_name() in ("mysql", "mariadb"):
         options = {"connect_timeout": 10, "read_timeout": int(source.statement_timeout_seconds)}
@@ -93,8 +90,7 @@ def _engine(connection: Connection, source: TableSource, where: str) -> Engine:
         return create_engine(url, connect_args=options, hide_parameters=True, pool_size=1, max_overflow=0)
     except (ImportError, NoSuchModuleError):
         raise ConfigurationError(
-            f"{where}: connection {source.connection}: the driver of {url.drivername} is not installed; "
-            "install it in the image"
+            f"{where}：连接 {source.connection} 的驱动 {url.drivername} 没有安装；请在镜像中安装"
         ) from None
 
 
@@ -116,8 +112,7 @@ def database_url(connection: Connection) -> URL:
         return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     except (ArgumentError, ValueError, TypeError):
         raise ConfigurationError(
-            f"connection {connection.conn_id}: not a database address; give an SQLAlchemy URL, in Airflow "
-            "as extra `url`"
+            f"连接 {connection.conn_id} 不是数据库地址；请填写 SQLAlchemy URL，在 Airflow 中填入 extra 的 url"
         ) from None
 
 
@@ -127,17 +122,16 @@ def _columns(engine: Engine, source: TableSource, layout: Layout) -> tuple[list[
         there = inspect(engine).get_columns(source.table, schema=source.schema_name)
     except NoSuchTableError:
         raise HoldForPerson(
-            f"{layout.where}: table {source.table} is gone or not granted; ask the department, or mend "
-            "source.table of the feed"
+            f"{layout.where}：表 {source.table} 不存在或没有授权；请联系部门，或更正报送源的 source.table"
         ) from None
     names = [str(item["name"]) for item in there]
-    place = f"table {source.table}"
+    place = f"表 {source.table}"
     layout.missing({target for name in names for target in layout.targets(name)}, place, HoldForPerson)
     layout.check(names, place)
     updated = next((item for item in there if normal(str(item["name"])) == normal(source.updated_at)), None)
     if updated is None:
         raise HoldForPerson(
-            f"{layout.where} {place}: the update time {source.updated_at} is missing; see source.updated_at"
+            f"{layout.where}{place}：没有更新时间列 {source.updated_at}；请联系部门，或更正 source.updated_at"
         )
     return [name for name in names if layout.targets(name)], updated
 
@@ -157,7 +151,7 @@ def _query(
         bounds = [literal(moment.date(), Date) for moment in bounds]
     else:
         raise FatalError(
-            f"source.updated_at {source.updated_at} is neither a date, a time nor text; choose another column"
+            f"更新时间列 {source.updated_at} 既不是日期、时间，也不是文本；请在 source.updated_at 中改用其他列"
         )
     changed: Any = column(str(updated["name"]))
     there: TableClause = table(source.table, *map(column, names), schema=source.schema_name)

@@ -22,11 +22,11 @@ _NUMERIC_MESSAGE = "单元格是数字格式，前导零和第15位以后的数�
 def check_workbook(file: IO[bytes], where: str) -> None:
     """Refuse what is no XLSX or unpacks to too much. Raises FatalError."""
     if file.read(8) == _OLE:
-        raise FatalError(f"{where}: an old .xls or a workbook with a password; save it as .xlsx without a password")
+        raise FatalError(f"{where}：是旧版 .xls 或加了密码的工作簿；请部门不设密码另存为 .xlsx 后重新报送")
     file.seek(0)
     with checked_zip(file, where, MAX_UNPACKED) as archive:
         if "xl/workbook.xml" not in archive.namelist() and "[Content_Types].xml" not in archive.namelist():
-            raise FatalError(f"{where}: the file is a zip but no workbook; deliver .xlsx")
+            raise FatalError(f"{where}：文件是 zip，但不是工作簿；请部门报送 .xlsx")
     file.seek(0)
 
 
@@ -39,7 +39,7 @@ def read_workbook(file: IO[bytes], layout: Layout, source: XlsxSource, chunk_row
             yield from _read(sheet, header_row, layout, source, chunk_rows)
     except CalamineError as error:
         raise FatalError(
-            f"{layout.where}: the workbook cannot be read ({type(error).__name__}); save it again as .xlsx"
+            f"{layout.where}：工作簿无法读取（{type(error).__name__}）；请部门重新另存为 .xlsx 后报送"
         ) from None
 
 
@@ -48,7 +48,9 @@ def _find(workbook: CalamineWorkbook, layout: Layout, source: XlsxSource) -> tup
     names = [meta.name for meta in workbook.sheets_metadata if meta.typ == SheetTypeEnum.WorkSheet]
     if source.sheet is not None:
         if source.sheet not in names:
-            raise FatalError(f"{layout.where}: the workbook has no sheet {source.sheet!r}; see the feed's source.sheet")
+            raise FatalError(
+                f"{layout.where}：工作簿中没有工作表 {source.sheet!r}；请部门核对，或更正报送源的 source.sheet"
+            )
         names = [source.sheet]
     found: tuple[CalamineSheet, int] | None = None
     for name in names:
@@ -63,14 +65,12 @@ def _find(workbook: CalamineWorkbook, layout: Layout, source: XlsxSource) -> tup
         if best * 2 < min(len(layout.columns), 4):
             continue
         if found:
-            raise FatalError(
-                f"{layout.where}: two sheets have the header; name the right one as the feed's source.sheet"
-            )
+            raise FatalError(f"{layout.where}：有两个工作表都有表头；请在报送源的 source.sheet 中写明用哪一个")
         found = sheet, best_row
     if not found:
         raise FatalError(
-            f"{layout.where}: no header in the first {source.header_search_rows} rows; use the template without merged "
-            "header cells, or add the new names to columns of the feed"
+            f"{layout.where}：前 {source.header_search_rows} 行中没有表头；请部门使用模板且不合并表头单元格，"
+            "或把新的列名加入报送源的 columns"
         )
     return found
 
@@ -89,7 +89,7 @@ def _read(
             continue
         if number == header_row:
             header = [_label(cell) for cell in row]
-            filled, named = layout.check(header, f"row {number + 1}"), [bool(name) for name in header]
+            filled, named = layout.check(header, f"第 {number + 1} 行"), [bool(name) for name in header]
             continue
         cells = [(index, cell) for index, cell in enumerate(row) if cell != "" and cell is not None]
         if not cells:

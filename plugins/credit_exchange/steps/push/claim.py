@@ -295,7 +295,7 @@ class Claimer:
         parameters = {"outbox_ids": before, "following_ids": after}
         followed = connection.execute(sql.load("push/lines_follow"), parameters).rowcount if before else 0
         if followed != len(before):
-            raise FatalError(f"{followed} of {len(before)} rows to be packed again still wait; report it")
+            raise FatalError(f"要重新装入的 {len(before)} 条中只有 {followed} 条仍在等待；请附上本行报告")
         return following
 
     @staticmethod

@@ -96,7 +96,7 @@ class Desk:
                 free = connection.execute(sql.load("push/lines_free"), {"shipment_id": row.shipment_id}).scalar_one()
                 if free != row.records:
                     nothing = CallResult(Kind.REFUSED)
-                    self._dissolve(connection, self._lease(row), None, nothing, "overtaken while it waited")
+                    self._dissolve(connection, self._lease(row), None, nothing, "等待期间已被新版本取代")
                     return str(row.shipment_no)
                 connection.execute(sql.load("push/resume"), {"shipment_no": row.shipment_no, "fence": row.fence})
             return self._leased(connection, row, row.state)
@@ -145,7 +145,7 @@ class Desk:
         row = self._safely(lambda connection: connection.execute(sql.load("push/attempt_begin"), parameters).one())
         state = gate.state(row)
         if row.attempt_id is None:
-            raise Replaced(f"shipment {leased.lease['shipment_no']} was taken over by another worker")
+            raise Replaced(f"上报批次 {leased.lease['shipment_no']} 已由另一进程接手")
         return int(row.attempt_id), state
 
     def record(
@@ -165,7 +165,7 @@ class Desk:
         """
         number = leased.shipment.label.shipment_no
         code: str = result.code
-        problem = result.problem or f"{result.kind} {result.code}"
+        problem = result.problem or f"{result.words}（{result.code}）"
         exceptions: list[tuple[Line, Verdict]] = []
         if state == "settled":
             code, exceptions = _apart(leased, result)
@@ -178,6 +178,11 @@ class Desk:
 
         self._safely(work)
         faultpoint("push.after_record")
+
+    def put_back(self, leased: Leased, attempt: int | None) -> None:
+        """Give a shipment back as it was: nothing was called about it, and its last problem stays."""
+        result = CallResult(Kind.REFUSED, code="not_called")
+        self._safely(lambda connection: self._write(connection, leased.lease, attempt, result, leased.before, "", ""))
 
     def dissolve(self, leased: Leased, attempt: int, result: CallResult, problem: str) -> None:
         """Give up a shipment that surely stored nothing: its records go afresh in another one."""
@@ -223,7 +228,7 @@ class Desk:
             },
         ).rowcount
         if written != 1:
-            raise Replaced(f"shipment {number} was taken over by another worker; its answer is settled there")
+            raise Replaced(f"上报批次 {number} 已由另一进程接手，答复由其登记")
 
     @staticmethod
     def _exceptions(
@@ -241,7 +246,7 @@ class Desk:
             },
         ).rowcount
         if written != len(exceptions):
-            raise Replaced(f"shipment {number}: its records are no longer all under way")
+            raise Replaced(f"上报批次 {number} 中有记录已不在途中，由接手的进程继续")
 
     # --- looking
 

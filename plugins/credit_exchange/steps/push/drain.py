@@ -146,7 +146,7 @@ class _Drain:
             self._gate.prepare(at_once=self._sending, try_again=self._desk.anything_left())
             while True:
                 if time.monotonic() >= self._end:
-                    problem = f"{self._platform.name}: the time of this drain is over; the rest waits for the next"
+                    problem = f"{self._platform.name}：本次上报的时间已用完，其余留待下次"
                     break
                 if self._step() or self._wait():
                     continue
@@ -243,7 +243,7 @@ class _Drain:
         except Replaced:
             return  # its lease ended while it waited here, and somebody else has it now
         except Stop:
-            self._settler.put_back(leased, None)
+            self._desk.put_back(leased, None)
             raise
         self._settler.troubled = state.troubled
         faultpoint("push.after_attempt_row")
@@ -265,7 +265,7 @@ class _Drain:
         except Stop as error:
             stop = error
             if not caller.begun:
-                self._settler.put_back(leased, attempt)
+                self._desk.put_back(leased, attempt)
                 raise
             result = CallResult(Kind.UNKNOWN, problem=str(error))
         finally:
@@ -305,8 +305,8 @@ class _Drain:
         unknown = left.get("unknown", 0)
         if problem is None and self._sending and (waiting or unknown):
             problem = (
-                f"{self._platform.name}: {waiting} records still to be sent, of {unknown} it is unknown whether they "
-                f"arrived; {self._settler.last_problem or 'the next drain goes on'}"
+                f"{self._platform.name}：还有 {waiting} 条没有送出、{unknown} 条结果不明；"
+                f"{self._settler.last_problem or '下次上报时继续'}"
             )
         return DrainResult(
             delivered=counts["delivered"],

@@ -69,15 +69,15 @@ class Gate:
             )
             if inside:
                 name = self._platform.name
-                raise Stop(f"{name}: maintenance until {window.end:%H:%M}; the rest waits for the next drain")
+                raise Stop(f"{name}：平台维护中，到 {window.end:%H:%M} 为止，其余留待下次上报")
 
     def state(self, row: Any) -> State:
         """Return how the platform stands, of a row with its state. Raises Stop when it may not be called soon."""
         name = self._platform.name
         if row.circuit == "open":
-            raise Stop(f"{name}: not called any more for now: {row.reason}")
+            raise Stop(f"{name}：暂停上报，到时自动再试；{row.reason}")
         if row.wait_seconds > self.patience:
-            raise Stop(f"{name}: asked us to wait {row.wait_seconds:.0f} s; the rest waits for the next drain")
+            raise Stop(f"{name}：平台要求等待 {row.wait_seconds:.0f} 秒，其余留待下次上报")
         return State(float(row.wait_seconds), row.circuit != "closed" or row.failures > 0)
 
     def at_once(self, state: State) -> bool:
@@ -97,7 +97,7 @@ class Gate:
                     {"platform": self._platform.platform, "interval": self._interval, "patience": self.patience},
                 ).scalar_one_or_none()
             if reserved is None:
-                raise Stop(f"{self._platform.name}: no call slot is free soon; the rest waits for the next drain")
+                raise Stop(f"{self._platform.name}：短时间内没有空出的调用时段，其余留待下次上报")
             wait = float(reserved)
         if wait > 0:
             time.sleep(wait)
@@ -164,4 +164,4 @@ class Caller:
         self._gate.turn()
         with transaction(self._engine) as connection:
             if connection.execute(sql.load("push/renew"), self._lease).rowcount != 1:
-                raise Replaced(f"shipment {self._lease['shipment_no']} was taken over by another worker")
+                raise Replaced(f"上报批次 {self._lease['shipment_no']} 已由另一进程接手")

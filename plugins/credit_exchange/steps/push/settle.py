@@ -83,21 +83,26 @@ class Settler:
         if count > 1:
             # the records go back and come again in halves
             self._claimer.most[leased.shipment.label.lane] = (count + 1) // 2
-            self._desk.dissolve(leased, attempt, result, "too large: split")
+            self._desk.dissolve(leased, attempt, result, "超过平台允许的大小，拆成两半重新装入")
             return
         verdict = Verdict(Outcome.REJECTED, result.code, "单条记录超过平台允许的大小")
         self._settle(leased, attempt, CallResult(Kind.STORED, {1: verdict}, code=result.code, reply=result.reply))
 
     def _give_back(self, leased: Leased, attempt: int, result: CallResult) -> None:
         """The platform calls a whole shipment malformed: its contract or our configuration changed, not the records."""
-        self._desk.dissolve(leased, attempt, result, f"malformed for the platform ({result.code})")
+        self._desk.dissolve(leased, attempt, result, f"平台不接受整批的格式（{result.code}），其中的记录下次重新装入")
         self.skip_records |= {line.outbox_id for line in leased.shipment.lines}
         self._malformed += 1
-        self.last_problem = f"the platform calls whole shipments malformed ({result.code})"
+        self.last_problem = (
+            f"平台不接受整个上报批次的格式（{result.code}）；请对照平台接口检查 platforms/{self._platform.platform}.yml"
+        )
         if self._malformed >= _MALFORMED_IN_A_ROW:
-            reason = f"contract broken: {self._malformed} shipments in a row were malformed ({result.code})"
+            reason = (
+                f"接口约定不符：平台连续 {self._malformed} 次不接受整个上报批次的格式（{result.code}）；"
+                f"请对照平台接口检查 platforms/{self._platform.platform}.yml 及其 dialect"
+            )
             self._gate.open(reason)
-            raise Stop(f"{self._platform.name}: {reason}; compare its file and dialect with the platform's interface")
+            raise Stop(f"{self._platform.name}：{reason}")
 
     # --- after asking
 
@@ -127,10 +132,6 @@ class Settler:
         elif result.kind is not Kind.ABSENT:
             self._trouble(result)
 
-    def put_back(self, leased: Leased, attempt: int | None) -> None:
-        """The shipment was leased and then not called about: as it was before."""
-        self._desk.record(leased, attempt, CallResult(Kind.REFUSED, code="not_called"), state=leased.before)
-
     # --- common
 
     def _complete(self, leased: Leased, result: CallResult) -> bool:
@@ -146,7 +147,7 @@ class Settler:
                 self._again[version] += 1
                 if self._again[version] >= self._platform.retry.attempts:
                     self.skip_records.add(line.outbox_id)
-                    self.last_problem = f"the platform could not store some records ({result.code})"
+                    self.last_problem = f"平台未能保存其中一些记录（{result.code}）；下次上报时再试"
                 else:
                     count = self._again[version]
                     waits[line.line_no] = together.setdefault(count, pause(self._platform.retry, count))
@@ -168,10 +169,10 @@ class Settler:
 
     def _wait_for_platform(self, seconds: float) -> None:
         self._gate.pause(seconds)
-        self.last_problem = f"the platform asked us to wait {seconds:.0f} s"
+        self.last_problem = f"平台要求等待 {seconds:.0f} 秒"
         self._busy += 1
         if self._busy >= _BUSY_IN_A_ROW:
-            raise Stop(f"{self._platform.name}: busy {self._busy} times in a row; the rest waits for the next drain")
+            raise Stop(f"{self._platform.name}：平台连续 {self._busy} 次答复繁忙，其余留待下次上报")
 
     def _fine(self) -> None:
         """The platform took a shipment: that ends its trouble, if it had any."""
@@ -182,12 +183,10 @@ class Settler:
     def _trouble(self, result: CallResult) -> None:
         """Count a failure of the platform; refused credentials stop everything at once."""
         self.troubled = True
-        self.last_problem = result.problem or result.code
+        problem = result.problem or f"{result.words}（{result.code}）"
+        self.last_problem = problem
         if result.credentials_refused:
-            reason = f"credentials refused ({result.code})"
+            reason = f"平台不接受凭证（{result.code}）；请更正连接 {self._platform.connection}"
             self._gate.open(reason)
-            raise Stop(
-                f"{self._platform.name}: {reason}; correct the connection {self._platform.connection}, "
-                "it is not tried again in this drain"
-            )
-        self._gate.failure(result.problem or f"{result.kind} {result.code}")
+            raise Stop(f"{self._platform.name}：{reason}，本次不再上报")
+        self._gate.failure(problem)

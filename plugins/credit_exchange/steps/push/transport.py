@@ -154,21 +154,21 @@ class Transport:
                 # the text of the error may hold the URL with a person's document number: only its kind is kept
                 kind = type(error).__name__
                 if not guard.established:
-                    raise NotSent(f"no connection: {kind}") from None
+                    raise NotSent(f"连接不上平台（{kind}）") from None
                 if guard.expired:
-                    raise Lost(f"no whole answer within {self._total:g} s") from None
-                raise Lost(f"the connection broke: {kind}") from None
+                    raise Lost(f"{self._total:g} 秒内没有收到完整的答复") from None
+                raise Lost(f"连接中断（{kind}）") from None
 
     def _read(self, response: requests.Response, guard: _Guard, started: float) -> Reply:
         body = bytearray()
         for piece in response.iter_content(_PIECE):
             body += piece
             if len(body) > self._limit:
-                raise Lost(f"the answer is larger than {self._limit} bytes", bytes(body[:_PIECE]), response.status_code)
+                raise Lost(f"平台的答复超过 {self._limit} 字节", bytes(body[:_PIECE]), response.status_code)
             if guard.expired or time.monotonic() - started > self._total:
-                raise Lost(f"no whole answer within {self._total:g} s", bytes(body), response.status_code)
+                raise Lost(f"{self._total:g} 秒内没有收到完整的答复", bytes(body), response.status_code)
         if guard.expired:
             # a body without a length ends where the connection ends: this end was ours
-            raise Lost(f"no whole answer within {self._total:g} s", bytes(body), response.status_code)
+            raise Lost(f"{self._total:g} 秒内没有收到完整的答复", bytes(body), response.status_code)
         names = {name.lower(): value for name, value in response.headers.items()}
         return Reply(response.status_code, names, bytes(body))

@@ -101,7 +101,7 @@ def fields_of(dataset: Dataset, version: SchemaVersion, rule: Rule) -> list[str]
     """
     if rule.check not in CHECKS and rule.check not in BATCH_CHECKS:
         raise ConfigurationError(
-            f"include/catalog/{dataset.dataset}.yml: rule {rule.id}: there is no check {rule.check!r}; known: "
+            f"include/catalog/{dataset.dataset}.yml：规则 {rule.id} 的 check {rule.check!r} 不存在，请改用："
             + ", ".join(sorted({*CHECKS, *BATCH_CHECKS}))
         )
     chosen = list(rule.fields)

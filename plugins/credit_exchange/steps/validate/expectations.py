@@ -162,14 +162,12 @@ class Judge:
         for result in outcome.results:
             column = result.expectation_config.kwargs["column"]
             if result.exception_info and result.exception_info.get("raised_exception"):
-                raise FatalError(f"validate: expectation {column!r} could not be evaluated; report it with this line")
+                raise FatalError(f"校验：检查项 {column!r} 无法执行，本批次没有写入；请附上本行报告")
             positions = np.asarray(result.result.get("unexpected_index_list") or [], dtype=np.int64)
             if len(positions) != result.result["unexpected_count"]:
-                raise FatalError(f"validate: the expectation {column!r} counts more failures than it names; report it")
+                raise FatalError(f"校验：检查项 {column!r} 的失败数多于所指明的行，本批次没有写入；请附上本行报告")
             if not np.array_equal(positions, np.flatnonzero(~verdicts[places.pop(column)])):
-                raise FatalError(
-                    f"validate: the expectation {column!r} names other rows than were sorted out; report it"
-                )
+                raise FatalError(f"校验：检查项 {column!r} 指明的行与挑出的行不同，本批次没有写入；请附上本行报告")
             self.tallies[column].failed += len(positions)
         if places:
-            raise FatalError(f"validate: {len(places)} expectations were not evaluated; report it with this line")
+            raise FatalError(f"校验：有 {len(places)} 个检查项没有执行，本批次没有写入；请附上本行报告")

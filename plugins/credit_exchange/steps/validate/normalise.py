@@ -282,7 +282,7 @@ def version_of(dataset: Dataset, version_id: str | None) -> SchemaVersion:
     version = dataset.version(version_id) if version_id else dataset.current
     if version is None:
         raise ConfigurationError(
-            f"include/catalog/{dataset.dataset}.yml has no schema version {version_id!r}; known: "
+            f"include/catalog/{dataset.dataset}.yml 没有标准版本 {version_id!r}，请恢复该版本；现有："
             + ", ".join(v.id for v in dataset.versions)
         )
     return version

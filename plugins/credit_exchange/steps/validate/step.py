@@ -85,19 +85,19 @@ def validate(
             connection.execute(sql.load("validate/lock"), {"batch_id": batch_id})
             head = connection.execute(sql.load("validate/lock_batch"), {"batch_id": batch_id}).mappings().one_or_none()
             if head is None:
-                raise FatalError(f"validate: there is no batch {batch_id}")
+                raise FatalError(f"校验：没有报送批次 {batch_id}")
             batch = dict(head)
             if batch["stage"] in ("validated", "merged"):
                 repeats = int(batch["source_detail"].get(REPEATS, 0))
                 return {key: int(batch[key]) for key in _COUNTS} | {REPEATS: repeats}
             if batch["stage"] != "collected":
-                raise FatalError(f"validate: batch {batch_id} of {batch['feed']} is {batch['stage']}; collect it first")
+                raise FatalError(f"校验：{batch['feed']} 的报送批次 {batch_id} 处于 {batch['stage']}；请先采集")
             counts = _validate(exchange, connection, batch, reader or _collected, chunk_rows)
             faultpoint("validate.before_commit")
         return counts
     except _Held as held:
         _put_aside(exchange, batch_id, held)
-        raise HoldForPerson(f"batch {batch_id} of {held.feed} is held: {held.problem}") from None
+        raise HoldForPerson(f"{held.feed} 的报送批次 {batch_id} 等待人工确认：{held.problem}") from None
     except HoldForPerson as problem:
         with transaction(exchange.engine) as connection:
             parameters = {"batch_id": batch_id, "problem": str(problem), "delivered": 0, "docs_uri": None}
@@ -245,8 +245,8 @@ def _conflicts(exchange: Exchange, work: _Work, chunks: Iterator[Chunk], conflic
     rule = next((r for r in work.dataset.rules if r.check == "unique"), None)
     if rule is None:
         raise FatalError(
-            f"include/catalog/{work.dataset.dataset}.yml has no rule with check `unique`, and a batch holds one record "
-            "twice with different content; add rule S13"
+            f"include/catalog/{work.dataset.dataset}.yml 没有 check 为 unique 的规则，"
+            "而本批次有同一记录内容不同的多行；请补上规则 S13"
         )
     code = rule.fields[0] if rule.fields else ""
     message = message_of(work.dataset, rule, code)
@@ -266,9 +266,9 @@ def _adds_up(work: _Work, handed: int, numbers: tuple[int, int, int, int]) -> No
     if work.delivered != sum(numbers):
         accepted, rejected, held, repeats = numbers
         raise FatalError(
-            f"validate: batch {work.batch['batch_id']} of {work.batch['feed']} does not add up: {work.delivered} rows "
-            f"delivered, {handed} handed on, but {accepted} accepted, {rejected} quarantined, {held} held, "
-            f"{repeats} repeated; nothing was written, report it with this line"
+            f"校验：{work.batch['feed']} 的报送批次 {work.batch['batch_id']} 行数不符：收到 {work.delivered} 行，"
+            f"交出 {handed} 行，但采纳 {accepted}、问题 {rejected}、待确认 {held}、重复 {repeats} 行；"
+            "未写入任何数据，请附上本行报告"
         )
 
 

@@ -58,6 +58,23 @@ class Refusal(StrEnum):
     UNREACHABLE = "unreachable"
 
 
+_KIND_WORDS = {
+    Kind.STORED: "平台已判定",
+    Kind.PENDING: "平台已受理",
+    Kind.REFUSED: "未收下",
+    Kind.ABSENT: "平台没有收到过",
+    Kind.UNKNOWN: "结果不明",
+}
+_REFUSAL_WORDS = {
+    Refusal.CREDENTIALS: "凭证不被接受",
+    Refusal.TOO_LARGE: "批次过大",
+    Refusal.MALFORMED: "格式不被接受",
+    Refusal.BUSY: "平台繁忙",
+    Refusal.SIGN_AGAIN: "需重新签名",
+    Refusal.UNREACHABLE: "连接不上",
+}
+
+
 @dataclass(frozen=True)
 class Verdict:
     """An outcome of one record: `code` is the platform's own, `message` holds no personal data."""
@@ -82,6 +99,12 @@ class CallResult:
     credentials_refused: bool = False
     reply: bytes = field(default=b"", repr=False)
     problem: str = ""
+
+    @property
+    def words(self) -> str:
+        """What the call came to in the words of the pages, e.g. 未收下：平台繁忙."""
+        said = _KIND_WORDS[self.kind]
+        return f"{said}：{_REFUSAL_WORDS[self.refusal]}" if self.refusal else said
 
     def alike(self) -> Verdict | None:
         """Return the verdict of all records, where they share one; a good answer is that."""

@@ -24,12 +24,12 @@ def query(wire: Wire, base: str, identity: Identity) -> Rows | CallResult:
         if refused is not None:
             return refused
         if reply.status != 200:
-            return unknown(reply, f"HTTP {reply.status}")
+            return unknown(reply, f"平台答复 HTTP {reply.status}")
         try:
             data = forms.read_xml(reply.body, "ROWDATA")
             total = data.get("TOTAL") or ""
             if not (total.isascii() and total.isdigit()) or any(row.tag != "ROW" for row in data):
-                raise forms.BadReply("the answer to a query is odd")
+                raise forms.BadReply("查询的答复不符合约定的格式")
         except forms.BadReply as bad:
             return unknown(reply, str(bad))
         rows += [{str(cell.tag): cell.text or "" for cell in row} for row in data]
@@ -39,4 +39,4 @@ def query(wire: Wire, base: str, identity: Identity) -> Rows | CallResult:
             break
         if len(data) != _PAGE:
             break
-    return unknown(reply, "the pages of a query do not add up to its total")
+    return unknown(reply, "查询各页的行数之和与总数不符")

@@ -64,7 +64,7 @@ class ChinaXml:
         try:
             xml = self._rows.row(payload)
         except forms.BadValue as bad:
-            return Verdict(Outcome.REJECTED, "FORM", str(bad))
+            return Verdict(Outcome.REJECTED, bad.code, str(bad))
         old = [one for one in there if one != identity]
         if not old:
             return Piece(payload.dataset, xml.encode())
@@ -145,7 +145,7 @@ class ChinaXml:
             verdicts[line] = Verdict(Outcome.DELIVERED if code == "05" else Outcome.REJECTED, code, message)
             verdicts |= {n: Verdict(Outcome.REST, "") for n in range(line + 1, rows + 1)}
             return _stored(reply, code, verdicts)
-        return unknown(reply, f"code {code}", code=code)
+        return unknown(reply, f"平台答复代码 {code}", code=code)
 
     def _revoke(self, wire: Wire, identity: Identity, reason: str) -> CallResult:
         """Take one row off: settled when it is gone (read back), held when it is refused and still there."""
@@ -158,13 +158,13 @@ class ChinaXml:
         except forms.BadReply as bad:
             return unknown(reply, str(bad))
         if code not in ("00", "07"):
-            return unknown(reply, f"code {code}", code=code)
+            return unknown(reply, f"平台答复代码 {code}", code=code)
         rows = query(wire, self._base, identity)
         if isinstance(rows, CallResult):
             # the revocation was answered, its read-back was not: it has to be asked again
-            return unknown(reply, "the row could not be read back", code=code)
+            return unknown(reply, "撤下后未能查询核实", code=code)
         if self._lying(rows, identity):
-            return _stored(reply, code, {1: _STILL_THERE}) if code == "07" else unknown(reply, "the row is still there")
+            return _stored(reply, code, {1: _STILL_THERE}) if code == "07" else unknown(reply, "撤下后查询仍有该行")
         return _stored(reply, code, {1: Verdict(Outcome.DELIVERED, code)})
 
     # --- asking
@@ -232,13 +232,13 @@ def _early(reply: Reply) -> CallResult | None:
     if refused is not None:
         return refused
     if reply.status != 200:
-        return unknown(reply, f"HTTP {reply.status}")
+        return unknown(reply, f"平台答复 HTTP {reply.status}")
     code = (forms.read_xml(reply.body, "RESULT").findtext("CODE") or "").strip()
     if code == "09":
         return CallResult(Kind.REFUSED, refusal=Refusal.BUSY, code=code, http_status=200, reply=reply.body)
     if code == "01":
         # not in the list of what surely stored nothing: asked before it is sent again, and not in this drain
-        return unknown(reply, "the token is unknown", code=code, credentials_refused=True)
+        return unknown(reply, "平台不认可令牌", code=code, credentials_refused=True)
     return None
 
 
@@ -249,6 +249,6 @@ def _result(reply: Reply, rows: int) -> tuple[str, int, str]:
     line = (result.findtext("LINE") or "").strip()
     if code in ("02", "05"):
         if not (line.isascii() and line.isdigit() and 1 <= int(line) <= rows):
-            raise forms.BadReply(f"code {code} without a line that was sent")
+            raise forms.BadReply(f"平台答复代码 {code}，但没有指明所报送的行")
         return code, int(line), forms.said(result.findtext("MSG"))
     return code, 0, ""

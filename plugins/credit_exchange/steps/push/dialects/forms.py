@@ -38,6 +38,15 @@ class BadReply(ValueError):
 class BadValue(ValueError):
     """A value that this wire cannot carry; the message names the field, never the value."""
 
+    code = "FORM"
+    """What the record is rejected with."""
+
+
+class TooLong(BadValue):
+    """A text that is longer than this wire can carry."""
+
+    code = "LEN"
+
 
 def renamed(route: Route, code: str) -> str:
     """Return the platform's name of one of our fields."""
@@ -47,7 +56,7 @@ def renamed(route: Route, code: str) -> str:
 def date_of(value: str, field: CatalogField, separator: str) -> str:
     """Return an ISO date with another separator ("" for yyyyMMdd). Raises BadValue when it is not an ISO date."""
     if not _ISO.fullmatch(value):
-        raise BadValue(f"{field.code}: not a date")
+        raise BadValue(f"{field.code}：不是日期；请更正后重新报送")
     return value.replace("-", separator)
 
 
@@ -60,9 +69,9 @@ def amount_of(value: str, field: CatalogField, *, factor: int, places: int) -> s
         number = Decimal(value) * factor
         written = number.quantize(Decimal(1).scaleb(-places))
     except InvalidOperation:
-        raise BadValue(f"{field.code}: not an amount") from None
+        raise BadValue(f"{field.code}：不是金额；请更正后重新报送") from None
     if written != number or not written.is_finite():
-        raise BadValue(f"{field.code}: more decimals than the platform takes")
+        raise BadValue(f"{field.code}：小数位数多于平台允许的位数；请更正后重新报送")
     return f"{written:f}"
 
 
@@ -92,18 +101,18 @@ def said(message: object) -> str:
 def code_of(value: object) -> str:
     """Return a platform's code as we may keep it. Raises BadReply when it is not a short token."""
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-        raise BadReply("a code is missing or odd")
+        raise BadReply("答复中缺少代码，或代码格式不符")
     return value
 
 
 def _no_constant(_name: str) -> Any:
-    raise BadReply("NaN or Infinity in the reply")
+    raise BadReply("答复中有 NaN 或 Infinity")
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise BadReply("a key stands twice in the reply")
+        raise BadReply("答复中有重复的键")
     return found
 
 
@@ -112,30 +121,30 @@ def read_json(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
-        raise BadReply("the reply is not JSON in UTF-8") from error
+        raise BadReply("答复不是 UTF-8 编码的 JSON") from error
     if not isinstance(value, dict):
-        raise BadReply("the reply is not a JSON object")
+        raise BadReply("答复不是 JSON 对象")
     return value
 
 
 def read_xml(body: bytes, root: str) -> etree._Element:
     """Return the root element, which must have this name. Raises BadReply; entities, DTDs and the network are off."""
     if b"<!DOCTYPE" in body.upper():
-        raise BadReply("the reply has a DTD or is HTML")
+        raise BadReply("答复含有 DTD 或是 HTML 页面")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         element = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise BadReply("the reply is not XML") from error
+        raise BadReply("答复不是 XML") from error
     if element.tag != root:
-        raise BadReply(f"the reply is not <{root}>")
+        raise BadReply(f"答复的根元素不是 {root}")
     return element
 
 
 def whole(value: object) -> int:
     """Return a JSON integer that is not a boolean. Raises BadReply."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise BadReply("a number is missing")
+        raise BadReply("答复中缺少应有的数字")
     return value
 
 
@@ -143,5 +152,5 @@ def text(data: Mapping[str, Any], key: str) -> str:
     """Return a text that is not empty and not longer than 200 characters. Raises BadReply."""
     value = data.get(key)
     if not isinstance(value, str) or not value.strip() or len(value) > 200:
-        raise BadReply(f"{key} is missing")
+        raise BadReply(f"答复中缺少 {key}")
     return value

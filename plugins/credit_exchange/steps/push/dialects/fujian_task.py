@@ -96,7 +96,7 @@ class FujianTask:
             try:
                 line |= {"act": "S", "row": self._row(payload)}
             except forms.BadValue as bad:
-                return Verdict(Outcome.REJECTED, "LEN" if "longer" in str(bad) else "FORM", str(bad))
+                return Verdict(Outcome.REJECTED, bad.code, str(bad))
         return Piece(catalog, canonical_json(line))
 
     def _row(self, payload: Payload) -> dict[str, str]:
@@ -270,11 +270,11 @@ class FujianTask:
         if isinstance(data, CallResult):
             if data.kind is Kind.REFUSED:
                 raise _Denied(_without_reply(data))
-            raise NotSent("the login was not answered properly")
+            raise NotSent("登录平台没有得到有效的答复")
         try:
             token, seconds = forms.text(data, "access_token"), forms.whole(data.get("expires_in"))
         except forms.BadReply as bad:
-            raise NotSent("the login was not answered properly") from bad
+            raise NotSent("登录平台没有得到有效的答复") from bad
         # a token is renewed a little before its end, a short-lived one after half its life
         until = time.monotonic() + max(seconds - _EARLY_SECONDS, seconds / 2)
         with _TOKENS_LOCK:
@@ -300,7 +300,7 @@ def _envelope(reply: Reply) -> dict[str, Any] | CallResult:
     if refused is not None:
         return refused
     if reply.status != 200:
-        return unknown(reply, f"HTTP {reply.status}")
+        return unknown(reply, f"平台答复 HTTP {reply.status}")
     try:
         answer = forms.read_json(reply.body)
         code = forms.code_of(answer.get("code"))
@@ -308,9 +308,9 @@ def _envelope(reply: Reply) -> dict[str, Any] | CallResult:
         return unknown(reply, str(bad))
     data = answer.get("data")
     if code == "0":
-        return data if isinstance(data, dict) else unknown(reply, "the answer has no data")
+        return data if isinstance(data, dict) else unknown(reply, "答复中缺少 data")
     if not code.startswith("E4"):
-        return unknown(reply, f"code {code}")
+        return unknown(reply, f"平台答复代码 {code}")
     refusal = _REFUSALS.get(code, Refusal.MALFORMED)
     after = data.get("retry_after") if isinstance(data, dict) else None
     return CallResult(
@@ -333,22 +333,22 @@ def _task(shipment: Shipment, reply: Reply, data: Mapping[str, Any]) -> CallResu
         verdicts = {line.line_no: again for line in shipment.lines}
         return CallResult(Kind.STORED, verdicts, code="FAILED", http_status=200, reply=reply.body)
     if state != "DONE":
-        raise forms.BadReply("the task has an unknown state")
+        raise forms.BadReply("任务的状态不在约定之内")
     receipt_no = forms.text(data, "receipt_no")
     rejected = data.get("rejected")
     if not isinstance(rejected, list):
-        raise forms.BadReply("the list of rejected lines is missing")
+        raise forms.BadReply("答复中缺少被退回行的清单")
     if forms.whole(data.get("accepted")) + len(rejected) != len(shipment.lines):
-        raise forms.BadReply("accepted and rejected lines are not as many as were sent")
+        raise forms.BadReply("接受与退回的行数之和与报送的行数不符")
     ids = {line.line_no: line.record_id for line in shipment.lines}
     verdicts = dict.fromkeys(ids, Verdict(Outcome.DELIVERED))
     seen: set[int] = set()
     for item in rejected:
         if not isinstance(item, dict):
-            raise forms.BadReply("a rejected line is odd")
+            raise forms.BadReply("被退回的行不符合约定的格式")
         number = forms.whole(item.get("line"))
         if number in seen or number not in ids or item.get("id") != ids[number]:
-            raise forms.BadReply("a rejected line was not sent, or is named twice")
+            raise forms.BadReply("被退回的行未曾报送，或出现两次")
         seen.add(number)
         verdicts[number] = _verdict(shipment.label.op, item)
     return CallResult(Kind.STORED, verdicts, code="DONE", http_status=200, receipt_no=receipt_no, reply=reply.body)
@@ -373,5 +373,5 @@ def _written(value: str, field: CatalogField | None) -> str:
     if field.type == "decimal" and field.unit == "wan_yuan":
         return forms.amount_of(value, field, factor=10_000, places=2)
     if field.length is not None and len(value) > field.length:
-        raise forms.BadValue(f"{field.code}: longer than {field.length} characters")
+        raise forms.TooLong(f"{field.code}：长度超过 {field.length} 个字符；请压缩后重新报送")
     return value

@@ -164,7 +164,7 @@ class FuzhouJson:
         if refused is not None:
             return refused
         if reply.status != 200:
-            return unknown(reply, f"HTTP {reply.status}")
+            return unknown(reply, f"平台答复 HTTP {reply.status}")
         try:
             return self._receipt(shipment, reply)
         except forms.BadReply as bad:
@@ -173,21 +173,21 @@ class FuzhouJson:
     def _receipt(self, shipment: Shipment, reply: Reply) -> CallResult:
         receipt = forms.read_json(reply.body)
         if receipt.get("code") != "0000":
-            raise forms.BadReply("the code is not 0000")
+            raise forms.BadReply("答复的代码不是 0000")
         if receipt.get("batch_no") != shipment.label.batch_no:
-            raise forms.BadReply("the receipt names another batch")
+            raise forms.BadReply("回执的批次号不是本批次的")
         receipt_no = forms.text(receipt, "receipt_no")
         results = receipt.get("results")
         if not isinstance(results, list) or len(results) != len(shipment.lines):
-            raise forms.BadReply("the receipt has not one result for each record")
+            raise forms.BadReply("回执的结果数与报送的记录数不符")
         places = {(line.record_id, line.version): line.line_no for line in shipment.lines}
         verdicts: dict[int, Verdict] = {}
         for result in results:
             if not isinstance(result, dict) or not isinstance(result.get("record_id"), str):
-                raise forms.BadReply("a result names no record")
+                raise forms.BadReply("回执中某条结果没有指明记录")
             place = places.pop((result["record_id"], forms.whole(result.get("version"))), None)
             if place is None:
-                raise forms.BadReply("a result is for a record that was not sent, or twice for one")
+                raise forms.BadReply("回执中出现未报送过的记录，或同一记录出现两次")
             verdicts[place] = _verdict(shipment.label.op, result)
         return CallResult(Kind.STORED, verdicts, code="0000", http_status=200, receipt_no=receipt_no, reply=reply.body)
 
@@ -199,7 +199,7 @@ def _verdict(op: str, result: Mapping[str, Any]) -> Verdict:
     if status == "duplicate":
         return _DUPLICATE
     if status != "rejected":
-        raise forms.BadReply("a result has an unknown status")
+        raise forms.BadReply("回执中某条结果的状态不在约定之内")
     code = forms.code_of(result.get("code"))
     field = result.get("field")
     message = " ".join(part for part in (forms.said(field), forms.said(result.get("message"))) if part)
