@@ -36,19 +36,20 @@ class Desk:
         self._me = me
         self._base = {"platform": platform.platform, "owner": me, "lease": platform.lease_seconds}
         self._dead: list[str] = []
-        self._connection: Connection | None = None
+        self._connections: dict[str, Connection] = {}
 
-    def _safely(self, work: Callable[[Connection], T]) -> T:
+    def _safely(self, work: Callable[[Connection], T], isolation: str = "READ COMMITTED") -> T:
         """Do one transaction; a lost database connection is tried again, since the fence makes repeating harmless.
 
         All are done on one connection, which is idle while a platform is called.
         """
         for attempt in range(1, _TRIES + 1):
             try:
-                if self._connection is None:
-                    self._connection = self._exchange.engine.connect()
-                with self._connection.begin():
-                    return work(self._connection)
+                if isolation not in self._connections:
+                    connection = self._exchange.engine.connect()
+                    self._connections[isolation] = connection.execution_options(isolation_level=isolation)
+                with self._connections[isolation].begin():
+                    return work(self._connections[isolation])
             except OperationalError:
                 self.close()
                 if attempt == _TRIES:
@@ -56,11 +57,14 @@ class Desk:
                 time.sleep(0.3 * 2**attempt)
         raise AssertionError("unreachable")
 
+    def _at_once(self, work: Callable[[Connection], T]) -> T:
+        """:meth:`_safely` for one statement, which is a transaction by itself: a third of the way to the database."""
+        return self._safely(work, "AUTOCOMMIT")
+
     def close(self) -> None:
-        """Give the connection back."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        """Give the connections back."""
+        while self._connections:
+            self._connections.popitem()[1].close()
 
     # --- taking
 
@@ -142,7 +146,7 @@ class Desk:
 
         gate.open_hours()
         parameters = {**leased.lease, "kind": kind, "platform": self._platform.platform, "patience": gate.patience}
-        row = self._safely(lambda connection: connection.execute(sql.load("push/attempt_begin"), parameters).one())
+        row = self._at_once(lambda connection: connection.execute(sql.load("push/attempt_begin"), parameters).one())
         state = gate.state(row)
         if row.attempt_id is None:
             raise Replaced(f"上报批次 {leased.lease['shipment_no']} 已由另一进程接手")
@@ -176,13 +180,13 @@ class Desk:
             if exceptions:
                 self._exceptions(connection, number, exceptions, waits or {})
 
-        self._safely(work)
+        (self._safely if exceptions else self._at_once)(work)
         faultpoint("push.after_record")
 
     def put_back(self, leased: Leased, attempt: int | None) -> None:
         """Give a shipment back as it was: nothing was called about it, and its last problem stays."""
         result = CallResult(Kind.REFUSED, code="not_called")
-        self._safely(lambda connection: self._write(connection, leased.lease, attempt, result, leased.before, "", ""))
+        self._at_once(lambda connection: self._write(connection, leased.lease, attempt, result, leased.before, "", ""))
 
     def dissolve(self, leased: Leased, attempt: int, result: CallResult, problem: str) -> None:
         """Give up a shipment that surely stored nothing: its records go afresh in another one."""
@@ -209,7 +213,7 @@ class Desk:
         """Write the new state of a shipment and the end of the attempt; raise Replaced when it is not ours."""
         number = str(lease["shipment_no"])
         reply = result.reply
-        written = connection.execute(
+        ours = connection.execute(
             sql.load("push/shipment_record"),
             {
                 **lease,
@@ -226,8 +230,8 @@ class Desk:
                 "code": code or None,
                 "problem": problem or None,
             },
-        ).rowcount
-        if written != 1:
+        ).one_or_none()
+        if ours is None:
             raise Replaced(f"上报批次 {number} 已由另一进程接手，答复由其登记")
 
     @staticmethod
