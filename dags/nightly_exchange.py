@@ -9,7 +9,8 @@
 
 **红了怎么办**：看「判定」的信息，修复后清除失败的那一行（包含下游），或等下一夜自动补齐。
 **补数**：`airflow backfill create --dag-id nightly_exchange --from-date 2026-11-01 --to-date 2026-11-07T23:59`
-（终点是时刻，要写 `T23:59`）。任意顺序，可与夜间运行并行。
+（终点是时刻，要写 `T23:59`）。任意顺序，可与夜间运行并行。已有运行的日期会跳过，加
+`--reprocess-behavior completed` 则重跑。
 **部署**：`CREDIT_EXCHANGE_FIRST_DATE`（yyyy-mm-dd）是第一个业务日期，调度从它开始补齐；不设置时取解析当日的前一天，
 停机跨日会漏掉中间的夜晚，生产环境必须设置。`CREDIT_EXCHANGE_RETRY_SECONDS` 是重试间隔（默认 120 秒）。
 """
@@ -60,7 +61,7 @@ with DAG(
 ) as dag:
     feeds = tasks.OpenNight(task_id="open_night", task_display_name="开始", execution_timeout=timedelta(minutes=5))
 
-    @task_group(group_id="feeds")
+    @task_group(group_id="feeds", group_display_name="各部门报送")
     def feed_steps(feed: str) -> None:
         """Collect, validate and merge one feed."""
         collect = tasks.Collect(task_id="collect", task_display_name="采集", feed=feed, map_index_template=NAMED)

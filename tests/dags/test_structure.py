@@ -101,6 +101,8 @@ def test_every_task_has_a_chinese_name_and_a_time_limit(bag: Any) -> None:
             assert any("\u4e00" <= letter <= "\u9fff" for letter in name), task.task_id
             limit = getattr(task, "execution_timeout", None) or task.partial_kwargs["execution_timeout"]
             assert limit is not None
+        for group in bag.dags[dag_id].task_group.get_task_group_dict().values():
+            assert group.group_id is None or not str(group.label).isascii()
 
 
 def test_a_partition_key_is_the_business_date(monkeypatch: pytest.MonkeyPatch) -> None:

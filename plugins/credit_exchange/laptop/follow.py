@@ -79,16 +79,15 @@ class Follower:
         for task in tasks:
             if task.get("task_display_name") not in (None, "", task["task_id"]):
                 self._names[task["task_id"]] = task["task_display_name"]
-        # a step that was not run has no rendered name: its siblings of the same group and index have
+        # a step that was not run is told by its number: its siblings of the same group and index have a name
         for task in tasks:
-            if task.get("rendered_map_index"):
+            if task.get("rendered_map_index") not in (None, "", str(task["map_index"])):
                 self._labels[(task["task_id"].split(".")[0], task["map_index"])] = task["rendered_map_index"]
         tasks = [
             task
             | {
                 "task_display_name": self._names.get(task["task_id"]),
-                "rendered_map_index": task.get("rendered_map_index")
-                or self._labels.get((task["task_id"].split(".")[0], task["map_index"])),
+                "rendered_map_index": self._labels.get((task["task_id"].split(".")[0], task["map_index"])),
             }
             for task in tasks
         ]
