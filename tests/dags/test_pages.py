@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -258,6 +259,38 @@ def test_the_numbers_of_the_night_page_are_those_of_the_reporting_views(night: t
 def test_an_older_night_is_judged_by_what_is_its_own(client: Any) -> None:
     """An incident of today makes no red banner on a date that it has nothing to do with."""
     assert "还没有运行过" in client.get("/night?date=2020-01-01").text
+
+
+def test_parts_and_channels_are_told_in_words(client: Any, database_url: str) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text("update exchange.night set failed_parts = '{feed fz_yjj_penalty,platform china,release}'")
+        )
+        connection.execute(
+            text("update exchange.alert set channels = '{mail:sent,webhook:failed}', notified_at = now()")
+        )
+        again = (
+            "insert into exchange.night (business_date, run_id, kind, started_at)"
+            " values ('2026-11-22', 'run 2', 'backfill', now())"
+        )
+        connection.execute(text(again))  # all runs of a date are listed where there are several
+    engine.dispose()
+    page = client.get("/night?date=2026-11-22").text
+    assert "福州市应急管理局 · 行政处罚、信用中国、发布" in page
+    assert "邮件已发、群消息失败" in page
+
+
+def test_a_paused_platform_says_why_also_when_all_that_is_left_is_unknown() -> None:
+    from credit_exchange.ui.night import to_do
+
+    counts = {"backlog": 0, "unknown": 3, "rejected": 0, "awaiting": 0}
+    state = {"circuit": "open", "failures": 5, "reason": "平台答复 HTTP 503"}
+    [task] = to_do(
+        date(2026, 11, 22), [], {"china": counts}, {"china": state}, [], [], [], {"china": "信用中国"}, {}, {}
+    )
+    assert (task.who, task.word, task.detail) == ("信用中国", "暂停上报", "平台答复 HTTP 503")
+    assert "结果不明 3 条" in task.why
 
 
 def test_small_shares_and_short_bars_stay_visible() -> None:

@@ -334,4 +334,4 @@ def _unbalanced(exchange: Exchange, day: Any) -> dict[str, str]:
 
     with transaction(exchange.engine) as connection:
         feeds = connection.execute(sql.load("ui/unbalanced"), {"business_date": day}).scalars()
-        return {f"feed {feed}": "行数不平衡" for feed in feeds}
+        return {f"feed {feed}": "行数不符" for feed in feeds}

@@ -158,7 +158,7 @@ def _circuits(exchange: Exchange) -> Iterable[Finding]:
         yield Finding(
             f"{CIRCUIT}{row['platform']}",
             "warning",
-            f"平台 {row['platform']} 暂停上报",
+            f"{_name(exchange, row['platform'])}暂停上报",
             f"连续失败 {row['failures']} 次；{str(row['reason'])[:300]}",
             "/exchange/platforms",
         )
@@ -169,10 +169,16 @@ def _unknown(exchange: Exchange) -> Iterable[Finding]:
         yield Finding(
             f"{UNKNOWN}{row['platform']}",
             "critical",
-            f"平台 {row['platform']} 有 {row['shipments']} 个上报批次超过 1 小时结果不明",
+            f"{_name(exchange, row['platform'])}有 {row['shipments']} 个上报批次超过 1 小时结果不明",
             f"涉及 {row['records']} 条记录，最早 {row['since']:%Y-%m-%d %H:%M}；系统先查询再补报，请核对平台",
             "/exchange/platforms",
         )
+
+
+def _name(exchange: Exchange, platform: str) -> str:
+    """Return how people call a platform, also one whose file is gone."""
+    known = exchange.config.platforms.get(platform)
+    return known.name if known else f"平台 {platform} "
 
 
 def _held(exchange: Exchange) -> Iterable[Finding]:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from credit_exchange.ui.words import PART_WORDS
-
 Row = Mapping[str, Any]
 COUNTS = ("total", "delivered", "rejected", "awaiting", "unknown", "backlog", "over")
 _HINTS = {
@@ -86,8 +84,9 @@ def to_do(
     alerts: Iterable[Row],
     names: Mapping[str, str],
     datasets: Mapping[str, str],
+    parts: Mapping[str, str],
 ) -> list[Task]:
-    """Return what has to be done about a business date, the worst first."""
+    """Return what has to be done about a business date, the worst first. parts: how people call each part."""
     found: list[Task] = []
     seen = set()
     for batch in batches:
@@ -99,7 +98,7 @@ def to_do(
     for part in failed_parts:
         if part not in seen:
             kind, _, name = part.partition(" ")
-            who = names.get(name, name) if kind == "platform" else name or PART_WORDS.get(part, part)
+            who = parts.get(part, name or part)
             command = f"{_COMMAND} night --date {day}" + (f" --{kind} {name}" if kind in ("feed", "platform") else "")
             found.append(
                 Task("bad", "失败", who, "最近一次运行中这一部分没有完成；见任务日志", command=command, about="part")
@@ -162,7 +161,7 @@ def _of_platform(
     ]
     if not parts:
         return
-    paused = state.get("circuit") == "open" and bool(counts["backlog"] or counts["awaiting"])
+    paused = state.get("circuit") == "open" and bool(counts["backlog"] or counts["awaiting"] or counts["unknown"])
     why = "、".join(parts)
     if paused:
         why += f"；连续失败 {state['failures']} 次，暂停上报，恢复后自动补报"

@@ -20,7 +20,7 @@ from credit_exchange.errors import ConfigurationError
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect
 from credit_exchange.ui import night
-from credit_exchange.ui.words import CIRCUIT_WORDS, NIGHT_WORDS
+from credit_exchange.ui.words import CIRCUIT_WORDS, NIGHT_WORDS, PART_WORDS
 
 PAGE_SIZE = 100
 SHIPMENTS = 40
@@ -73,6 +73,7 @@ class Pages:
             [a for a in alerts if not days or day >= days[0]["day"] or f"date={day}" in str(a["link"])],
             names["platform_names"],
             names["datasets"],
+            names["parts"],
         )
         return {
             "title": f"业务日期 {day}",
@@ -193,5 +194,13 @@ def _names() -> dict[str, dict[str, str]]:
         "fields": {code: field.name for dataset in config.datasets.values() for code, field in dataset.fields.items()},
         "departments": {feed.department.code: feed.department.name for feed in config.feeds.values()},
         "platform_names": {key: platform.name for key, platform in config.platforms.items()},
+        "parts": {
+            **PART_WORDS,
+            **{f"platform {key}": platform.name for key, platform in config.platforms.items()},
+            **{
+                f"feed {key}": f"{feed.department.name} · {config.datasets[feed.dataset].name}"
+                for key, feed in config.feeds.items()
+            },
+        },
         "rule_names": {rule.id: rule.name for rule in config.sharing},
     }

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from credit_exchange.ui.words import BAD, CALL_WORDS, CARE, IDLE, WORDS
+from credit_exchange.ui.words import BAD, CALL_WORDS, CARE, CHANNEL_WORDS, IDLE, WORDS
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _WEEKDAYS = "一二三四五六日"
@@ -38,6 +38,7 @@ def environment() -> Environment:
         since=since,
         weekday=weekday,
         call=call,
+        channel=channel,
     )
     return made
 
@@ -55,6 +56,11 @@ def word(value: object) -> str:
 def call(value: str | None) -> str:
     """Return what a call to a platform came to, e.g. `refused:unreachable`; None: there was no answer."""
     return "没有答复" if value is None else "：".join(CALL_WORDS.get(part, part) for part in value.split(":"))
+
+
+def channel(value: str) -> str:
+    """Return on which channel people were told and how that went, e.g. `mail:sent`."""
+    return "".join(CHANNEL_WORDS.get(part, part) for part in value.rsplit(":", 1))
 
 
 def state(value: object, words: Mapping[str, str] | None = None) -> Markup:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from credit_exchange.config.connections import from_environment
+from credit_exchange.config.loader import load
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores.database import connect
 
@@ -49,5 +50,5 @@ logging_level = WARNING
 @pytest.fixture
 def exchange(database_url: str) -> Iterator[Exchange]:
     engine = connect(database_url)
-    yield Exchange(config=None, engine=engine, resolve=from_environment)  # type: ignore[arg-type]
+    yield Exchange(config=load(), engine=engine, resolve=from_environment)
     engine.dispose()
