@@ -28,7 +28,7 @@ class Exchange:
         """Load the configuration and connect. Raises ConfigurationError when something is missing."""
         # a bulk night makes small objects by the million and hardly a cycle among them: at Python's own pace a seventh
         # of a release is spent on looking for some
-        gc.set_threshold(50_000, 50, 100)
+        gc.set_threshold(50_000)
         return cls(config=load(), engine=connect(url), resolve=resolve)
 
     @cached_property

@@ -97,9 +97,8 @@ def to_do(
         found.extend(_of_platform(day, platform, counts, states.get(platform, {}), names))
     for part in failed_parts:
         if part not in seen:
-            kind, _, name = part.partition(" ")
-            who = parts.get(part, name or part)
-            command = f"{_COMMAND} night --date {day}" + (f" --{kind} {name}" if kind in ("feed", "platform") else "")
+            who = parts.get(part, part)
+            command = f"{_COMMAND} night --date {day}"  # the whole night: a part by itself does not finish it
             found.append(
                 Task("bad", "失败", who, "最近一次运行中这一部分没有完成；见任务日志", command=command, about="part")
             )

@@ -10,10 +10,29 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from world import CREDENTIALS, SEND, open_exchange, outbox, put, query, run
 
 from credit_exchange.steps.context import Exchange
+from credit_exchange.stores import sql
 from platforms import Sandbox
 
 FAULTS = ("commit_then_close", "close_before_commit", "503", "html_200", "truncate", "429", "reject", "401")
 IN_FLIGHT = ("sending", "awaiting_receipt", "unknown")
+PAGE_COUNTS = (
+    "select platform, ready, in_flight, unknown, held, delivered, rejected, oldest "
+    f"from ({sql.source('ui/platforms')}) as page"
+)
+ROW_COUNTS = """
+    select platform,
+        count(*) filter (where state in ('ready', 'retry')),
+        count(*) filter (where state in ('sending', 'awaiting_receipt')),
+        count(*) filter (where state = 'unknown'),
+        count(*) filter (where state = 'held'),
+        count(*) filter (where state = 'delivered'),
+        count(*) filter (where state = 'rejected'),
+        min(created_at) filter (where state not in ('delivered', 'rejected', 'superseded', 'cancelled'))
+    from exchange.outbox group by platform order by platform"""
+ROW_BACKLOG = """
+    select platform, dataset, op, state, count(*), min(created_at), max(outcome_code) from exchange.outbox
+    where state not in ('delivered', 'superseded', 'cancelled')
+    group by platform, dataset, op, state order by platform, dataset, op, state"""
 
 
 def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
@@ -71,6 +90,12 @@ def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
         def one_version_of_a_record_is_under_way(self) -> None:
             under_way = [r for (r, _), row in outbox(self.exchange).items() if row.state in IN_FLIGHT]
             assert len(under_way) == len(set(under_way))
+
+        @invariant()
+        def the_counts_of_the_page_and_the_backlog_are_those_of_the_rows(self) -> None:
+            """They are worked out without the view; it says of each row by itself what became of it."""
+            assert query(self.exchange, PAGE_COUNTS) == query(self.exchange, ROW_COUNTS)
+            assert query(self.exchange, sql.source("summary/backlog")) == query(self.exchange, ROW_BACKLOG)
 
         def teardown(self) -> None:
             try:

@@ -45,8 +45,20 @@ def test_closing_waits_for_what_is_being_done() -> None:
     ahead = Ahead(work)
     ahead.begin()
     threading.Timer(0.05, work.free.set).start()
-    ahead.close()
+    assert ahead.close() == 1
     assert work.done == 1
+    assert ahead.close() is None  # told once
+
+
+def test_what_failed_and_nobody_waited_for_is_logged_by_its_kind(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> int:
+        raise ValueError("林样例")
+
+    ahead = Ahead(broken)
+    ahead.begin()
+    assert ahead.close() is None
+    assert "ValueError" in caplog.text
+    assert "林样例" not in caplog.text
 
 
 def test_what_it_raises_is_raised_where_it_is_taken() -> None:

@@ -7,11 +7,13 @@ leases hold for both. At most one claim is ahead, so that what is packed stays n
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Ahead(Generic[T]):
@@ -38,6 +40,11 @@ class Ahead(Generic[T]):
         future, self._future = self._future, None
         return self._work() if future is None else future.result()
 
-    def close(self) -> None:
-        """Wait until nothing is being done any more; what came of it is left as it is."""
+    def close(self) -> T | None:
+        """Wait until nothing is being done any more; return what came of it and nobody took, None if it failed."""
         self._pool.shutdown(wait=True)
+        future, self._future = self._future, None
+        error = future.exception() if future is not None else None
+        if error is not None:
+            log.warning("what was begun ahead failed, and nobody waited for it: %s", type(error).__name__)
+        return future.result() if future is not None and error is None else None

@@ -95,11 +95,12 @@ class Claimer:
         """Lanes whose shipments the platform found too large: how many records at most from now on."""
 
     def claim(
-        self, connection: Connection, priority: int, skip: Iterable[int], *, waiting: bool = True, lots: bool = True
+        self, connection: Connection, priority: int, skip: Iterable[int], *, ahead: bool = False, lots: bool = True
     ) -> Claim | None:
         """Pack the next rows of at most this priority number; None when there are none.
 
-        waiting: of those that wait by themselves, without `skip`; they go first. lots: of those that wait in lots.
+        Those that wait by themselves, without `skip`, go first, then those that wait in lots (unless not `lots`).
+        ahead: it is not their turn yet: of lots only, and no takedowns, which are to be found when it is theirs.
         Several shipments at a time, leased to this drain. The caller owns the transaction, which holds the platform's
         lock: nobody else packs, resumes or overtakes what waits until it ends.
         """
@@ -108,8 +109,9 @@ class Claimer:
         # takedowns travel alone at some platforms: one shipment's worth of them is enough at a time
         limit = self._platform.limits.records if priority == PRIORITY["withdraw"] else self._rows
         parameters = {"platform": self._platform.platform, "priority": priority, "limit": limit}
+        parameters["from_priority"] = PRIORITY["withdraw"] + 1 if ahead else 0
         rows: Sequence[Any] = ()
-        if waiting:
+        if not ahead:
             rows = connection.execute(sql.load("push/claim_waiting"), {**parameters, "skip": list(skip)}).all()
         alone = bool(rows)
         if lots and not rows:

@@ -36,7 +36,8 @@ class Desk:
         self._me = me
         self._base = {"platform": platform.platform, "owner": me, "lease": platform.lease_seconds}
         self._dead: list[str] = []
-        self._connections: dict[str, Connection] = {}
+        self._connection: Connection | None = None
+        self._isolation = ""
 
     def _safely(self, work: Callable[[Connection], T], isolation: str = "READ COMMITTED") -> T:
         """Do one transaction; a lost database connection is tried again, since the fence makes repeating harmless.
@@ -45,11 +46,13 @@ class Desk:
         """
         for attempt in range(1, _TRIES + 1):
             try:
-                if isolation not in self._connections:
-                    connection = self._exchange.engine.connect()
-                    self._connections[isolation] = connection.execution_options(isolation_level=isolation)
-                with self._connections[isolation].begin():
-                    return work(self._connections[isolation])
+                if self._connection is None:
+                    self._connection, self._isolation = self._exchange.engine.connect(), ""
+                if self._isolation != isolation:
+                    self._connection.execution_options(isolation_level=isolation)
+                    self._isolation = isolation
+                with self._connection.begin():
+                    return work(self._connection)
             except OperationalError:
                 self.close()
                 if attempt == _TRIES:
@@ -62,9 +65,10 @@ class Desk:
         return self._safely(work, "AUTOCOMMIT")
 
     def close(self) -> None:
-        """Give the connections back."""
-        while self._connections:
-            self._connections.popitem()[1].close()
+        """Give the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     # --- taking
 

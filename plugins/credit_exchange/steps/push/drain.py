@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import OperationalError
+
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.outbox import PRIORITY
@@ -157,8 +159,10 @@ class _Drain:
         except Stop as stop:
             problem = str(stop)
         finally:
-            self._ahead.close()
+            left_over = self._ahead.close()
             self._desk.give_back()
+            if left_over is not None:
+                self._settler.counts.update(left_over.aside)
         return self._result(problem, self._desk.left() if left is None or problem else left)
 
     def _step(self) -> bool:
@@ -199,7 +203,10 @@ class _Drain:
         ahead = priority == _EVERYTHING and self._ahead.begun
         done = self._pack(priority, lots=not ahead)
         if done is None and ahead:
-            done = self._ahead.take()
+            try:
+                done = self._ahead.take()
+            except OperationalError:  # of a while ago: since then the drain may have found its database again
+                done = self._next_of_lots()
         if done is None:
             return False
         self._settler.counts.update(done.aside)
@@ -210,13 +217,13 @@ class _Drain:
         return True
 
     def _next_of_lots(self) -> Claim | None:
-        return self._pack(_EVERYTHING, waiting=False)
+        return self._pack(_EVERYTHING, ahead=True)
 
-    def _pack(self, priority: int, *, waiting: bool = True, lots: bool = True) -> Claim | None:
+    def _pack(self, priority: int, *, ahead: bool = False, lots: bool = True) -> Claim | None:
         faultpoint("push.before_claim")
-        skip = self._settler.skip_records if waiting else ()
+        skip = () if ahead else self._settler.skip_records
         with transaction(self._exchange.engine) as connection:
-            done = self._claimer.claim(connection, priority, skip, waiting=waiting, lots=lots)
+            done = self._claimer.claim(connection, priority, skip, ahead=ahead, lots=lots)
         if done is not None:
             faultpoint("push.after_claim")
         return done

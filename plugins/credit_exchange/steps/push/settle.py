@@ -82,7 +82,8 @@ class Settler:
         count = len(leased.shipment.lines)
         if count > 1:
             # the records go back and come again in halves
-            self._claimer.most[leased.shipment.label.lane] = (count + 1) // 2
+            lane = leased.shipment.label.lane
+            self._claimer.most[lane] = min((count + 1) // 2, self._claimer.most.get(lane, count))
             self._desk.dissolve(leased, attempt, result, "超过平台允许的大小，拆成两半重新装入")
             return
         verdict = Verdict(Outcome.REJECTED, result.code, "单条记录超过平台允许的大小")

@@ -73,12 +73,13 @@ class ChinaRows:
         """Return the standard's columns in its order, as this platform names them."""
         if name not in self._columns:
             route, dataset = self.route(name)
-            self._columns[name] = []
+            columns = []
             for code, field in dataset.fields.items():
                 if not field.internal and code not in route.omit:
                     tag = forms.renamed(route, code)
                     plain = field.type != "date" and not (field.type == "decimal" and field.unit == "wan_yuan")
-                    self._columns[name].append(_Column(code, field, plain, f"<{tag}>", f"</{tag}>"))
+                    columns.append(_Column(code, field, plain, f"<{tag}>", f"</{tag}>"))
+            self._columns[name] = columns
         return self._columns[name]
 
     # --- one row
