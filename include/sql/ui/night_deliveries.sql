@@ -1,15 +1,53 @@
--- Per platform and department: what became of the versions that this business date made. The states add up to total.
-select o.platform, r.department, o.dataset,
-       count(*) as total,
-       count(*) filter (where o.state = 'delivered') as delivered,
-       count(*) filter (where o.state = 'rejected') as rejected,
-       count(*) filter (where o.state in ('awaiting_receipt', 'sending')) as awaiting,
-       count(*) filter (where o.state = 'unknown') as unknown,
-       count(*) filter (where o.state in ('ready', 'retry', 'held')) as backlog,
-       count(*) filter (where o.state in ('superseded', 'cancelled')) as over
-from exchange.outbox as o
-join exchange.record_version as v on v.record_id = o.record_id and v.version = o.version
-join exchange.record as r on r.record_id = o.record_id
-where v.business_date = :business_date
-group by o.platform, r.department, o.dataset
-order by o.platform, r.department, o.dataset
+-- Per platform and department: what became of the versions that this business date made. The states add up to total. They
+-- are those of exchange.outbox, without a look for each row's shipment: what has no word of its own and is not on its way
+-- has arrived.
+with on_its_way as materialized (
+    select r.outbox_id, s.state
+    from exchange.shipment as s
+    inner join exchange.shipment_run as n on s.shipment_id = n.shipment_id
+    cross join lateral (
+        select k.outbox_id, k.state from exchange.release as k
+        where k.outbox_id between n.first_id and n.last_id
+        offset 0 -- whatever the statistics say, by key
+    ) as r
+    where s.state <> 'settled' and r.state = 'ready'
+    union all
+    select r.outbox_id, 'ready' as state
+    from exchange.lot as l
+    cross join lateral (
+        select k.outbox_id, k.platform, k.state from exchange.release as k
+        where k.outbox_id between l.first_id and l.last_id
+        offset 0
+    ) as r
+    where r.platform = l.platform and r.state = 'ready'
+),
+delivery as (
+    select
+        r.platform,
+        c.department,
+        r.dataset,
+        case
+            when r.state = 'waiting' then 'ready'
+            when r.state <> 'ready' then r.state
+            else coalesce(w.state, 'delivered')
+        end as state
+    from exchange.record_version as v
+    inner join exchange.release as r on v.record_id = r.record_id and v.version = r.version
+    inner join exchange.record as c on v.record_id = c.record_id
+    left join on_its_way as w on r.outbox_id = w.outbox_id
+    where v.business_date = :business_date and r.op is not null
+)
+select
+    platform,
+    department,
+    dataset,
+    count(*) as total,
+    count(*) filter (where state = 'delivered') as delivered,
+    count(*) filter (where state = 'rejected') as rejected,
+    count(*) filter (where state in ('awaiting_receipt', 'sending')) as awaiting,
+    count(*) filter (where state = 'unknown') as unknown,
+    count(*) filter (where state in ('ready', 'retry', 'held')) as backlog,
+    count(*) filter (where state in ('superseded', 'cancelled')) as over
+from delivery
+group by platform, department, dataset
+order by platform, department, dataset

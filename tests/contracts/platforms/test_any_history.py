@@ -29,6 +29,16 @@ ROW_COUNTS = """
         count(*) filter (where state = 'rejected'),
         min(created_at) filter (where state not in ('delivered', 'rejected', 'superseded', 'cancelled'))
     from exchange.outbox group by platform order by platform"""
+ROW_NIGHT = """
+    select o.platform, r.department, o.dataset, count(*),
+        count(*) filter (where state = 'delivered'),
+        count(*) filter (where state = 'rejected'),
+        count(*) filter (where state in ('awaiting_receipt', 'sending')),
+        count(*) filter (where state = 'unknown'),
+        count(*) filter (where state in ('ready', 'retry', 'held')),
+        count(*) filter (where state in ('superseded', 'cancelled'))
+    from exchange.outbox as o inner join exchange.record as r on o.record_id = r.record_id
+    group by o.platform, r.department, o.dataset"""
 ROW_BACKLOG = """
     select platform, dataset, op, state, count(*), min(created_at), max(outcome_code) from exchange.outbox
     where state not in ('delivered', 'superseded', 'cancelled')
@@ -57,6 +67,7 @@ def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
                 "with a as (delete from exchange.attempt), o as (delete from exchange.release), "
                 "l as (delete from exchange.lot), "
                 "n as (delete from exchange.shipment_run), "
+                "v as (delete from exchange.record_version), "
                 "p as (delete from exchange.platform_state) select 1",
             )
             query(self.exchange, "with s as (delete from exchange.shipment) select 1")
@@ -76,6 +87,14 @@ def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
                 r=record,
             )
             put(self.exchange, kind, [record], version=self.versions[record], op=op)
+            query(
+                self.exchange,
+                "insert into exchange.record_version"
+                " (record_id, version, reason, status, content_digest, business_date)"
+                " values (:r, :v, 'content', 'current', 'x', '2026-11-22') returning 1",
+                r=record,
+                v=self.versions[record],
+            )
 
         @rule(fault=st.sampled_from(FAULTS), after=st.integers(0, 1))
         def misbehave(self, fault: str, after: int) -> None:
@@ -96,6 +115,8 @@ def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
             """They are worked out without the view; it says of each row by itself what became of it."""
             assert query(self.exchange, PAGE_COUNTS) == query(self.exchange, ROW_COUNTS)
             assert query(self.exchange, sql.source("summary/backlog")) == query(self.exchange, ROW_BACKLOG)
+            day = {"business_date": "2026-11-22"}
+            assert query(self.exchange, sql.source("ui/night_deliveries"), **day) == query(self.exchange, ROW_NIGHT)
 
         def teardown(self) -> None:
             try:
