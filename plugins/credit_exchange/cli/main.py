@@ -105,7 +105,10 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         print(json.dumps(SCHEMAS[given.kind].model_json_schema(), ensure_ascii=False, indent=2))
         return 0
     if given.command == "config":
+        from credit_exchange.steps import readiness
+
         found = load()
+        readiness.check(found)
         console.print(
             f"{found.root}: {len(found.datasets)} data sets, {len(found.feeds)} feeds, "
             f"{len(found.platforms)} platforms, "

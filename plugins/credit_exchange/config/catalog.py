@@ -6,11 +6,13 @@ One file `include/catalog/<dataset>.yml` each. Sources of the shipped ones: å‘æ
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from credit_exchange.config.base import Model
+from credit_exchange.config.checks import CHECKS
 
 FieldType = Literal["text", "code", "enum", "date", "decimal"]
 Effect = Literal["reject", "warn", "hold"]
@@ -100,16 +102,53 @@ class Condition(Model):
         return self
 
 
+def is_number(text: str) -> bool:
+    """Whether a bound is a finite decimal number."""
+    try:
+        return Decimal(text).is_finite()
+    except InvalidOperation:
+        return False
+
+
+def _known_check(name: str) -> str:
+    if name not in CHECKS:
+        raise ValueError(f"there is no check {name!r}; use one of {', '.join(sorted(CHECKS))}")
+    return name
+
+
 class Rule(Model):
     """One check of domain rule list S01-S16. `check` names an expectation, the rest are its parameters."""
 
     id: str = Field(pattern=r"^[A-Z]\d{2}[A-Za-z0-9_-]*$")
-    check: str
+    check: Annotated[str, AfterValidator(_known_check)]
     on_failure: Effect = "reject"
     message: str = Field(description="what the department reads: what is wrong and what to do (Chinese)")
     fields: list[str] = Field(default_factory=list)
     when: list[Condition] = Field(default_factory=list)
     limit: str | None = Field(default=None, description="a bound, where the check takes one")
+
+    @model_validator(mode="after")
+    def _takes(self) -> Rule:
+        takes = CHECKS[self.check]
+        if len(self.fields) < takes.least or (takes.most is not None and len(self.fields) > takes.most):
+            wanted = f"{takes.least} of them" if takes.least == takes.most else f"{takes.least} of them or more"
+            raise ValueError(f"rule {self.id}: the check {self.check} needs `fields`: {wanted}, not {len(self.fields)}")
+        if takes.limit and not self.limit:
+            raise ValueError(f"rule {self.id}: the check {self.check} needs a `limit`")
+        if takes.limit == "number" and not is_number(self.limit or ""):
+            raise ValueError(f"rule {self.id}: `limit` must be a number for {self.check}, not {self.limit!r}")
+        if self.check == "identity" and self.on_failure == "warn":
+            raise ValueError(f"rule {self.id}: what has no identity cannot be taken; on_failure must be reject or hold")
+        return self
+
+
+def _ordered(months: tuple[int, int]) -> tuple[int, int]:
+    if not 0 <= months[0] <= months[1]:
+        raise ValueError(f"{list(months)} must be [months at least, months at most], neither below 0")
+    return months
+
+
+Months = Annotated[tuple[int, int], AfterValidator(_ordered)]
 
 
 class Period(Model):
@@ -117,9 +156,9 @@ class Period(Model):
 
     since: date
     basis: str
-    minor: tuple[int, int] = Field(description="months at least, months at most")
-    general: tuple[int, int]
-    serious: tuple[int, int]
+    minor: Months = Field(description="months at least, months at most")
+    general: Months
+    serious: Months
 
 
 class Publication(Model):
@@ -134,7 +173,7 @@ class Publication(Model):
     serious: list[str]
     simple_procedure: list[str] = Field(default_factory=list)
     ban_end_field: str | None = None
-    periods: list[Period]
+    periods: list[Period] = Field(min_length=1, description="each lasts until the next one begins")
 
 
 class Duration(Model):
@@ -220,24 +259,3 @@ class Dataset(Model):
     def version(self, version_id: str) -> SchemaVersion | None:
         """Return the schema version with this id, or None."""
         return next((version for version in self.versions if version.id == version_id), None)
-
-    @model_validator(mode="after")
-    def _fields_exist(self) -> Dataset:
-        known = set(self.fields)
-        if len(known) != len(self.current.fields):
-            raise ValueError("a field code stands twice in the current version")
-        used = {v for v in self.identity.model_dump(exclude={"subject"}).values() if v}
-        used |= {v for v in self.identity.subject.model_dump().values() if v}
-        for rule in self.rules:
-            used |= set(rule.fields) | {c.field for c in rule.when}
-        if self.publication:
-            p = self.publication
-            used |= {f for f in (p.end_field, p.type_field, p.procedure_field, p.ban_end_field) if f}
-        used |= {clock.starts for clock in self.clocks}
-        for version in self.versions[1:]:
-            used |= {code for code in version.crosswalk.values() if code} | set(version.join)
-            used |= set(version.stand_ins) | set(version.stand_ins.values())
-        unknown = sorted(u for u in used - known if not u.startswith("_"))
-        if unknown:
-            raise ValueError(f"these fields are used but not declared in the current version: {', '.join(unknown)}")
-        return self

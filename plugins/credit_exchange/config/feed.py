@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import PurePosixPath
+from string import Formatter
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from credit_exchange.config.base import Model
+from credit_exchange.core.dates import date_pattern
+from credit_exchange.errors import ConfigurationError
+
+_PLACEHOLDERS = ("date", "iso")
+
+
+def _below_the_inbox(path: str) -> str:
+    try:
+        parts = list(Formatter().parse(path))
+    except ValueError as error:
+        raise ValueError(f"{path!r} cannot be read as a path with {{date}} or {{iso}} ({error}); correct it") from None
+    if any(name is not None and (name not in _PLACEHOLDERS or spec or how) for _, name, spec, how in parts):
+        raise ValueError(f"{path!r} may hold {{date}} and {{iso}} as placeholders, nothing else in braces")
+    written = PurePosixPath(path)
+    if written.is_absolute() or ".." in written.parts or not written.parts or not path.isprintable():
+        raise ValueError(f"{path!r} must lie below the inbox: no / at the beginning, no .. and at least a file's name")
+    return path
+
+
+def _readable_date(form: str) -> str:
+    try:
+        date_pattern(form)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+    return form
 
 
 class Department(Model):
@@ -20,17 +48,33 @@ class Department(Model):
 class Manifest(Model):
     """The small file that says a delivery is complete: JSON or key=value lines with rows, bytes, sm3 or sha256."""
 
-    suffix: str = ".ok"
+    suffix: str = Field(default=".ok", pattern=r"^\.[^/\\\s]+$", description="an ending, with its dot")
     required: bool = True
 
 
 class _File(Model):
-    path: str = Field(description="below the inbox; {date} = yyyyMMdd, {iso} = yyyy-MM-dd of the business date")
+    path: Annotated[str, AfterValidator(_below_the_inbox)] = Field(
+        description="below the inbox; {date} = yyyyMMdd, {iso} = yyyy-MM-dd of the business date"
+    )
     manifest: Manifest | None = None
     settle_seconds: float = Field(
         default=60, ge=0, description="without a manifest: the file must have been unchanged for this long"
     )
     max_bytes: int = Field(default=2 * 1024**3, ge=1)
+
+    def name_for(self, business_date: date) -> str:
+        """Return the path below the inbox of a business date's file."""
+        return self.path.format(date=business_date.strftime("%Y%m%d"), iso=business_date.isoformat())
+
+
+def _one_character(text: str) -> str:
+    if len(text) != 1 or text in '"\r\n' or not text.isascii():
+        raise ValueError(f"{text!r} must be one ASCII character that is neither a quote nor a line break, e.g. '|'")
+    return text
+
+
+# whitespace is not stripped here: a tab is one
+Separator = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_one_character)]
 
 
 class CsvSource(_File):
@@ -38,7 +82,7 @@ class CsvSource(_File):
 
     form: Literal["csv"]
     encoding: Literal["utf-8", "gb18030", "auto"] = "auto"
-    delimiter: str = ","
+    delimiter: Separator = ","
 
 
 class XlsxSource(_File):
@@ -105,6 +149,13 @@ class Operation(Model):
     reinstate: list[str] = Field(default_factory=list)
     reason_column: str | None = None
 
+    @model_validator(mode="after")
+    def _means_one_thing(self) -> Operation:
+        both = sorted(set(self.withdraw) & set(self.reinstate))
+        if both:
+            raise ValueError(f"{both[0]!r} cannot mean both withdraw and reinstate; give it to one of them")
+        return self
+
 
 class Volume(Model):
     """Bounds of one delivery. Outside of them the whole batch is held for a person."""
@@ -115,6 +166,12 @@ class Volume(Model):
     hold_above: float = Field(default=5.0, gt=1)
     baseline_after: int = Field(default=3, ge=1, description="complete batches needed before the share is judged")
     baseline_min_rows: int = Field(default=20, ge=0, description="below this usual size the shares are not judged")
+
+    @model_validator(mode="after")
+    def _some_size_is_right(self) -> Volume:
+        if self.min_rows > self.max_rows:
+            raise ValueError("min_rows is above max_rows, so every delivery would be held; correct one of them")
+        return self
 
 
 class Contract(Model):
@@ -151,7 +208,9 @@ class Feed(Model):
     constants: dict[str, str] = Field(default_factory=dict, description="current field code -> value for every row")
     values: dict[str, dict[str, str]] = Field(default_factory=dict, description="field code -> {delivered: meant}")
     units: dict[str, Literal["wan_yuan", "yuan", "fen"]] = Field(default_factory=dict)
-    date_formats: list[str] = Field(default_factory=lambda: ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y年%m月%d日"])
+    date_formats: list[Annotated[str, AfterValidator(_readable_date)]] = Field(
+        default_factory=lambda: ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y年%m月%d日"], min_length=1
+    )
     sequence: str | None = Field(default=None, description="column with the source's own order, e.g. its update time")
     operation: Operation | None = None
     contract: Contract = Contract()

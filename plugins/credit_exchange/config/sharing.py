@@ -47,6 +47,8 @@ class SharingRule(Model):
             raise ValueError("`mask` (person_name, id_number, free_text) belongs to the effect mask, and it needs it")
         if self.fallback and self.effect != "withhold":
             raise ValueError("only a withhold can be a fallback")
+        if self.valid_to is not None and self.valid_to < self.valid_from:
+            raise ValueError("valid_to lies before valid_from, so the rule is never in force; correct one of them")
         return self
 
     def in_force(self, day: date) -> bool:

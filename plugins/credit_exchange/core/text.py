@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from credit_exchange.errors import ConfigurationError
+from credit_exchange.core.dates import date_pattern
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -52,7 +52,6 @@ _ZERO_DATES = frozenset({date(1, 1, 1), date(1899, 12, 30), date(1899, 12, 31), 
 _EXCEL_EPOCH = date(1899, 12, 30)
 _EXCEL_LAST = 2_958_465  # 9999-12-31
 _EXCEL_SERIAL = re.compile(r"(\d{2,7})(?:\.0+)?", re.ASCII)
-_MIDNIGHT = r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?)?"
 _DECIMAL = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _LONGEST_DECIMAL = 60
 
@@ -182,38 +181,6 @@ def name_key(s: pd.Series[Any]) -> pd.Series[Any]:
 # --- dates and amounts ------------------------------------------------------------------------------------------------
 
 
-def _date_pattern(form: str) -> re.Pattern[str]:
-    """Translate a strptime form into a strict regular expression.
-
-    Month and day may miss their leading zero only where something separates them ("%Y%m%d" is always eight digits).
-    """
-    out: list[str] = []
-    seen: set[str] = set()
-    i = 0
-    while i < len(form):
-        if form[i] != "%":
-            out.append(re.escape(form[i]))
-            i += 1
-            continue
-        directive = form[i + 1 : i + 2]
-        if directive not in {"Y", "m", "d", "H", "M", "S"} or directive in seen:
-            raise ConfigurationError(
-                f"日期格式 {form!r} 中不能使用 %{directive}；请将 %Y %m %d 各写一次（需要时加 %H %M %S）"
-            )
-        seen.add(directive)
-        if directive == "Y":
-            out.append(r"(?P<Y>\d{4})")
-        else:
-            glued = (i > 0 and form[i - 2 : i - 1] == "%") or form[i + 2 : i + 3] == "%"
-            out.append(rf"(?P<{directive}>\d{{2}})" if glued else rf"(?P<{directive}>\d{{1,2}})")
-        i += 2
-    if not {"Y", "m", "d"} <= seen:
-        raise ConfigurationError(f"日期格式 {form!r} 不是完整的日期；请写全 %Y、%m 和 %d")
-    if "H" not in seen:
-        out.append(_MIDNIGHT)
-    return re.compile("".join(out), re.ASCII)
-
-
 def parse_dates(s: pd.Series[Any], formats: tuple[str, ...], excel_serial: bool = False) -> pd.Series[Any]:
     """Read dates strictly; the answer is ISO ``YYYY-MM-DD`` text, NaN where the value is absent or is no date.
 
@@ -223,7 +190,7 @@ def parse_dates(s: pd.Series[Any], formats: tuple[str, ...], excel_serial: bool 
     that programs write for "no date" (0001-01-01, 1899-12-30, 1899-12-31, 1900-01-01) are no dates. Raises
     ConfigurationError for a wrong format.
     """
-    patterns = [_date_pattern(form) for form in formats]
+    patterns = [date_pattern(form) for form in formats]
 
     def read(value: str) -> str | None:
         value = value.strip(_EDGE)

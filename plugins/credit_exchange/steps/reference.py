@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
-from credit_exchange.config.loader import config_root
+from credit_exchange.config.loader import Configuration
 from credit_exchange.core.business_time import today
 from credit_exchange.core.calendar import WorkCalendar, load_calendar
 from credit_exchange.core.canonical import canonical_json, sm3_hex
@@ -23,10 +23,7 @@ def sync_reference(exchange: Exchange) -> bool:
 
     Days beyond the published calendar are filled two years ahead and marked provisional.
     """
-    folder = config_root() / "calendar"
-    if not folder.is_dir():
-        folder = sql.ROOT.parent / "calendar"
-    calendar = load_calendar(folder)
+    calendar = calendar_of(exchange.config)
     last = date(today().year + 2, 12, 31)
     clocks = [
         {
@@ -62,6 +59,12 @@ def sync_reference(exchange: Exchange) -> bool:
             connection.execute(sql.load("reference/store_clock"), clocks)
         connection.execute(sql.load("reference/remember"), {"digest": digest})
     return True
+
+
+def calendar_of(config: Configuration) -> WorkCalendar:
+    """Return the configuration's calendar, the shipped one where it has none. Raises ConfigurationError."""
+    folder = config.root / "calendar"
+    return load_calendar(folder if folder.is_dir() else sql.ROOT.parent / "calendar")
 
 
 def _days(calendar: WorkCalendar, last: date) -> list[tuple[date, bool, int, bool]]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
 from world import SEND, environment, made_up, names, outbox, put, query, run, states, wait_again
 
 from credit_exchange.config.platform import Window
@@ -18,7 +17,6 @@ from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Sheet
 from credit_exchange.steps.push import drain, poll_receipts
-from credit_exchange.steps.push.ahead import Ahead
 from platforms import Sandbox
 
 WORLD = Path(__file__).parent / "world.py"
@@ -197,84 +195,6 @@ def test_what_could_not_be_asked_about_keeps_its_last_problem(
     )[0]
     assert "503" in problem
     assert attempts == 1
-
-
-def test_what_was_packed_ahead_of_a_drain_that_stops_is_free_for_anybody_at_once(
-    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
-) -> None:
-    exchange = exchange_with(limits={"records": 1})
-    put(exchange, kind, names(50))
-    sandbox.faults.add(SEND[kind], "401", times=2)
-    assert "凭证" in str(run(exchange, kind).problem)
-    [(packed, leased)] = query(
-        exchange, "select count(*), count(*) filter (where lease_owner is not null) from exchange.shipment"
-    )
-    assert (packed, leased) == (40, 0)  # what one claim takes, and what the next one took meanwhile
-    sandbox.faults.clear()
-    assert run(exchange, kind).delivered == 50
-    arrived_once(sandbox, 50)
-
-
-def test_a_takedown_is_never_packed_ahead_where_it_would_wait_for_what_is_packed(
-    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = sys.modules["credit_exchange.steps.push.drain"]
-    monkeypatch.setattr(module, "_LOOK_EVERY", 0.0)
-    exchange = exchange_with(limits={"records": 1})
-    put(exchange, kind, names(1))
-    run(exchange, kind)
-    put(exchange, kind, names(50, first=10))
-
-    class OrderedMeanwhile(Ahead[Any]):
-        """What has been looked for a moment before is ordered just before the next claim begins."""
-
-        def begin(self) -> None:
-            if outbox(exchange).get(("r0001", 2)) is None:
-                put(exchange, kind, names(1), version=2, op="withdraw")
-            super().begin()
-
-    monkeypatch.setattr(module, "Ahead", OrderedMeanwhile)
-    assert run(exchange, kind).problem is None
-    ops = [apply.op for apply in sandbox.ledger.applies()]
-    assert ops.index("withdraw") <= 3  # after what was there before, and what was on its way when it was ordered
-    assert len(ops) == 52
-
-
-def test_a_database_lost_while_packing_ahead_is_found_again(
-    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
-) -> None:
-    exchange = exchange_with(limits={"records": 1})
-    put(exchange, kind, names(50))
-    calls: list[int] = []
-
-    def lost_the_second_time(*given: Any) -> list[Sheet]:
-        calls.append(1)
-        if len(calls) == 2:
-            raise OperationalError("select", {}, Exception("the server closed the connection"))
-        return made_up(*given)
-
-    assert drain(exchange, kind, payload_source=lost_the_second_time).problem is None
-    arrived_once(sandbox, 50)
-
-
-def test_what_the_packing_thread_fails_with_fails_the_drain_and_loses_nothing(
-    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
-) -> None:
-    exchange = exchange_with(limits={"records": 1})
-    put(exchange, kind, names(50))
-    calls: list[int] = []
-
-    def fails_the_second_time(*given: Any) -> list[Sheet]:
-        calls.append(1)
-        if len(calls) == 2:
-            raise RuntimeError("the second claim")
-        return made_up(*given)
-
-    with pytest.raises(RuntimeError, match="the second claim"):
-        drain(exchange, kind, payload_source=fails_the_second_time)
-    assert query(exchange, "select count(*) from exchange.shipment where lease_owner is not null") == [(0,)]
-    assert run(exchange, kind).delivered == 30
-    arrived_once(sandbox, 50)
 
 
 def test_a_platform_that_is_down_opens_the_circuit_and_the_next_drain_completes(

@@ -109,6 +109,8 @@ versions:
       - {code: RDBMDM, name: 认定部门代码, type: code, required: true}
 rules:
   - {id: S01, check: required, message: "{name}为空"}
+  - {id: S13, check: unique, fields: [RDWH], message: "同一记录多次且内容不同"}
+  - {id: S16, check: identity, fields: [RDWH], message: "无法确定是哪一条记录"}
 """,
         encoding="utf-8",
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from credit_exchange.config import loader
+from credit_exchange.config import files
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.feed import Feed
 from credit_exchange.core.crypto import Keys
@@ -120,6 +120,6 @@ class Bench:
 
 def dataset(name: str) -> Dataset:
     problems: list[str] = []
-    found = {d.dataset: d for _, d in loader._files(CATALOG.parent, "catalog", Dataset, problems)}
+    found = {d.dataset: d for _, d in files.files(CATALOG.parent, "catalog", Dataset, problems)}
     assert not problems
     return found[name]

@@ -48,13 +48,8 @@ def inbox() -> Path:
 
 
 def path_of(source: FileSource, business_date: date, where: str) -> Path:
-    """Return the path of a business date's file. Raises ConfigurationError when it leads out of the inbox."""
-    try:
-        relative = source.path.format(date=business_date.strftime("%Y%m%d"), iso=business_date.isoformat())
-    except (KeyError, IndexError, ValueError):
-        raise ConfigurationError(
-            f"{where}：source.path 中只能使用 {{date}} 和 {{iso}}；请更正报送源的配置文件"
-        ) from None
+    """Return the path of a business date's file. Raises ConfigurationError when a link leads it out of the inbox."""
+    relative = source.name_for(business_date)
     root = inbox().resolve()
     path = (root / relative).resolve()
     if not path.is_relative_to(root) or path == root:
@@ -69,7 +64,7 @@ def take(source: FileSource, business_date: date, where: str, target: IO[bytes])
     FatalError when it is empty, too large or not what its manifest says.
     """
     path = path_of(source, business_date, where)
-    name = source.path.format(date=business_date.strftime("%Y%m%d"), iso=business_date.isoformat())
+    name = source.name_for(business_date)
     promise = _promise(source, path, name, where)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -10,22 +10,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from credit_exchange.config import checks as declared
 from credit_exchange.config.catalog import Condition, Dataset, Rule, SchemaVersion
 from credit_exchange.core.identifiers import id_card_valid, is_placeholder, uscc_valid
 from credit_exchange.core.text import BoolArray, as_arrow, as_mask, bad_characters, map_distinct
-from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.validate.normalise import ID_CARD, SOLE_TRADER_PREFIX, Sheet
 
 LONG_TERM = "2099-12-31"
-BATCH_CHECKS = frozenset({"unique"})
-"""Checks of a whole batch, which no single chunk can answer."""
 
 
 @dataclass
@@ -78,32 +76,22 @@ class Case:
 
 
 Check = Callable[[Case, Rule, str], BoolArray]
-Reported = Literal["each", "first", "last"]
 CHECKS: dict[str, Check] = {}
-_REPORTED: dict[str, Reported] = {}
+"""By the names that rules use; `config.checks` says what each of them takes."""
 
 
-def _check(reported: Reported = "each") -> Callable[[Check], Check]:
-    """Register a check under its function's name; `reported` says which of the rule's fields its failures belong to."""
-
-    def register(function: Check) -> Check:
-        CHECKS[function.__name__] = function
-        _REPORTED[function.__name__] = reported
-        return function
-
-    return register
+def _check(function: Check) -> Check:
+    """Register a check under its function's name."""
+    assert function.__name__ in declared.CHECKS, f"say in config/checks.py what {function.__name__} takes"
+    CHECKS[function.__name__] = function
+    return function
 
 
 def fields_of(dataset: Dataset, version: SchemaVersion, rule: Rule) -> list[str]:
     """The fields a rule reports on: its own, else those its check means (all required, all with a length, all texts).
 
-    A required field that the schema version never carried is waived. Raises ConfigurationError for an unknown check.
+    A required field that the schema version never carried is waived.
     """
-    if rule.check not in CHECKS and rule.check not in BATCH_CHECKS:
-        raise ConfigurationError(
-            f"include/catalog/{dataset.dataset}.yml：规则 {rule.id} 的 check {rule.check!r} 不存在，请改用："
-            + ", ".join(sorted({*CHECKS, *BATCH_CHECKS}))
-        )
     chosen = list(rule.fields)
     if not chosen:
         every = dataset.fields.values()
@@ -115,7 +103,7 @@ def fields_of(dataset: Dataset, version: SchemaVersion, rule: Rule) -> list[str]
             chosen = [f.code for f in every if f.type in ("text", "code", "enum")]
     if rule.check == "required":
         return [code for code in chosen if code not in version.waived]
-    reported = _REPORTED.get(rule.check, "each")
+    reported = declared.CHECKS[rule.check].reported
     return chosen if reported == "each" else [chosen[0 if reported == "first" else -1]]
 
 
@@ -181,19 +169,19 @@ def _decimals(case: Case, code: str, test: Callable[[Decimal], bool]) -> BoolArr
 # --- presence ---------------------------------------------------------------------------------------------------------
 
 
-@_check()
+@_check
 def required(case: Case, _rule: Rule, code: str) -> BoolArray:
     """S01 and the conditional fields: nothing stands there."""
     return ~case.present(code)
 
 
-@_check()
+@_check
 def blank(case: Case, _rule: Rule, code: str) -> BoolArray:
     """S03: something stands where nothing may."""
     return case.present(code)
 
 
-@_check()
+@_check
 def together(case: Case, rule: Rule, code: str) -> BoolArray:
     """S06: this field is blank although one of its companions is not."""
     others = np.zeros(len(case.sheet.frame), dtype=np.bool_)
@@ -202,7 +190,7 @@ def together(case: Case, rule: Rule, code: str) -> BoolArray:
     return ~case.present(code) & others
 
 
-@_check("first")
+@_check
 def identity(case: Case, _rule: Rule, _code: str) -> BoolArray:
     """S16: agency, document number or subject is missing, so nobody can say which record this is."""
     return ~case.identified
@@ -211,7 +199,7 @@ def identity(case: Case, _rule: Rule, _code: str) -> BoolArray:
 # --- code lists and texts ---------------------------------------------------------------------------------------------
 
 
-@_check()
+@_check
 def in_values(case: Case, _rule: Rule, code: str) -> BoolArray:
     """S02, S04, S07: a value (or one of several) is neither in the code list nor behind its 其他- prefix."""
     spec = case.dataset.fields[code]
@@ -225,27 +213,27 @@ def in_values(case: Case, _rule: Rule, code: str) -> BoolArray:
     return map_distinct(case.column(code), test).notna().to_numpy()
 
 
-@_check()
+@_check
 def not_equal(case: Case, rule: Rule, code: str) -> BoolArray:
     """S07-note: the value (or one of several) is `limit`."""
     spec = case.dataset.fields[code]
     return _contains(case.column(code), "contains_any", [rule.limit or ""], spec.separator or "\0")
 
 
-@_check()
+@_check
 def max_length(case: Case, _rule: Rule, code: str) -> BoolArray:
     """S14: more characters than the field takes."""
     length = case.dataset.fields[code].length or 0
     return as_mask(pc.greater(pc.utf8_length(as_arrow(case.column(code))), length))
 
 
-@_check()
+@_check
 def characters(case: Case, _rule: Rule, code: str) -> BoolArray:
     """Characters that no platform takes: control characters, bytes decoded wrongly."""
     return bad_characters(case.column(code))
 
 
-@_check()
+@_check
 def not_a_penalty(case: Case, rule: Rule, code: str) -> BoolArray:
     """S17: the text says that nobody was punished (`limit`: words separated by |) and no amount says otherwise."""
     words = (rule.limit or "").split("|")
@@ -259,13 +247,13 @@ def not_a_penalty(case: Case, rule: Rule, code: str) -> BoolArray:
 # --- identifiers ------------------------------------------------------------------------------------------------------
 
 
-@_check()
+@_check
 def uscc(case: Case, _rule: Rule, code: str) -> BoolArray:
     """S03: a code stands that is neither valid (GB 32100) nor the placeholder."""
     return case.present(code) & ~uscc_valid(case.column(code)) & ~case.placeholder(code)
 
 
-@_check()
+@_check
 def agency_code(case: Case, rule: Rule, code: str) -> BoolArray:
     """S10: an agency's code is invalid or does not begin as a public body's does (`limit`: 11,12,13)."""
     prefixes = pa.array((rule.limit or "").split(","), type=pa.large_string())
@@ -274,7 +262,7 @@ def agency_code(case: Case, rule: Rule, code: str) -> BoolArray:
     return case.present(code) & ~fine
 
 
-@_check("first")
+@_check
 def sole_trader_prefix(case: Case, rule: Rule, _code: str) -> BoolArray:
     """S05: 个体工商户 exactly where the unified code begins with 92. Fields: category, unified code."""
     code = rule.fields[1]
@@ -284,7 +272,7 @@ def sole_trader_prefix(case: Case, rule: Rule, _code: str) -> BoolArray:
     return known & (begins != sole)
 
 
-@_check("last")
+@_check
 def id_card(case: Case, rule: Rule, code: str) -> BoolArray:
     """S04: the document is an identity card and its number breaks GB 11643. Fields: type, number."""
     cards = (case.column(rule.fields[0]) == ID_CARD).to_numpy() & case.present(code)
@@ -294,21 +282,21 @@ def id_card(case: Case, rule: Rule, code: str) -> BoolArray:
 # --- dates and amounts ------------------------------------------------------------------------------------------------
 
 
-@_check()
+@_check
 def is_date(case: Case, _rule: Rule, code: str) -> BoolArray:
     """S09: something stands that is no date."""
     wrong = case.sheet.unreadable.get(code)
     return np.zeros(len(case.sheet.frame), dtype=np.bool_) if wrong is None else wrong
 
 
-@_check()
+@_check
 def not_after_business_date(case: Case, _rule: Rule, code: str) -> BoolArray:
     """S09: later than the business date of the delivery (and not merely unreadable)."""
     later = as_mask(pc.greater(as_arrow(case.column(code)), case.business_date.isoformat()))
     return later & case.readable(code)
 
 
-@_check("last")
+@_check
 def date_order(case: Case, rule: Rule, code: str) -> BoolArray:
     """S09: the second date is before the first. ISO text compares as the days do."""
     first = rule.fields[0]
@@ -316,13 +304,13 @@ def date_order(case: Case, rule: Rule, code: str) -> BoolArray:
     return both & as_mask(pc.greater(as_arrow(case.column(first)), as_arrow(case.column(code))))
 
 
-@_check()
+@_check
 def not_long_term(case: Case, _rule: Rule, code: str) -> BoolArray:
     """S09: the date that stands for "long-term" in a field where nothing can be long-term."""
     return (case.column(code) == LONG_TERM).to_numpy()
 
 
-@_check()
+@_check
 def amount(case: Case, _rule: Rule, code: str) -> BoolArray:
     """S08: no number, negative, or more decimals than the field takes."""
     scale = case.dataset.fields[code].scale
@@ -335,7 +323,7 @@ def amount(case: Case, _rule: Rule, code: str) -> BoolArray:
     return wrong | _decimals(case, code, bad)
 
 
-@_check()
+@_check
 def at_most(case: Case, rule: Rule, code: str) -> BoolArray:
     """S08-unit: above `limit`, so that the unit is probably 元."""
     bound = Decimal(rule.limit or "0")

@@ -37,8 +37,9 @@ from great_expectations.expectations.metrics.map_metric_provider.column_map_metr
 )
 
 from credit_exchange.config.catalog import Dataset, SchemaVersion
+from credit_exchange.config.checks import BATCH_CHECKS
 from credit_exchange.errors import FatalError
-from credit_exchange.steps.validate.checks import BATCH_CHECKS, CHECKS, Case, applies
+from credit_exchange.steps.validate.checks import CHECKS, Case, applies
 from credit_exchange.steps.validate.plan import plan
 
 WINDOW_ROWS = 150_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.connections import Connection
+from credit_exchange.config.files import Place
 from credit_exchange.config.platform import Platform
 from credit_exchange.errors import ConfigurationError
 
@@ -250,14 +251,22 @@ class Dialect(Protocol):
         """Return the identity of each line of a shipment's bytes (by_identity only)."""
 
 
+Needs = Callable[[Platform, Mapping[str, Dataset]], Iterator[tuple[Place, str]]]
+"""What of a platform's file does not do for a dialect: places in it, each with what is wrong and what to do."""
 _REGISTRY: dict[str, type[Dialect]] = {}
+_NEEDS: dict[str, Needs] = {}
 
 
-def register(name: str) -> Callable[[type], type]:
-    """Class decorator: make a dialect known under the name that platform files use."""
+def register(name: str, needs: Needs | None = None) -> Callable[[type], type]:
+    """Class decorator: make a dialect known under the name that platform files use.
+
+    `needs`: what it needs of a platform's file, where not every file will do.
+    """
 
     def add(cls: type) -> type:
         _REGISTRY[name] = cls
+        if needs is not None:
+            _NEEDS[name] = needs
         return cls
 
     return add
@@ -271,12 +280,23 @@ def known() -> list[str]:
     return sorted(_REGISTRY)
 
 
-def dialect_for(context: Context) -> Dialect:
-    """Return the dialect of a platform. Raises ConfigurationError when its file names one that does not exist."""
+def problems_of(platform: Platform, datasets: Mapping[str, Dataset]) -> list[tuple[Place, str]]:
+    """Return what its dialect cannot do with a platform's file: place, and what is wrong and what to do."""
     names = known()
-    if context.platform.dialect not in _REGISTRY:
+    if platform.dialect not in names:
+        new = "a new one is a class under steps/push/dialects"
+        return [(("dialect",), f"there is no dialect {platform.dialect!r}; known: {', '.join(names)}; {new}")]
+    return list(_NEEDS[platform.dialect](platform, datasets)) if platform.dialect in _NEEDS else []
+
+
+def dialect_for(context: Context) -> Dialect:
+    """Return the dialect of a platform. Raises ConfigurationError when its file does not do for it."""
+    wrong = problems_of(context.platform, context.datasets)
+    if wrong:
         raise ConfigurationError(
-            f"platforms/{context.platform.platform}.yml: there is no dialect {context.platform.dialect!r}; "
-            f"known: {', '.join(names)}; a new one is a class under steps/push/dialects"
+            "\n".join(
+                f"platforms/{context.platform.platform}.yml: {'.'.join(map(str, place))}: {what}"
+                for place, what in wrong
+            )
         )
     return _REGISTRY[context.platform.dialect](context)

@@ -7,7 +7,8 @@ have, and the old identities that go before it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from credit_exchange.config.catalog import CatalogField, Dataset
+from credit_exchange.config.files import Place
 from credit_exchange.config.platform import Platform, Route
 from credit_exchange.core.text import as_mask
 from credit_exchange.errors import ConfigurationError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from credit_exchange.steps.payload import Payload, Sheet
 
 _ROWDATA = ("<ROWDATA>", "</ROWDATA>")
+_TAG = re.compile(r"[^\W\d][\w.-]*")
 _APART = "\x1f"  # no value that XML allows holds it
 
 
@@ -50,6 +53,30 @@ class Sent(NamedTuple):
     reason: str
 
 
+def needs(platform: Platform, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Place, str]]:
+    """Yield what of a platform's file does not do: a service and a kind of its own for each data set, tags that are
+    XML names, and everything in the row that a record is found by."""
+    kinds: dict[str, str] = {}
+    for name, route in platform.datasets.items():
+        place: Place = ("datasets", name)
+        for key, example in (("endpoint", "importPermissionXml"), ("kind", "permission")):
+            if not getattr(route, key):
+                yield (*place, key), f"china_xml needs endpoint and kind; add `{key}`, e.g. {example}"
+        if route.kind and route.kind in kinds:
+            yield (*place, "kind"), f"{kinds[route.kind]} has the kind {route.kind!r} already; each needs its own"
+        kinds.setdefault(route.kind or "", name)
+        for code, tag in route.fields.items():
+            if not _TAG.fullmatch(tag):
+                yield (*place, "fields", code), f"{tag!r} cannot be the name of an XML element; correct it"
+        dataset = datasets.get(name)
+        if dataset is not None:
+            names = dataset.identity
+            found_by = (names.document_no, names.agency_code, names.subject.name, names.subject.uscc)
+            for number, code in enumerate(route.omit):
+                if code in found_by:
+                    yield (*place, "omit", number), f"a record is found there by its {code}; it cannot be left out"
+
+
 class ChinaRows:
     """Writes and reads the rows of one platform."""
 
@@ -62,10 +89,10 @@ class ChinaRows:
     def route(self, name: str) -> tuple[Route, Dataset]:
         """Return how a data set travels, and the data set. Raises ConfigurationError."""
         route, dataset = self._platform.datasets.get(name), self._datasets.get(name)
-        if route is None or dataset is None or not route.kind or not route.endpoint:
+        if route is None or dataset is None:
             raise ConfigurationError(
-                f"platforms/{self._platform.platform}.yml: datasets.{name}: china_xml needs endpoint and kind, "
-                "and the data set must be in the catalogue"
+                f"platforms/{self._platform.platform}.yml: datasets.{name}: the data set must stand there and in the "
+                f"catalogue; add it, and catalog/{name}.yml"
             )
         return route, dataset
 

@@ -25,7 +25,7 @@ from credit_exchange.steps.push.dialects.base import (
     register,
 )
 from credit_exchange.steps.push.dialects.china_query import Rows, query
-from credit_exchange.steps.push.dialects.china_rows import ChinaRows, cells
+from credit_exchange.steps.push.dialects.china_rows import ChinaRows, cells, needs
 
 if TYPE_CHECKING:
     from credit_exchange.steps.payload import Payload, Sheet
@@ -34,7 +34,7 @@ _STILL_THERE = Verdict(Outcome.HELD, "07", "平台未能撤下且查询仍有该
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@register("china_xml")
+@register("china_xml", needs)
 class ChinaXml:
     """`POST /services/importPermissionXml`, `importPenaltyXml` and `revokeXml`; queries settle what is unknown."""
 

@@ -6,15 +6,17 @@ import base64
 import gzip
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
 from urllib.parse import quote, urlencode
 
 import numpy as np
 import orjson
 
-from credit_exchange.config.catalog import CatalogField
+from credit_exchange.config.catalog import CatalogField, Dataset, SubjectKind
+from credit_exchange.config.files import Place, like
+from credit_exchange.config.platform import Platform
 from credit_exchange.core import jsontext
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 from credit_exchange.steps.push.dialects import by_column, forms
@@ -69,7 +71,28 @@ class _Denied(Exception):
         self.result = result
 
 
-@register("fujian_task")
+def _needs(platform: Platform, datasets: Mapping[str, Dataset]) -> Iterator[tuple[Place, str]]:
+    """Yield what of a platform's file does not do: catalogs by kinds of subject, names that differ in lower case."""
+    kinds = (*get_args(SubjectKind), "*")
+    for name, route in platform.datasets.items():
+        place: Place = ("datasets", name)
+        if not route.catalog:
+            yield place, f"fujian_task needs a catalog; add one for each kind it takes: {', '.join(kinds)}"
+        for kind, catalog in route.catalog.items():
+            if kind not in kinds:
+                yield (*place, "catalog", kind), f"there is no kind of subject {kind!r}; {like(kind, kinds)}"
+            elif not catalog:
+                yield (*place, "catalog", kind), "is empty; write the platform's catalog, or drop the kind"
+        taken: dict[str, str] = {}
+        for code, field in datasets[name].fields.items() if name in datasets else ():
+            if not field.internal and code not in route.omit:
+                other = taken.setdefault(forms.renamed(route, code).lower(), code)
+                if other != code:
+                    what = f"{other} and {code} are one name in lower case, as it is sent; rename or omit one of them"
+                    yield (*place, "fields", code), what
+
+
+@register("fujian_task", _needs)
 class FujianTask:
     """`POST /exchange/upload`; the task_key makes a repeat harmless, and the task can be asked for by it."""
 

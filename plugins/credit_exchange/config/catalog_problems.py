@@ -1,0 +1,137 @@
+"""What is wrong inside one data set's file although every part of it is well formed: names, types, missing rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from credit_exchange.config.catalog import CatalogField, Condition, Dataset, Rule, SchemaVersion, is_number
+from credit_exchange.config.checks import CHECKS, NEEDED
+from credit_exchange.config.files import Place, like
+
+Problem = tuple[Place, str]
+KIND = "_subject_kind"
+"""What rules may look at beside the fields: legal, sole_trader or person."""
+
+
+def problems_of(dataset: Dataset) -> Iterator[Problem]:
+    """Yield every problem of a data set with its place; each says what to do."""
+    yield from _twice(dataset)
+    yield from _identity(dataset)
+    for number, rule in enumerate(dataset.rules):
+        yield from _rule(dataset, rule, ("rules", number))
+    for check, why in NEEDED.items():
+        if not any(rule.check == check for rule in dataset.rules):
+            yield ("rules",), f"no rule has the check {check}, so {why}; add one, as the shipped data sets have it"
+    yield from _publication(dataset)
+    for number, clock in enumerate(dataset.clocks):
+        yield from _field(dataset, clock.starts, ("clocks", number, "starts"), "date")
+    for number, version in enumerate(dataset.versions):
+        yield from _version(dataset, version, ("versions", number))
+    yield from _fields(dataset, list(dataset.source_priority.fields), ("source_priority", "fields"))
+
+
+def _twice(dataset: Dataset) -> Iterator[Problem]:
+    """What is found by its name may have it alone."""
+    for number, version in enumerate(dataset.versions):
+        seen: set[str] = set()
+        for position, field in enumerate(version.fields):
+            if field.code in seen:
+                yield ("versions", number, "fields", position), f"the field {field.code} stands twice; drop one of them"
+            seen.add(field.code)
+    for part, ids in (("versions", [v.id for v in dataset.versions]), ("clocks", [c.id for c in dataset.clocks])):
+        for number, one in enumerate(ids):
+            if one in ids[:number]:
+                yield (part, number, "id"), f"{one!r} stands twice; give one of them another id"
+
+
+def _identity(dataset: Dataset) -> Iterator[Problem]:
+    identity = dataset.identity
+    for key, code in identity.model_dump(exclude={"subject", "decided_on"}).items():
+        yield from _field(dataset, code, ("identity", key))
+    yield from _field(dataset, identity.decided_on, ("identity", "decided_on"), "date")
+    for key, code in identity.subject.model_dump(exclude_none=True).items():
+        yield from _field(dataset, code, ("identity", "subject", key))
+    if identity.subject.kind and not any(dataset.kinds.values()):
+        yield (
+            ("identity", "subject", "kind"),
+            f"nothing says what the values of {identity.subject.kind} mean; add `kinds`, or drop `kind`",
+        )
+
+
+def _rule(dataset: Dataset, rule: Rule, place: Place) -> Iterator[Problem]:
+    takes = CHECKS[rule.check]
+    for number, code in enumerate(rule.fields):
+        here = (*place, "fields", number)
+        field = dataset.fields.get(code)
+        if field is None:
+            yield here, _unknown(dataset, code)
+        elif takes.types and field.type not in takes.types:
+            yield here, f"{code} is of type {field.type}, {rule.check} reads {' or '.join(takes.types)}; correct one"
+        elif takes.facet and not getattr(field, takes.facet):
+            yield here, f"{rule.check} needs `{takes.facet}` of {code}; add it to the field"
+    for number, condition in enumerate(rule.when):
+        here = (*place, "when", number)
+        field = dataset.fields.get(condition.field)
+        if field is None and condition.field != KIND:
+            yield (*here, "field"), _unknown(dataset, condition.field, KIND)
+        elif field is not None and _no_bound(condition, field):
+            yield (*here, "value"), f"{condition.field} is an amount; compare it with a number, not {condition.value!r}"
+
+
+def _no_bound(condition: Condition, field: CatalogField) -> bool:
+    compares = condition.op in ("ge", "le", "gt", "lt") and field.type == "decimal"
+    return compares and not is_number(str(condition.value))
+
+
+def _publication(dataset: Dataset) -> Iterator[Problem]:
+    publication = dataset.publication
+    if publication is None:
+        return
+    for key, kind in (("end_field", "date"), ("type_field", ""), ("procedure_field", ""), ("ban_end_field", "date")):
+        code = getattr(publication, key)
+        if code is not None:
+            yield from _field(dataset, code, ("publication", key), kind)
+    begins = [period.since for period in publication.periods]
+    for number, since in enumerate(begins):
+        if since in begins[:number]:
+            yield (
+                ("publication", "periods", number, "since"),
+                f"another period begins on {since} as well, and only one can count; drop one or correct its day",
+            )
+
+
+def _version(dataset: Dataset, version: SchemaVersion, place: Place) -> Iterator[Problem]:
+    """A crosswalk speaks of the version's own columns on one side; all else is about the current fields."""
+    for old, new in version.crosswalk.items():
+        if new:
+            yield from _field(dataset, new, (*place, "crosswalk", old))
+    own = {field.code for field in version.fields}
+    if own:
+        for key, olds in [("crosswalk", list(version.crosswalk)), *(("join", olds) for olds in version.join.values())]:
+            for old in olds:
+                if old not in own:
+                    yield (*place, key, old), f"{old} is not among the fields of {version.id}; {like(old, own)}"
+    for key in ("join", "constants", "constants_when", "values", "stand_ins", "waived"):
+        yield from _fields(dataset, list(getattr(version, key)), (*place, key))
+    for code, other in version.stand_ins.items():
+        yield from _field(dataset, other, (*place, "stand_ins", code))
+    for code, cases in version.constants_when.items():
+        yield from _fields(dataset, list(cases), (*place, "constants_when", code))
+
+
+def _fields(dataset: Dataset, codes: list[str], place: Place) -> Iterator[Problem]:
+    for code in codes:
+        yield from _field(dataset, code, (*place, code))
+
+
+def _field(dataset: Dataset, code: str, place: Place, kind: str = "") -> Iterator[Problem]:
+    """A field must exist and have the type."""
+    field = dataset.fields.get(code)
+    if field is None:
+        yield place, _unknown(dataset, code)
+    elif kind and field.type != kind:
+        yield place, f"{code} is of type {field.type} and must be a {kind} here; correct the field's type or the name"
+
+
+def _unknown(dataset: Dataset, code: str, *more: str) -> str:
+    return f"the current version has no field {code!r}; {like(code, [*dataset.fields, *more])}"

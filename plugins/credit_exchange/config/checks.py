@@ -1,0 +1,61 @@
+"""The checks that a rule of the catalogue may name, and what each of them takes.
+
+What they do is in `steps/validate/checks.py`, under the same names; here stands what a catalogue file is checked with
+when it is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Reported = Literal["each", "first", "last"]
+
+
+@dataclass(frozen=True)
+class Takes:
+    """What a check takes of its rule.
+
+    least, most: how many fields the rule names; with none it speaks about every field it can. reported: to which of
+    them its failures belong. types: those its fields may have, where it reads them. facet: what the catalogue must say
+    of its fields. limit: whether the rule must have a `limit`, and what it is.
+    """
+
+    least: int = 1
+    most: int | None = None
+    reported: Reported = "each"
+    types: tuple[str, ...] = ()
+    facet: Literal["length", "values"] | None = None
+    limit: Literal["text", "number"] | None = None
+
+
+CHECKS: dict[str, Takes] = {
+    "required": Takes(least=0),
+    "blank": Takes(),
+    "together": Takes(least=2),
+    "identity": Takes(reported="first"),
+    "in_values": Takes(types=("enum",), facet="values"),
+    "not_equal": Takes(limit="text"),
+    "max_length": Takes(least=0, facet="length"),
+    "characters": Takes(least=0),
+    "not_a_penalty": Takes(limit="text"),
+    "uscc": Takes(),
+    "agency_code": Takes(limit="text"),
+    "sole_trader_prefix": Takes(least=2, most=2, reported="first"),
+    "id_card": Takes(least=2, most=2, reported="last"),
+    "is_date": Takes(types=("date",)),
+    "not_after_business_date": Takes(types=("date",)),
+    "date_order": Takes(least=2, most=2, reported="last", types=("date",)),
+    "not_long_term": Takes(types=("date",)),
+    "amount": Takes(types=("decimal",)),
+    "at_most": Takes(types=("decimal",), limit="number"),
+    "unique": Takes(),
+}
+"""By name."""
+BATCH_CHECKS = frozenset({"unique"})
+"""Checks of a whole batch, which no single chunk can answer."""
+NEEDED = {
+    "unique": "rows of one record that differ could not be told apart",
+    "identity": "rows that are no record could not be sorted out",
+}
+"""The checks that every data set has a rule for, and why."""

@@ -1,0 +1,128 @@
+"""What is wrong between the files of a configuration: feeds, platforms and sharing rules against the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from credit_exchange.config.catalog import Dataset, SchemaVersion
+from credit_exchange.config.feed import Feed
+from credit_exchange.config.files import File, like
+from credit_exchange.config.platform import Platform, Route
+from credit_exchange.config.sharing import SharingRule
+
+DERIVED_ATTRIBUTES = frozenset({"_subject_kind", "_severity", "_minor", "_decided_on"})
+"""What sharing rules may look at beside the fields."""
+WIRE_DATASETS = frozenset(
+    [
+        "permit",
+        "penalty",
+        "commitment",
+        "red_list",
+        "black_list",
+        "false_statement",
+        "restriction",
+        "procurement_misconduct",
+        "procurement_transaction",
+        "tender_project",
+        "tender_violation",
+        "contract_performance",
+        "third_party_rating",
+        "article",
+        "case_report",
+        "monthly_report",
+    ]
+)
+"""The data sets that the platforms' interfaces name; a platform may list one before the catalogue has it."""
+Datasets = Mapping[str, Dataset]
+
+
+def feed_problems(file: File, feed: Feed, datasets: Datasets) -> Iterator[str]:
+    """Yield what a feed names that its data set does not have, in the feed's version of it."""
+    dataset = datasets.get(feed.dataset)
+    if dataset is None:
+        yield file.problem(("dataset",), f"{feed.dataset!r} is not in the catalogue; add catalog/{feed.dataset}.yml")
+        return
+    version = dataset.version(feed.schema_version) if feed.schema_version else dataset.current
+    if version is None:
+        known = ", ".join(v.id for v in dataset.versions)
+        yield file.problem(("schema_version",), f"{feed.schema_version!r} is unknown; {feed.dataset} has {known}")
+        return
+    own, current = _columns(dataset, version), set(dataset.fields)
+    for part, known_codes in (
+        ("columns", own),
+        ("values", own | current),
+        ("constants", current),
+        ("units", {code for code, field in dataset.fields.items() if field.unit}),
+    ):
+        for code in getattr(feed, part):
+            if code not in known_codes:
+                what = "amount" if part == "units" else "field"
+                yield file.problem(
+                    (part, code), f"{feed.dataset} {version.id} has no such {what}; {like(code, known_codes)}"
+                )
+
+    used = {name: code for code, names in feed.aliases().items() for name in names}
+    for number, name in enumerate(feed.ignore):
+        if name in used:
+            what = f"{name!r} stands for {used[name]} as well; drop it from one of them"
+            yield file.problem(("ignore", number), what)
+
+
+def _columns(dataset: Dataset, version: SchemaVersion) -> set[str]:
+    """Return the codes under which a version's columns are delivered."""
+    if version is dataset.current:
+        return set(dataset.fields)
+    return set(version.crosswalk) | {old for olds in version.join.values() for old in olds}
+
+
+def platform_problems(file: File, platform: Platform, datasets: Datasets) -> Iterator[str]:
+    """Yield the data sets and fields that a platform names and the catalogue does not have."""
+    for name, route in platform.datasets.items():
+        if name in datasets:
+            yield from _route_problems(file, name, route, datasets[name])
+        elif name not in WIRE_DATASETS:
+            yield file.problem(("datasets", name), f"not in the catalogue; add catalog/{name}.yml")
+
+
+def _route_problems(file: File, name: str, route: Route, dataset: Dataset) -> Iterator[str]:
+    for part, codes in (("fields", list(route.fields)), ("omit", route.omit)):
+        for number, code in enumerate(codes):
+            if code not in dataset.fields:
+                yield file.problem(
+                    ("datasets", name, part, code if part == "fields" else number),
+                    f"{name} has no field {code!r}; {like(code, dataset.fields)}",
+                )
+    taken: dict[str, str] = {}
+    for code, field in dataset.fields.items():
+        if field.internal or code in route.omit:
+            continue
+        wire_name = route.fields.get(code, code)
+        if wire_name in taken:
+            both = f"{taken[wire_name]} and {code}"
+            place = ("datasets", name, "fields", code if code in route.fields else taken[wire_name])
+            yield file.problem(place, f"{both} would both travel as {wire_name!r}; rename or omit one of them")
+        taken[wire_name] = code
+
+
+def sharing_problems(
+    file: File, number: int, rule: SharingRule, datasets: Datasets, platforms: Mapping[str, Platform]
+) -> Iterator[str]:
+    """Yield what a sharing rule names that does not exist. A field must be one of a data set that the rule is about."""
+    for name in rule.datasets:
+        if name != "*" and name not in datasets and name not in WIRE_DATASETS:
+            what = f"rule {rule.id}: dataset {name!r} is not in the catalogue; add catalog/{name}.yml"
+            yield file.problem(("rules", number, "datasets"), what)
+    for name in rule.platforms:
+        if name != "*" and name not in platforms:
+            what = f"rule {rule.id}: platform {name!r} is not under platforms/; {like(name, platforms)}"
+            yield file.problem(("rules", number, "platforms"), what)
+    about = [d for name, d in datasets.items() if "*" in rule.datasets or name in rule.datasets]
+    fields = {code for dataset in about for code in dataset.fields}
+    for part, names, known in (
+        ("fields", rule.fields, fields),
+        ("match", [condition.field for condition in rule.match], fields | DERIVED_ATTRIBUTES),
+    ):
+        for position, code in enumerate(names):
+            if code not in known:
+                what = f"rule {rule.id}: no data set that it is about has a field {code!r}; {like(code, known)}"
+                yield file.problem(("rules", number, part, position), what)
