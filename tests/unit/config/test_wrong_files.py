@@ -9,9 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,8 +18,6 @@ from credit_exchange.config import checks
 from credit_exchange.config.loader import config_root, load
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps import readiness
-from credit_exchange.steps.context import Exchange
-from credit_exchange.steps.night import run_night
 from credit_exchange.steps.validate.checks import CHECKS
 
 FEED, OLD, TABLE = "feeds/fz_gulou_permit.yml", "feeds/fz_xfj_penalty.yml", "feeds/fz_scjg_permit.yml"
@@ -205,10 +201,3 @@ def test_loading_needs_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_a_night_that_cannot_work_does_not_begin(copied: Path) -> None:
-    refused(copied, CHINA, "dialect: china_xml", "dialect: china_xmll")
-    nothing: Any = None  # neither database nor connections are touched
-    with pytest.raises(ConfigurationError, match="there is no dialect 'china_xmll'"):
-        run_night(Exchange(load(copied), engine=nothing, resolve=nothing), date(2026, 11, 22))
