@@ -16,7 +16,7 @@ import requests
 from airflow_town import DAG_ID, FINISHED, VOLUME, AirflowTown, airflow_town, newest_due
 from town import assert_same, nights_in_order
 
-from credit_exchange.adapters.tasks import feed_label
+from credit_exchange.config.labels import feed_label
 from credit_exchange.core.identifiers import id_card_valid
 from credit_exchange.laptop.airflow_processes import AirflowProcesses
 from credit_exchange.steps.context import Exchange
@@ -57,7 +57,7 @@ def keys(made: AirflowTown, which: slice) -> set[str]:
 def labels(made: AirflowTown) -> dict[str, list[str]]:
     """What the rows of each mapped task must be called, in Chinese."""
     exchange: Exchange = made.town.exchange
-    feeds = [feed_label(exchange, feed) for feed in sorted(exchange.config.feeds)]
+    feeds = [feed_label(exchange.config, feed) for feed in sorted(exchange.config.feeds)]
     platforms = [exchange.config.platform(name).name for name in sorted(exchange.config.platforms)]
     return {"feeds.collect": feeds, "feeds.validate": feeds, "feeds.merge": feeds, "push": platforms}
 
@@ -126,7 +126,7 @@ def test_nights_side_by_side_do_not_disturb_each_other(place: AirflowTown) -> No
         for ti in place.instances(run["dag_run_id"])
         if ti["try_number"] > 1
     }
-    absent = feed_label(place.town.exchange, ABSENT)
+    absent = feed_label(place.town.exchange.config, ABSENT)
     assert again == {(place.town.days[BACKFILLED // 2].isoformat(), "feeds.collect", absent): 3}
 
 

@@ -1,25 +1,7 @@
 -- Per platform and department: what became of the versions that this business date made. The states add up to total. They
--- are those of exchange.outbox, without a look for each row's shipment: what has no word of its own and is not on its way
--- has arrived.
+-- are those of exchange.outbox: what has no word of its own and is not on its way has arrived.
 with on_its_way as materialized (
-    select r.outbox_id, s.state
-    from exchange.shipment as s
-    inner join exchange.shipment_run as n on s.shipment_id = n.shipment_id
-    cross join lateral (
-        select k.outbox_id, k.state from exchange.release as k
-        where k.outbox_id between n.first_id and n.last_id
-        offset 0 -- whatever the statistics say, by key
-    ) as r
-    where s.state <> 'settled' and r.state = 'ready'
-    union all
-    select r.outbox_id, 'ready' as state
-    from exchange.lot as l
-    cross join lateral (
-        select k.outbox_id, k.platform, k.state from exchange.release as k
-        where k.outbox_id between l.first_id and l.last_id
-        offset 0
-    ) as r
-    where r.platform = l.platform and r.state = 'ready'
+    select outbox_id, state from exchange.on_its_way
 ),
 delivery as (
     select

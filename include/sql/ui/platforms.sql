@@ -1,6 +1,5 @@
 -- Backlog and circuit of every platform that ever had something to get, and when it last settled a shipment. The states
--- are those of exchange.outbox, counted without looking for each row's shipment: a row has a word of its own, travels in
--- a shipment that is not settled, waits in a lot, or else has arrived with its shipment.
+-- are those of exchange.outbox: a row has a word of its own, is on its way, or else has arrived with its shipment.
 with told as (
     select platform, state, count(*) as records, min(decided_at) as oldest
     from exchange.release
@@ -8,26 +7,9 @@ with told as (
     group by platform, state
 ),
 on_its_way as (
-    select s.platform, s.state, count(*) as records, min(r.decided_at) as oldest
-    from exchange.shipment as s
-    inner join exchange.shipment_run as n on s.shipment_id = n.shipment_id
-    cross join lateral (
-        select k.state, k.decided_at from exchange.release as k
-        where k.outbox_id between n.first_id and n.last_id
-        offset 0 -- whatever the statistics say, by key
-    ) as r
-    where s.state <> 'settled' and r.state = 'ready'
-    group by s.platform, s.state
-    union all
-    select l.platform, 'ready' as state, count(*) as records, min(r.decided_at) as oldest
-    from exchange.lot as l
-    cross join lateral (
-        select k.platform, k.state, k.decided_at from exchange.release as k
-        where k.outbox_id between l.first_id and l.last_id
-        offset 0
-    ) as r
-    where r.platform = l.platform and r.state = 'ready'
-    group by l.platform
+    select platform, state, count(*) as records, min(decided_at) as oldest
+    from exchange.on_its_way
+    group by platform, state
 ),
 counted as (
     select platform, case state when 'waiting' then 'ready' else state end as state, records, oldest

@@ -15,22 +15,12 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from credit_exchange.adapters.business_date import business_date
 from credit_exchange.adapters.exchange import NotReady, die_with_parent, guarded, opened
+from credit_exchange.config.labels import STEP_WORDS, feed_label, part_label
 
 if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
 
 FAILED_STATES = frozenset({"failed", "upstream_failed"})
-STEP_WORDS = {
-    "open_night": "开始",
-    "collect": "采集",
-    "validate": "校验",
-    "merge": "归并",
-    "platforms": "平台清单",
-    "release": "发布",
-    "push": "上报",
-    "summary": "汇总",
-}
-"""How people call the steps: their display names in the DAG."""
 
 
 class PageLink(BaseOperatorLink):
@@ -104,7 +94,7 @@ class _FeedOperator(ExchangeOperator):
 
     def work(self, exchange: Exchange, context: Any) -> Any:
         """Name the row, then run the step."""
-        context["label"] = feed_label(exchange, self.feed)
+        context["label"] = feed_label(exchange.config, self.feed)
         if self.batch_id is not None:
             self.page = f"/exchange/batch/{int(self.batch_id)}"
         return self.step(exchange, context)
@@ -233,13 +223,14 @@ class Verdict(ExchangeOperator):
         prefix = f"night:{night.business_date}:"
         link = f"/exchange/night?date={night.business_date}"
         for part, step in failed.items():
-            subject = f"业务日期 {night.business_date}：{part_label(exchange, part)} 失败"
+            subject = f"业务日期 {night.business_date}：{part_label(exchange.config, part)} 失败"
             raise_alert(exchange, prefix + part, "warning", subject, f"环节：{STEP_WORDS.get(step, step)}", link)
         clear_others(exchange, prefix, [prefix + part for part in failed])
         tell(exchange)
         if failed:
             listing = "；".join(
-                f"{part_label(exchange, part)}（{STEP_WORDS.get(step, step)}）" for part, step in sorted(failed.items())
+                f"{part_label(exchange.config, part)}（{STEP_WORDS.get(step, step)}）"
+                for part, step in sorted(failed.items())
             )
             raise AirflowFailException(f"{len(failed)} 个部分未完成：{listing}。修复后清除对应任务（含下游）即可补齐")
         return {"failed": 0}
@@ -310,22 +301,6 @@ def failed_parts(states: Mapping[str, str], mapped: Mapping[str, list[str]], own
         if part not in found or str(state) == "failed":
             found[part] = step
     return found
-
-
-def feed_label(exchange: Exchange, feed_id: str) -> str:
-    """Return 部门 · 数据集 of a feed."""
-    feed = exchange.config.feed(feed_id)
-    return f"{feed.department.name} · {exchange.config.dataset_of(feed_id).name}"
-
-
-def part_label(exchange: Exchange, part: str) -> str:
-    """Return how people call a part of the night."""
-    kind, _, name = part.partition(" ")
-    if kind == "feed" and name in exchange.config.feeds:
-        return feed_label(exchange, name)
-    if kind == "platform" and name in exchange.config.platforms:
-        return exchange.config.platform(name).name
-    return STEP_WORDS.get(part, part)
 
 
 def _unbalanced(exchange: Exchange, day: Any) -> dict[str, str]:

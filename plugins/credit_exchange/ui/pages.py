@@ -14,13 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from credit_exchange.adapters.connections import resolve
+from credit_exchange.config.labels import STEP_WORDS, part_label
 from credit_exchange.config.loader import Configuration, config_root, load
 from credit_exchange.core import business_time
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect
 from credit_exchange.ui import night
-from credit_exchange.ui.words import CIRCUIT_WORDS, NIGHT_WORDS, PART_WORDS
+from credit_exchange.ui.words import CIRCUIT_WORDS, NIGHT_WORDS
 
 PAGE_SIZE = 100
 SHIPMENTS = 40
@@ -189,18 +190,12 @@ def _names() -> dict[str, dict[str, str]]:
         config: Configuration = load()
     except ConfigurationError:
         config = Configuration(config_root(), {}, {}, {}, ())
+    parts = [*STEP_WORDS, *(f"feed {key}" for key in config.feeds), *(f"platform {key}" for key in config.platforms)]
     return {
         "datasets": {key: dataset.name for key, dataset in config.datasets.items()},
         "fields": {code: field.name for dataset in config.datasets.values() for code, field in dataset.fields.items()},
         "departments": {feed.department.code: feed.department.name for feed in config.feeds.values()},
         "platform_names": {key: platform.name for key, platform in config.platforms.items()},
-        "parts": {
-            **PART_WORDS,
-            **{f"platform {key}": platform.name for key, platform in config.platforms.items()},
-            **{
-                f"feed {key}": f"{feed.department.name} · {config.datasets[feed.dataset].name}"
-                for key, feed in config.feeds.items()
-            },
-        },
+        "parts": {part: part_label(config, part) for part in parts},
         "rule_names": {rule.id: rule.name for rule in config.sharing},
     }

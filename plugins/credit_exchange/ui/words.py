@@ -57,7 +57,6 @@ WORDS = {
     "person": "自然人",
     "sole_trader": "个体工商户",
 }
-PART_WORDS = {"open_night": "开始", "platforms": "平台清单", "release": "发布", "summary": "汇总"}
 CHANNEL_WORDS = {"mail": "邮件", "webhook": "群消息", "sent": "已发", "skipped": "未配置", "failed": "失败"}
 NIGHT_WORDS = {"partial": "未全部完成"}
 CIRCUIT_WORDS = {"open": "暂停上报"}

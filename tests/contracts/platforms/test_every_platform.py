@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from world import SEND, environment, made_up, names, outbox, put, query, run, states, wait_again
+from world import SEND, arrived_once, environment, made_up, names, outbox, put, query, run, states, wait_again
 
 from credit_exchange.config.platform import Window
 from credit_exchange.errors import FatalError
@@ -21,15 +21,6 @@ from platforms import Sandbox
 
 WORLD = Path(__file__).parent / "world.py"
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def arrived_once(sandbox: Sandbox, count: int) -> None:
-    """Everything is there, and nothing was done twice or backwards."""
-    assert len(sandbox.current()) == count
-    assert len(sandbox.ledger.applies()) == count
-    assert sandbox.ledger.repeated() == []
-    assert sandbox.ledger.backwards() == []
-    assert sandbox.ledger.anomalies == []
 
 
 def test_everything_arrives_once_and_the_same_again_makes_no_call(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from world import SEND, environment, names, outbox, put, query, run, states
+from world import SEND, arrived_once, environment, names, outbox, put, query, run, states
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import DrainResult
@@ -25,12 +25,6 @@ ROOT = Path(__file__).resolve().parents[3]
 def start(kind: str, sandbox: Sandbox, url: str) -> subprocess.Popen[bytes]:
     with environment(PYTHONPATH=str(ROOT / "plugins")) as variables:
         return subprocess.Popen([sys.executable, str(WORLD), kind, sandbox.url, url, "2"], env=variables)
-
-
-def arrived_once(sandbox: Sandbox, count: int) -> None:
-    assert len(sandbox.current()) == count
-    assert len(sandbox.ledger.applies()) == count
-    assert sandbox.ledger.repeated() == []
 
 
 def test_two_drains_at_once_share_the_work(exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str) -> None:

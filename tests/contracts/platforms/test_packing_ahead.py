@@ -8,22 +8,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from world import SEND, made_up, names, outbox, put, query, run
+from world import SEND, arrived_once, made_up, names, outbox, put, query, run
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Sheet
 from credit_exchange.steps.push import drain
 from credit_exchange.steps.push.ahead import Ahead
 from platforms import Sandbox
-
-
-def arrived_once(sandbox: Sandbox, count: int) -> None:
-    """Everything is there, and nothing was done twice or backwards."""
-    assert len(sandbox.current()) == count
-    assert len(sandbox.ledger.applies()) == count
-    assert sandbox.ledger.repeated() == []
-    assert sandbox.ledger.backwards() == []
-    assert sandbox.ledger.anomalies == []
 
 
 def test_what_was_packed_ahead_of_a_drain_that_stops_is_free_for_anybody_at_once(

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection as Database
 from sqlalchemy import text
@@ -26,6 +26,9 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Payload, Sheet, sheets_of
 from credit_exchange.steps.push import DrainResult, drain
 from credit_exchange.stores.database import connect, transaction
+
+if TYPE_CHECKING:
+    from platforms import Sandbox  # not on the path of the program that this file also is
 
 CREDENTIALS = {
     "fuzhou": {"app_key": "app", "app_secret": "s3cret-of-fuzhou"},
@@ -195,6 +198,15 @@ def states(exchange: Exchange) -> dict[str, int]:
     for row in outbox(exchange).values():
         counts[row.state] = counts.get(row.state, 0) + 1
     return counts
+
+
+def arrived_once(sandbox: Sandbox, count: int) -> None:
+    """Everything is there, and nothing was done twice or backwards."""
+    assert len(sandbox.current()) == count
+    assert len(sandbox.ledger.applies()) == count
+    assert sandbox.ledger.repeated() == []
+    assert sandbox.ledger.backwards() == []
+    assert sandbox.ledger.anomalies == []
 
 
 def run(exchange: Exchange, platform: str) -> DrainResult:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from credit_exchange.cli.main import main
-from credit_exchange.config.loader import config_root, load
+from credit_exchange.config.loader import load
 from credit_exchange.errors import ConfigurationError
-
-
-@pytest.fixture
-def copied(tmp_path: Path) -> Path:
-    """The shipped configuration in a directory of its own."""
-    for folder in ("catalog", "feeds", "platforms", "sharing", "calendar"):
-        shutil.copytree(config_root() / folder, tmp_path / folder)
-    return tmp_path
 
 
 def edit(root: Path, name: str, old: str, new: str) -> None:

@@ -6,7 +6,6 @@ Every error names file, line and remedy.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from credit_exchange.cli.main import main
 from credit_exchange.config import checks
-from credit_exchange.config.loader import config_root, load
+from credit_exchange.config.loader import load
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps import readiness
 from credit_exchange.steps.validate.checks import CHECKS
@@ -26,14 +25,6 @@ CHINA, FUJIAN, FUZHOU = "platforms/china.yml", "platforms/fujian.yml", "platform
 PRIVACY = "sharing/20_privacy.yml"
 PART = 7
 """Lines of the longest part that is told by its beginning: a sharing rule."""
-
-
-@pytest.fixture
-def copied(tmp_path: Path) -> Path:
-    """The shipped configuration in a directory of its own."""
-    for folder in ("catalog", "feeds", "platforms", "sharing", "calendar"):
-        shutil.copytree(config_root() / folder, tmp_path / folder)
-    return tmp_path
 
 
 def refused(root: Path, name: str, old: str, new: str) -> str:
