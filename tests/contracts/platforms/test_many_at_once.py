@@ -59,10 +59,12 @@ def test_a_frozen_worker_that_wakes_up_writes_and_sends_nothing_more(
     arrived_once(sandbox, 6)
     before = len(sandbox.ledger.requests())
     settled = {key: row.settled_at for key, row in outbox(exchange).items()}
+    attempts = query(exchange, "select * from exchange.attempt order by attempt_id")
     child.send_signal(signal.SIGCONT)
     assert child.wait(20) == 0
     assert len(sandbox.ledger.requests()) == before
     assert settled == {key: row.settled_at for key, row in outbox(exchange).items()}
+    assert attempts == query(exchange, "select * from exchange.attempt order by attempt_id")
 
 
 def test_killed_at_random_again_and_again(
