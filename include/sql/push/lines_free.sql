@@ -1,10 +1,14 @@
 -- How many records of a shipment that waited for a retry may still go with it: not those overtaken meanwhile.
 select count(*)
 from exchange.shipment_run as n
-inner join exchange.release as o on o.outbox_id between n.first_id and n.last_id
+cross join lateral (
+    select r.outbox_id, r.platform, r.record_id, r.version
+    from exchange.release as r
+    where r.outbox_id between n.first_id and n.last_id and r.state = 'ready'
+    offset 0 -- whatever the statistics say, by key
+) as o
 where
     n.shipment_id = :shipment_id
-    and o.state = 'ready'
     and not exists (
         select 1 from exchange.outbox as f
         where

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from world import SEND, arrived_once, made_up, names, outbox, put, query, run
+from world import SEND, arrived_once, made_up, names, outbox, put, query, run, states
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Sheet
@@ -58,6 +59,26 @@ def test_a_takedown_is_never_packed_ahead_where_it_would_wait_for_what_is_packed
     assert len(ops) == 52
 
 
+def test_looking_for_takedowns_does_not_wait_for_the_packing(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["credit_exchange.steps.push.drain"], "_LOOK_EVERY", 0.0)
+    exchange = exchange_with(limits={"records": 1})
+    put(exchange, kind, names(50))
+    arrived: list[int] = []
+
+    def packs_the_second_claim_until_the_first_has_arrived(*given: Any) -> list[Sheet]:
+        end = time.monotonic() + 10.0
+        while arrived and len(sandbox.ledger.applies()) < 20 and time.monotonic() < end:
+            time.sleep(0.02)
+        arrived.append(len(sandbox.ledger.applies()))
+        return made_up(*given)
+
+    assert drain(exchange, kind, payload_source=packs_the_second_claim_until_the_first_has_arrived).problem is None
+    assert arrived[1] == 20
+    arrived_once(sandbox, 50)
+
+
 def test_a_database_lost_while_packing_ahead_is_found_again(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
 ) -> None:
@@ -91,5 +112,6 @@ def test_what_the_packing_thread_fails_with_fails_the_drain_and_loses_nothing(
     with pytest.raises(RuntimeError, match="the second claim"):
         drain(exchange, kind, payload_source=fails_the_second_time)
     assert query(exchange, "select count(*) from exchange.shipment where lease_owner is not null") == [(0,)]
-    assert run(exchange, kind).delivered == 30
+    assert run(exchange, kind).problem is None
+    assert states(exchange) == {"delivered": 50}
     arrived_once(sandbox, 50)

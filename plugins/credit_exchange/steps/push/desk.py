@@ -14,6 +14,7 @@ from credit_exchange.config.platform import Platform
 from credit_exchange.core.canonical import sm3_hex
 from credit_exchange.core.crypto import open_sealed, seal
 from credit_exchange.steps.faultpoint import faultpoint
+from credit_exchange.steps.outbox import PRIORITY
 from credit_exchange.steps.push import owner
 from credit_exchange.steps.push.claim import STATE_OF, Leased
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Label, Line, Outcome, Shipment, Verdict
@@ -266,6 +267,13 @@ class Desk:
         """Tell whether there is anything that is not finished."""
         return self._safely(
             lambda connection: bool(connection.execute(sql.load("push/anything_left"), self._base).scalar_one())
+        )
+
+    def takedowns_wait(self) -> bool:
+        """Tell whether a takedown waits to be packed, or may: also one whose time has not come."""
+        parameters = {"platform": self._platform.platform, "priority": PRIORITY["withdraw"]}
+        return self._at_once(
+            lambda connection: bool(connection.execute(sql.load("push/takedowns_wait"), parameters).scalar_one())
         )
 
     def left(self) -> dict[str, int]:

@@ -189,7 +189,9 @@ class _Drain:
 
         Takedowns first, always: tasks may be due all the time.
         """
-        if self._sending and (self._send(takedowns_only=True) or self._claim(_TAKEDOWNS)):
+        if self._sending and (
+            self._send(takedowns_only=True) or (self._desk.takedowns_wait() and self._claim(_TAKEDOWNS))
+        ):
             return True
         if self._look("unknown", "ask", self._dialect.ask) or self._look(
             "awaiting_receipt", "poll", self._dialect.poll
