@@ -1,5 +1,5 @@
--- What a shipment needs of these outbox rows: their decision and the content of their version. A withdrawal takes both of
--- the newest upsert before it, since some wires need its identity, and who it is about.
+-- What a shipment needs of these rows of the outbox, given as runs of ids: their decision and the content of their version.
+-- A withdrawal takes both of the newest upsert before it, since some wires need its identity, and who it is about.
 select
     o.outbox_id,
     o.record_id,
@@ -13,7 +13,13 @@ select
     case when o.op = 'withdraw' then (
         select r.subject_kind from exchange.record as r where r.record_id = o.record_id
     ) end as subject_kind
-from exchange.release as o
+from unnest(cast(:first_ids as bigint []), cast(:last_ids as bigint [])) as n (first_id, last_id)
+cross join lateral (
+    select r.outbox_id, r.platform, r.record_id, r.version, r.op, r.dataset, r.payload_digest, r.reason, r.decision_id
+    from exchange.release as r
+    where r.outbox_id between n.first_id and n.last_id
+    offset 0 -- whatever the statistics say, by key
+) as o
 left join lateral (
     select p.decision_id, p.version
     from exchange.release as p
@@ -30,5 +36,5 @@ cross join lateral (
     order by w.version desc
     limit 1
 ) as v
-where o.outbox_id = any(:outbox_ids) and (o.op = 'upsert' or e.version is not null)
+where o.op = 'upsert' or e.version is not null
 order by o.outbox_id

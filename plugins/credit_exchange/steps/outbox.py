@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 from sqlalchemy import Connection
 
@@ -14,6 +15,7 @@ PRIORITY = {"withdraw": 0, "upsert": 5}
 """Takedowns go before everything else."""
 BLOCK = 8_192
 """How many ids exchange.outbox_seq gives out at once."""
+_NONE: dict[str, list[int]] = {"first_ids": [], "last_ids": []}
 _TEXT = pa.string()
 _LOTS = pa.schema(
     [
@@ -23,6 +25,13 @@ _LOTS = pa.schema(
         ("last_id", pa.int64()),
     ]
 )
+
+
+def runs(outbox_ids: Sequence[int]) -> dict[str, list[int]]:
+    """Return ids as runs of consecutive ones (first_ids, last_ids), which are far fewer than the ids of a lot."""
+    ids = np.asarray(outbox_ids, dtype=np.int64)
+    ends = np.flatnonzero(np.diff(ids) != 1)
+    return {"first_ids": ids[[0, *(ends + 1)]].tolist(), "last_ids": ids[[*ends, -1]].tolist()} if len(ids) else _NONE
 
 
 class _Group:

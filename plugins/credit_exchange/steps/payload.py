@@ -23,6 +23,7 @@ from credit_exchange.core.masking import mask_id_number, mask_person_name, scrub
 from credit_exchange.core.text import as_arrow
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.outbox import runs
 from credit_exchange.stores import sql
 
 Columns = Mapping[str, jsontext.Array]
@@ -156,7 +157,7 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
 
     Raises FatalError when the content worked out now is not the one that was released (the digest differs).
     """
-    rows = connection.execute(sql.load("release/payload_rows"), {"outbox_ids": list(outbox_ids)}).all()
+    rows = connection.execute(sql.load("release/payload_rows"), runs(outbox_ids)).all()
     alike: dict[tuple[str, str, int], list[Any]] = {}
     for row in rows:
         alike.setdefault((row[4], row[3], row[7]), []).append(row)
@@ -194,14 +195,13 @@ def _sheet(
     canonical = canonical_of(released, len(rows))
     outbox_ids, record_ids, versions, _, _, payload_digests, reasons, _, _, _ = zip(*rows, strict=True)
     if op == "upsert":
-        for record_id, version, digest, made in zip(
-            record_ids, versions, payload_digests, jsontext.sm3_of(canonical), strict=True
-        ):
-            if digest != made:
-                raise FatalError(
-                    f"record {record_id} version {version} for {platform_id}: its content no longer "
-                    "matches what was released; run the release step again"
-                )
+        made = jsontext.sm3_of(canonical)
+        if made != list(payload_digests):
+            place = next(n for n, digest in enumerate(payload_digests) if digest != made[n])
+            raise FatalError(
+                f"record {record_ids[place]} version {versions[place]} for {platform_id}: its content no longer "
+                "matches what was released; run the release step again"
+            )
     return Sheet(
         dataset,
         op,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -118,20 +119,29 @@ class Claimer:
             rows = self._of_lots(connection, parameters)
         if not rows:
             return None
-        overtaken = {row.outbox_id: row.overtaken for row in rows if row.overtaken is not None}
+        op = rows[0].op
+        ids: list[int] = []
+        known: set[str] = set()
+        overtaken: dict[int, str] = {}
+        blocked: list[int] = []
+        for outbox_id, record_id, _, fresh, is_blocked, overtaken_by in rows:
+            if overtaken_by is not None:
+                overtaken[outbox_id] = overtaken_by
+            elif is_blocked:
+                blocked.append(outbox_id)
+            else:
+                ids.append(outbox_id)
+                if not fresh:
+                    known.add(record_id)
         if overtaken:
             parameters = {"outbox_ids": list(overtaken), "ops": list(overtaken.values())}
             connection.execute(sql.load("push/supersede"), parameters)
-        blocked = [row.outbox_id for row in rows if row.blocked and row.outbox_id not in overtaken]
         if blocked:
             connection.execute(sql.load("push/wait_alone"), {"outbox_ids": blocked})
-        rows = [row for row in rows if row.outbox_id not in overtaken and not row.blocked]
-        ids = [row.outbox_id for row in rows]
-        aside, lanes = self._encode(connection, ids, {row.record_id for row in rows if not row.fresh})
+        aside, lanes = self._encode(connection, ids, known)
         self._set_aside(connection, aside)
         if alone:
             lanes = self._follow(connection, lanes)
-        op = rows[0].op if rows else ""
         made = [
             self._shipment(dataset, lane, op, group)
             for (dataset, lane, single), pieces in lanes.items()
@@ -139,11 +149,8 @@ class Claimer:
         ]
         packed = self._store(connection, made)
         self._runs(connection, packed)
-        counts: dict[str, int] = {}
-        for outbox_id, verdict in aside.items():
-            if outbox_id in ids:
-                state = STATE_OF[verdict.outcome]
-                counts[state] = counts.get(state, 0) + 1
+        ours = set(ids) if aside else ids
+        counts = Counter(STATE_OF[verdict.outcome] for outbox_id, verdict in aside.items() if outbox_id in ours)
         return Claim(packed, counts)
 
     @staticmethod
@@ -168,8 +175,10 @@ class Claimer:
         known: records of which something may lie at the platform already.
         """
         sheets = self._payloads(connection, ids)
-        found = {outbox_id for sheet in sheets for outbox_id in sheet.outbox_ids}
-        aside: dict[int, Verdict] = {outbox_id: _NO_CONTENT for outbox_id in ids if outbox_id not in found}
+        aside: dict[int, Verdict] = {}
+        if sum(len(sheet.outbox_ids) for sheet in sheets) < len(ids):
+            found = {outbox_id for sheet in sheets for outbox_id in sheet.outbox_ids}
+            aside |= dict.fromkeys((outbox_id for outbox_id in ids if outbox_id not in found), _NO_CONTENT)
         for sheet in sheets:
             if sheet.dataset not in self._platform.datasets:
                 aside |= dict.fromkeys(sheet.outbox_ids, _NO_ROUTE)
@@ -244,7 +253,7 @@ class Claimer:
         shipment_no = f"{self._platform.platform[:30]}-{now:%y%m%d}-{secrets.token_hex(8)}"
         label = Label(shipment_no, shipment_no, secrets.token_hex(20), dataset, lane, op, now)
         body = self._dialect.assemble(label, [row.data for row in group])
-        lines = [Line(number, row.outbox_id, row.record_id, row.version) for number, row in enumerate(group, 1)]
+        lines = [Line(number, *row[:3]) for number, row in enumerate(group, 1)]
         return Shipment(label, body, lines, 1, body_digest=sm3_hex(body))
 
     def _store(self, connection: Connection, made: list[Shipment]) -> list[Leased]:
