@@ -50,8 +50,8 @@ _ZERO_DATES = frozenset({date(1, 1, 1), date(1899, 12, 30), date(1899, 12, 31), 
 """Days that programs write for "no date" (.NET, OLE, Excel)."""
 
 _EXCEL_EPOCH = date(1899, 12, 30)
-_EXCEL_LAST = 2_958_465  # 9999-12-31
-_EXCEL_SERIAL = re.compile(r"(\d{2,7})(?:\.0+)?", re.ASCII)
+_EXCEL_FIRST, _EXCEL_LAST = 20_000, 80_000  # reliability C7
+_EXCEL_SERIAL = re.compile(r"(\d{5})(?:\.0+)?", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _LONGEST_DECIMAL = 60
 
@@ -185,10 +185,10 @@ def parse_dates(s: pd.Series[Any], formats: tuple[str, ...], excel_serial: bool 
     """Read dates strictly; the answer is ISO ``YYYY-MM-DD`` text, NaN where the value is absent or is no date.
 
     `formats` are strptime forms, tried in order ("%Y/%m/%d", "%Y年%m月%d日", "%Y%m%d"); a time part of midnight may
-    follow. Years up to 9999 are accepted (2099-12-31 means "long-term"). With `excel_serial` a bare number of 61 to
-    2958465 is a day of Excel's 1900 calendar (numbers up to 60 are ambiguous because Excel invents 1900-02-29). Days
-    that programs write for "no date" (0001-01-01, 1899-12-30, 1899-12-31, 1900-01-01) are no dates. Raises
-    ConfigurationError for a wrong format.
+    follow. Years up to 9999 are accepted (2099-12-31 means "long-term"). With `excel_serial` a bare number of 20000
+    (1954-10-03) to 80000 (2119-01-11) is a day of Excel's 1900 calendar; others are a year, a month ("202612") or
+    nothing. Days that programs write for "no date" (0001-01-01, 1899-12-30, 1899-12-31, 1900-01-01) are no dates.
+    Raises ConfigurationError for a wrong format.
     """
     patterns = [date_pattern(form) for form in formats]
 
@@ -203,7 +203,7 @@ def parse_dates(s: pd.Series[Any], formats: tuple[str, ...], excel_serial: bool 
                 return None if day in _ZERO_DATES else day.isoformat()
         if excel_serial and (match := _EXCEL_SERIAL.fullmatch(value)):
             serial = int(match[1])
-            if 60 < serial <= _EXCEL_LAST:
+            if _EXCEL_FIRST <= serial <= _EXCEL_LAST:
                 return (_EXCEL_EPOCH + timedelta(days=serial)).isoformat()
         return None
 

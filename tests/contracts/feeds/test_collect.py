@@ -22,6 +22,7 @@ from sqlalchemy import text
 
 from credit_exchange.config.connections import Connection
 from credit_exchange.errors import ConfigurationError, FatalError, HoldForPerson, NotDelivered, RetriableError
+from credit_exchange.laptop.postgres import EmbeddedPostgres
 from credit_exchange.steps.collect import collect, read
 from credit_exchange.steps.collect.batches import by_id, newest, only_one
 from credit_exchange.steps.context import Exchange
@@ -282,3 +283,29 @@ def test_a_database_that_does_not_answer_is_retriable_and_its_password_stays_sec
     with pytest.raises(RetriableError) as caught:
         collect(exchange_of(TABLE, connection), "t", DAY)
     assert "hush" not in str(caught.value)
+
+
+def test_a_table_whose_update_times_are_text_of_another_form_is_held_not_empty(
+    exchange_of: OPEN, empty_database_url: str
+) -> None:
+    connection = postgres_table(empty_database_url, "text")
+    with psycopg.connect(connection.uri, autocommit=True) as other:
+        other.execute("update public.t_xzxk set changed = replace(changed, '-', '/')")
+    with pytest.raises(HoldForPerson, match="更新时间列 changed 是文本"):
+        collect(exchange_of(TABLE, connection), "t", DAY)
+    with psycopg.connect(connection.uri, autocommit=True) as other:
+        other.execute("update public.t_xzxk set changed = '2020-01-01' where name = 'in'")
+    exchange = exchange_of(TABLE, connection)
+    assert rows(exchange, collect(exchange, "t", DAY)) == []
+
+
+def test_a_table_in_a_database_of_another_encoding_keeps_its_text(
+    exchange_of: OPEN, pg_server: EmbeddedPostgres, empty_database_url: str
+) -> None:
+    with psycopg.connect(empty_database_url.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute("create database gb_front encoding 'EUC_CN' template template0 locale 'C'")
+        try:
+            exchange = exchange_of(TABLE, postgres_table(pg_server.url("gb_front")))
+            assert {row["XK_WSH"] for row in rows(exchange, collect(exchange, "t", DAY))} == {NUMBER}
+        finally:
+            server.execute("drop database gb_front")

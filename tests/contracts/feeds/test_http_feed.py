@@ -59,6 +59,9 @@ class Service:
                     body = b'{"code": "500"}'
                 elif fault == "short":
                     body = json.dumps({"code": "0", "data": {"total": 5, "items": []}}).encode()
+                elif fault.startswith("shuffled"):  # no fixed order: each page is cut from another one
+                    service.items.insert(0, service.items.pop(int(fault[-1])))
+                    body = service.page(query)
                 elif fault == "same":
                     body = service.page(query | {"page": "1"})
                 self.send_response(status)
@@ -133,6 +136,22 @@ def test_partial_pages_are_never_taken(
         collect(exchange_of(HTTP, service.connection), "t", DAY)
     assert "tok" not in str(caught.value)
     assert not [p for p in (inbox.parent / "landing").rglob("*") if p.is_file()]
+
+
+def test_pages_without_a_fixed_order_are_read_again_and_never_lose_a_row(exchange_of: OPEN, service: Service) -> None:
+    exchange = exchange_of(HTTP, service.connection)
+    service.script = {2: "shuffled4"}  # one row comes twice, another not at all
+    found = [row["XK_WSH"] for row in rows(exchange, collect(exchange, "t", DAY))]
+    assert sorted(found) == [f"文{n}" for n in range(5)]
+    service.script = {n: "shuffled3" for n in range(7, 99) if n % 3 == 2}
+    with pytest.raises(RetriableError, match="固定的排序"):
+        collect(exchange, "t", DAY, recollect=True)
+
+
+def test_a_row_that_a_service_holds_twice_is_delivered_twice(exchange_of: OPEN, service: Service) -> None:
+    service.items.append(service.items[0])
+    exchange = exchange_of(HTTP, service.connection)
+    assert len(rows(exchange, collect(exchange, "t", DAY))) == 6
 
 
 def test_a_number_as_identifier_and_a_new_key(exchange_of: OPEN, service: Service) -> None:

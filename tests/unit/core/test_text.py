@@ -96,9 +96,10 @@ def test_dates_are_read_strictly(given_text: str | None, expected: str | None):
 
 
 def test_excel_serials_only_where_the_feed_says_so():
-    s = series("43713", "43713.0", "61", "60", "1", "0", "2958466", "43713.5", "20260203")
+    # a year or a month typed where Excel wanted a day is no serial number
+    s = series("43713", "43713.0", "20000", "80000", "19999", "80001", "2026", "202612", "43713.5", "20260203")
     assert values(text.parse_dates(s, FORMS, excel_serial=True)) == [
-        "2019-09-05", "2019-09-05", "1900-03-01", None, None, None, None, None, "2026-02-03",
+        "2019-09-05", "2019-09-05", "1954-10-03", "2119-01-11", None, None, None, None, None, "2026-02-03",
     ]  # fmt: skip
 
 

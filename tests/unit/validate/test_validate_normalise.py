@@ -139,3 +139,10 @@ def test_sequences_sort_as_they_mean() -> None:
 
 def test_a_natural_person_in_the_current_table(permit: Any) -> None:
     assert frame(permit, PERMIT | PERSON)["XK_XDR_LB"] == "自然人"
+
+
+@pytest.mark.parametrize("written", ["撤 销", "撤　销", "Ｄ", "d", "\u200b撤销"])
+def test_a_withdrawal_in_another_width_or_case_is_no_record(permit: Any, written: str) -> None:
+    feed = {"operation": {"column": "操作", "withdraw": ["撤销", "D"], "reinstate": ["恢复"]}}
+    rows = [{"_operation": written}, {"_operation": "恢复 "}, {"_operation": "新增"}, {"_operation": ""}]
+    assert permit.sheet(rows, **feed).operation.tolist() == ["withdraw", "reinstate", "upsert", "upsert"]

@@ -103,6 +103,9 @@ def test_a_withdrawal_needs_only_its_identity(permit: Any) -> None:
     lacking = {k: v for k, v in row.items() if k != "XK_XDR_SHXYM"}
     assert permit.judge([lacking], whole=True, operation=operation) == [{("S16", "XK_WSH")}]
     assert permit.judge([row | {"_operation": ""}], whole=True, operation=operation)[0] > {("S01", "XK_NR")}
+    for code in ("XK_XDR_MC", "XK_WSH"):  # no record can have it, and no index takes it
+        overlong = row | {code: "长" * 201}
+        assert permit.judge([overlong], whole=True, operation=operation) == [{("S16", "XK_WSH")}]
 
 
 def test_every_message_says_which_field_and_holds_no_placeholder(permit: Any, penalty: Any) -> None:

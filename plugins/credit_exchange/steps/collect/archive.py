@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
 import zlib
@@ -29,7 +30,8 @@ def checked_zip(file: IO[bytes], where: str, max_bytes: int) -> Iterator[zipfile
         with zipfile.ZipFile(file) as archive:
             _check(archive, where, max_bytes)
             yield archive
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+        # ValueError: an offset before the beginning, a name not in the encoding it claims (and which the text quotes)
         raise FatalError(
             f"{where}：不是完好的 zip 文件（{type(error).__name__}），可能没有写完；请部门重新报送"
         ) from None

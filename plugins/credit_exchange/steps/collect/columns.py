@@ -107,7 +107,7 @@ class Layout:
 
     def unknown(self, name: str, position: int, place: str) -> None:
         """Deal with a column that nobody agreed to: HoldForPerson under `freeze`, a note under `quarantine`."""
-        shown = name[:_SHOWN] if not _LONG_NUMBER.search(name) else f"第 {position} 列"
+        shown = name[:_SHOWN] if name.isprintable() and not _LONG_NUMBER.search(name) else f"第 {position} 列"
         if self.feed.contract.new_columns == "freeze":
             raise HoldForPerson(
                 f"{self.where}{place}：出现新列 {shown!r}（第 {position} 列），约定为不接受新列（freeze）；"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import pyarrow.csv as pa_csv
 
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.collect.columns import Layout
-from credit_exchange.steps.collect.encoding import BLOCK, Encoding, detect, recode
+from credit_exchange.steps.collect.encoding import BLOCK, Encoding, detect, line_in_utf8, recode
 from credit_exchange.steps.collect.rows import BROKEN_ROW, ChunkBuilder, RawChunk, frame_of
 
 MAX_LINE = 1024 * 1024
@@ -56,6 +57,10 @@ def read_delimited(
         return layout.matches(next(csv.reader([line], delimiter=delimiter), [])) > 0
 
     encoding = detect(file, declared, is_header)
+    if encoding.codec == "gb18030" and (line := line_in_utf8(file)):
+        raise FatalError(
+            f"{layout.where}第 {line} 行：是 UTF-8 编码，文件其他部分是 GB18030 编码；请部门用同一种编码重新导出后报送"
+        )
     if not encoding.sound:
         reader = _SlowReader(file, encoding, layout, delimiter, chunk_rows, number_rows)
         yield from reader.chunks()
@@ -64,7 +69,7 @@ def read_delimited(
         if encoding.codec != "utf-8":
             recode(file, encoding, recoded)
             file, encoding = recoded, Encoding("utf-8", 0, True)
-        look = _look(file, encoding.bom, layout.where)
+        look = _look(file, encoding.bom, layout.where, delimiter)
         slow = _SlowReader(file, encoding, layout, delimiter, chunk_rows, number_rows)
         if look.regular and slow.header_line:
             done = yield from _fast(file, slow, look, delimiter, chunk_rows)
@@ -74,9 +79,13 @@ def read_delimited(
         yield from slow.chunks()
 
 
-def _look(file: IO[bytes], start: int, where: str) -> _Look:
-    """Look over the text: line lengths, line breaks inside quotes, blank lines, control characters."""
+def _look(file: IO[bytes], start: int, where: str, delimiter: str) -> _Look:
+    """Look over the text: line lengths, line breaks in quotes, misplaced quotes, blank lines, control characters."""
     regular, quotes = True, False
+    # a whole value in quotes; Arrow reads "a"b as ab where csv sees a broken row
+    beside = b"[^%b\\r\\n]" % re.escape(delimiter.encode())
+    quoted = re.compile(rb'"(?<!%b")[^"\n]*(?:""[^"\n]*)*"(?!%b)' % (beside, beside))
+    begun = b""
     line, since, tail, odd = 1, 0, b"", False
     ended = False
     file.seek(start)
@@ -99,6 +108,9 @@ def _look(file: IO[bytes], start: int, where: str) -> _Look:
         if b"\n\n" in stripped:
             regular = False
         ended = len(joined) - len(stripped) > 1 or (ended and not stripped)
+        if regular:
+            lines, _, begun = (begun + block).rpartition(b"\n")
+            regular = b'"' not in lines or b'"' not in quoted.sub(b"", lines)
         if b'"' in block:
             quotes = True
             pieces = block.split(b"\n")
@@ -111,7 +123,7 @@ def _look(file: IO[bytes], start: int, where: str) -> _Look:
             regular = False
         line += block.count(b"\n")
         tail = block[-2:]
-    return _Look(regular and not odd, quotes)
+    return _Look(regular and not odd and b'"' not in quoted.sub(b"", begun), quotes)
 
 
 def _fast(

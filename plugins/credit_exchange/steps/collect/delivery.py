@@ -133,7 +133,7 @@ def parse_manifest(raw: bytes, label: str) -> Promise:
         if any(len(digest) != 64 or set(digest) - set("0123456789abcdef") for digest in digests.values()):
             raise wrong
         promise = Promise(int(rows) if rows else None, int(size) if size else None, **digests)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise wrong from None
     if promise.bytes is None and not digests:
         raise FatalError(f"{label}既没有 bytes 也没有摘要（sm3 或 sha256），无法核对文件；请部门补上")

@@ -9,6 +9,7 @@ from typing import IO
 
 BLOCK = 1024 * 1024
 _BOM = codecs.BOM_UTF8
+_TELLING = 3
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def detect(file: IO[bytes], declared: str, is_header: Callable[[str], bool]) -> 
     utf8 = _decodes(file, "utf-8", 0)
     if utf8:
         return Encoding("utf-8", 0, True)
-    first = head.split(b"\n", 1)[0]
+    first = head.replace(b"\r", b"\n").split(b"\n", 1)[0]
     try:
         header_is_utf8 = is_header(first.decode("utf-8")) and not first.isascii()
     except UnicodeDecodeError:
@@ -55,6 +56,24 @@ def _decodes(file: IO[bytes], codec: str, start: int) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def line_in_utf8(file: IO[bytes]) -> int | None:
+    """Return the number of the first line of a GB18030 text that is UTF-8: half of such lines would pass as nonsense.
+
+    Three characters tell: text in GB18030 that happens to be UTF-8 as well is shorter.
+    """
+    file.seek(0)
+    for number, line in enumerate(iter(lambda: file.readline(BLOCK), b""), start=1):
+        if line.isascii():
+            continue
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        if sum(char > "\u07ff" for char in text) >= _TELLING:
+            return number
+    return None
 
 
 def recode(file: IO[bytes], encoding: Encoding, target: IO[bytes]) -> None:

@@ -57,7 +57,14 @@ def _rows(
             if root is None:
                 root = element
                 _check_root(root, layout, place)
-            if event == "start" or element.tag != "ROW" or element.getparent() is not root:
+            if element.getparent() is not root:
+                continue
+            if element.tag != "ROW":  # passed over, its rows would be lost
+                raise FatalError(
+                    f"{layout.where}{place}第 {element.sourceline} 行：ROWDATA 之下只能有 ROW 元素"
+                    "（大写，不带命名空间）；请部门按此格式重新报送"
+                )
+            if event == "start":
                 continue
             values = [""] * len(position)
             problems: list[tuple[str, str, str]] = []
@@ -68,15 +75,19 @@ def _rows(
                 name = etree.QName(child).localname
                 if len(child):
                     problems.append((BROKEN_ROW, "", f"第{number}个元素内有嵌套元素，应为纯文本"))
-                if name in seen:
+                again = name in seen
+                if again:
                     problems.append((BROKEN_ROW, "", f"第{number}个元素与前面的元素同名，每列只能出现一次"))
                 seen.add(name)
                 targets = layout.targets(name)
                 if not targets and not layout.known(name):
                     layout.unknown(name, number, place)
+                text = "".join(child.itertext())
                 for column in targets:
                     found.add(column)
-                    values[position[column]] = "".join(child.itertext())
+                    if values[position[column]] and text and not again:
+                        problems.append((BROKEN_ROW, column, "同一字段以两个列名出现，只能报送一个"))
+                    values[position[column]] = text or values[position[column]]
             yield values, problems
             element.clear()
             while (earlier := element.getprevious()) is not None:  # rows that were read go away

@@ -15,7 +15,20 @@ from pathlib import Path
 from typing import IO, Any
 
 import psycopg
-from sqlalchemy import URL, Engine, Select, TableClause, and_, column, create_engine, inspect, literal, select, table
+from sqlalchemy import (
+    URL,
+    Engine,
+    Select,
+    TableClause,
+    and_,
+    column,
+    create_engine,
+    inspect,
+    literal,
+    not_,
+    select,
+    table,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.types import Date, DateTime, String
@@ -53,6 +66,8 @@ def fetch_table(
             rows = _copy(engine, query, target)
         else:
             rows = _stream(engine, query, names, target)
+        if not rows:
+            _comparable(engine, source, layout, kind)
     except (DBAPIError, psycopg.Error) as error:
         code = getattr(getattr(error, "orig", error), "sqlstate", None) or type(error).__name__
         raise RetriableError(
@@ -77,6 +92,7 @@ def _engine(connection: Connection, source: TableSource, where: str) -> Engine:
             "connect_timeout": 10,
             "tcp_user_timeout": 60_000,
             "application_name": "credit_exchange",
+            "client_encoding": "utf8",  # else the server's own, in which COPY hands out the text
             "options": f"-c statement_timeout={milliseconds} -c default_transaction_read_only=on "
             "-c timezone=Asia/Shanghai -c datestyle=ISO",
         }
@@ -161,6 +177,25 @@ def _query(
         .where(and_(changed >= bounds[0], changed < bounds[1]))
         .order_by(changed)
     )
+
+
+def _comparable(engine: Engine, source: TableSource, layout: Layout, updated: Any) -> None:
+    """Raises HoldForPerson when update times are text of another form: no window would ever have a row."""
+    changed: Any = column(str(updated["name"]), String)
+    there = table(source.table, changed, schema=source.schema_name)
+    if not isinstance(updated["type"], String):
+        return
+    iso = changed.like("____-__-__%")
+    with engine.connect() as connection:
+        good, other = (
+            connection.execute(select(literal(1)).select_from(there).where(condition).limit(1)).first()
+            for condition in (iso, and_(changed != "", not_(iso)))
+        )
+    if other and not good:
+        raise HoldForPerson(
+            f"{layout.where}表 {source.table}：更新时间列 {source.updated_at} 是文本，"
+            "但不是 YYYY-MM-DD hh:mm:ss 的形式，无法按日期取数；请联系部门，或改用其他列"
+        )
 
 
 def _copy(engine: Engine, query: Select[Any], target: IO[bytes]) -> int:

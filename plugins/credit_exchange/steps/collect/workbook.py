@@ -16,6 +16,10 @@ from credit_exchange.steps.collect.rows import BROKEN_ROW, NUMERIC_CELL, ChunkBu
 
 MAX_UNPACKED = 500 * 1024 * 1024
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_ROUNDED = 1e15
+"""From here on a number has lost digits and would be shown as 1.23E+17: it was a number of something, no amount."""
+_NOTE_CELLS = 2
+"""A note stands in one cell or beside its label; a row with more is a record, whatever its first cell begins with."""
 _NUMERIC_MESSAGE = "单元格是数字格式，前导零和第15位以后的数字可能已丢失；请将该列设为文本格式后重新填写"
 
 
@@ -95,11 +99,12 @@ def _read(
         if not cells:
             continue
         first = cells[0][1]
-        if isinstance(first, str) and first.strip().startswith(notes):
+        if len(cells) <= _NOTE_CELLS and isinstance(first, str) and first.strip().startswith(notes):
             in_note = True
             continue
         if in_note and len(cells) == 1:
             continue  # a note goes on over several rows of one cell each
+        in_note = False  # and ends with the next record
         values = [""] * len(position)
         problems: list[tuple[str, str, str]] = []
         for index, cell in cells:
@@ -108,7 +113,7 @@ def _read(
                 continue
             for column in filled[index]:
                 values[position[column]] = _text(cell)
-                if column in layout.identifiers and _is_number(cell):
+                if (column in layout.identifiers and _is_number(cell)) or _is_rounded(cell):
                     problems.append((NUMERIC_CELL, column, _NUMERIC_MESSAGE))
         chunk = builder.add(number + 1, values, problems)
         if chunk:
@@ -124,6 +129,10 @@ def _is_number(cell: Any) -> bool:
     return isinstance(cell, (int, float, date, time, timedelta)) and not isinstance(cell, bool)
 
 
+def _is_rounded(cell: Any) -> bool:
+    return isinstance(cell, float) and abs(cell) >= _ROUNDED
+
+
 def _text(cell: Any) -> str:
     """Return a cell as text: dates as ISO, whole numbers without ".0", truth as TRUE or FALSE."""
     if isinstance(cell, str):
@@ -133,7 +142,7 @@ def _text(cell: Any) -> str:
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else format(cell, ".15g")
+        return str(int(cell)) if cell.is_integer() and abs(cell) < _ROUNDED else format(cell, ".15g")
     if isinstance(cell, datetime):
         return cell.date().isoformat() if cell.time() == time.min else cell.isoformat(" ", "seconds")
     if isinstance(cell, (date, time)):

@@ -191,9 +191,17 @@ def together(case: Case, rule: Rule, code: str) -> BoolArray:
 
 
 @_check
-def identity(case: Case, _rule: Rule, _code: str) -> BoolArray:
-    """S16: agency, document number or subject is missing, so nobody can say which record this is."""
-    return ~case.identified
+def identity(case: Case, rule: Rule, _code: str) -> BoolArray:
+    """S16: agency, document number or subject is missing, so nobody can say which record this is.
+
+    An order is not asked for its lengths (S14); a name or number that no record can have identifies none either.
+    """
+    who = case.dataset.identity
+    overlong = np.zeros(len(case.sheet.frame), dtype=np.bool_)
+    for code in (who.document_no, who.subject.name):
+        if case.dataset.fields[code].length:
+            overlong |= max_length(case, rule, code)
+    return ~case.identified | (overlong & ~case.upserts())
 
 
 # --- code lists and texts ---------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from credit_exchange.core.text import (
     clean,
     clean_code,
     map_distinct,
+    name_key,
     parse_dates,
     parse_decimals,
 )
@@ -225,8 +226,10 @@ class Normaliser:
         delivered = extra("_operation")
         operation = pd.Series("upsert", index=index, dtype="str")
         if declared is not None:
-            operation = operation.mask(delivered.isin(declared.withdraw).to_numpy(), "withdraw")
-            operation = operation.mask(delivered.isin(declared.reinstate).to_numpy(), "reinstate")
+            written = name_key(delivered)  # a withdrawal in another width or case would be taken for a record
+            for meant, words in (("withdraw", declared.withdraw), ("reinstate", declared.reinstate)):
+                known = name_key(pd.Series(words, dtype="str"))
+                operation = operation.mask(written.isin(known).to_numpy(), meant)
         return operation, extra("_reason"), sequence_key(extra("_sequence"))
 
 
