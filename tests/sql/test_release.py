@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import date
+from itertools import count
 from typing import Any
 
 import pytest
@@ -173,6 +175,37 @@ def test_a_withdrawal_order_takes_the_next_version_ahead_of_everything(exchange:
     )
 
 
+def test_the_reason_of_a_withdrawal_carries_no_number_of_a_person(exchange: Exchange) -> None:
+    reported(exchange)
+    reason = "信用修复，经办人身份证11010519491231002X，电话13805911234"
+    merge(exchange, batch(exchange, [row(exchange, "1号", operation="withdraw", reason=reason)], D2))
+    release(exchange)
+    told = query(exchange, "select distinct reason from report.delivery where op = 'withdraw'")
+    assert told == [{"reason": f"信用修复，经办人身份证{'*' * 18}，电话{'*' * 11}"}]
+
+
+def test_a_withdrawal_goes_to_where_the_record_lies_whoever_it_is_about_by_now(exchange: Exchange) -> None:
+    reported(exchange)
+    person = row(exchange, "1号", subject_kind="person", fields={"XK_XDR_LB": "自然人"})
+    merge(exchange, batch(exchange, [person], D2))
+    record_id = query(exchange, "select record_id from exchange.record where subject_kind = 'person'")[0]["record_id"]
+    orders.order(exchange, record_id, "withdraw", "repair", "信用修复", "发改委令第36号", "tester")
+    assert release(exchange, ["fujian"]) == {"fujian.withdraw": 1}
+    (waiting,) = query(exchange, "select outbox_id from exchange.outbox where platform = 'fujian' and state = 'ready'")
+    with exchange.engine.begin() as connection:
+        (sheet,) = payloads(exchange, connection, "fujian", [waiting["outbox_id"]])
+    assert list(sheet.subject_kinds) == ["legal"]
+
+
+def test_what_was_held_for_a_person_is_overtaken_as_well(exchange: Exchange) -> None:
+    reported(exchange)
+    query(exchange, "update exchange.release set state = 'held' returning 1")
+    merge(exchange, batch(exchange, [row(exchange, "1号", fields={"XK_NR": "新"})], D2))
+    release(exchange)
+    states = {(r["version"], r["state"]) for r in query(exchange, OUTBOX)}
+    assert states == {(1, "superseded"), (2, "ready")}
+
+
 def test_a_takedown_before_the_first_send_cancels_and_sends_nothing(exchange: Exchange) -> None:
     merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
     release(exchange)
@@ -277,6 +310,59 @@ def test_a_change_that_a_platform_does_not_see_sends_nothing(exchange: Exchange)
     merge(exchange, batch(exchange, [row(exchange, "1号", fields={"SECRET": "否"})], D2))
     release(exchange)
     assert query(exchange, "select * from exchange.outbox where state = 'ready'") == []
+
+
+def test_rules_that_were_applied_to_some_records_only_are_applied_again(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release_step, "CHUNK", 3)
+    monkeypatch.setattr(release_step, "PARTS", 1)
+    merge(exchange, batch(exchange, [row(exchange, f"{number}号") for number in range(9)], D1))
+    loose = exchange.config
+    rule = {"id": "T-1", "name": "试验", "legal_basis": "试验依据", "datasets": ["permit"], "platforms": ["*"]}
+    strict = replace(loose, sharing=(*loose.sharing, SharingRule(**rule, effect="withhold", valid_from=D1)))
+
+    def killed_in_the_second_chunk(_point: str) -> None:
+        if next(chunks) == 2:
+            raise InterruptedError
+
+    for before in (loose, strict):  # the first night ever, and one after many
+        exchange.config = before
+        release(exchange) if before is strict else None
+        exchange.config = loose
+        chunks = count(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(release_step, "faultpoint", killed_in_the_second_chunk)
+            with pytest.raises(InterruptedError):
+                release(exchange)
+        exchange.config = strict
+        release(exchange)
+        assert query(exchange, "select 1 from exchange.outbox where state = 'ready'") == []
+
+
+def test_data_sets_in_another_order_in_each_part_do_not_wait_for_each_other(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release_step, "CHUNK", 12)
+    made = {name: [row(exchange, f"{name}{n}", dataset=name) for n in range(60)] for name in ("permit", "penalty")}
+    part = {0: "permit", 1: "penalty"}
+    first = {
+        name: min(r["record_id"] for r in made[name] if ord(r["record_id"][-1]) % 2 == number)
+        for number, name in part.items()
+    }
+    for number, name in part.items():  # the first record of each part is of another data set
+        other = first[part[1 - number]]
+        some = [r for r in made[name] if ord(r["record_id"][-1]) % 2 == number or r["record_id"] > other]
+        merge(exchange, batch(exchange, some, D1, feed=f"fz_a_{name}", dataset=name))
+    digests = release_step._payload_digests
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(0.2)
+        return digests(*given)
+
+    monkeypatch.setattr(release_step, "_payload_digests", slowly)
+    release(exchange)
+    assert release(exchange) == {}
 
 
 def test_the_reporting_views_answer(exchange: Exchange) -> None:

@@ -15,7 +15,7 @@ select
         select n.op from exchange.outbox as n
         where
             n.record_id = o.record_id and n.platform = o.platform and n.version > o.version
-            and n.state in ('ready', 'retry', 'sending', 'awaiting_receipt', 'unknown', 'delivered')
+            and n.state not in ('superseded', 'cancelled')
         order by n.version desc
         limit 1
     ) end as overtaken

@@ -31,7 +31,7 @@ select
         select n.op from exchange.outbox as n
         where
             n.record_id = m.record_id and n.platform = m.platform and n.version > m.version
-            and n.state in ('ready', 'retry', 'sending', 'awaiting_receipt', 'unknown', 'delivered')
+            and n.state not in ('superseded', 'cancelled')
         order by n.version desc
         limit 1
     ) as overtaken

@@ -15,5 +15,5 @@ where
             f.platform = o.platform
             and f.record_id = o.record_id
             and f.outbox_id <> o.outbox_id
-            and (f.under_way or (f.version > o.version and f.state in ('ready', 'retry', 'delivered')))
+            and (f.under_way or (f.version > o.version and f.state not in ('superseded', 'cancelled')))
     )

@@ -11,7 +11,7 @@ where platform = :platform and state = 'unknown' and shipment_no <> all(cast(:sk
 union all
 select 'task', min(extract(epoch from greatest(next_attempt_at, coalesce(lease_until, next_attempt_at)) - clock_timestamp()))
 from exchange.shipment
-where platform = :platform and state = 'awaiting_receipt'
+where platform = :platform and state = 'awaiting_receipt' and shipment_no <> all(cast(:skip as text []))
 union all
 select 'other', min(extract(epoch from lease_until - clock_timestamp()))
 from exchange.shipment
@@ -22,5 +22,5 @@ from exchange.release as o
 where
     o.platform = :platform
     and o.state in ('waiting', 'retry')
-    and o.not_before is not null
+    and o.not_before > clock_timestamp() - interval '1 second' -- earlier: something else keeps it
     and o.outbox_id <> all(cast(:skip_rows as bigint []))

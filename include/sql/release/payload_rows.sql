@@ -1,5 +1,6 @@
 -- What a shipment needs of these rows of the outbox, given as runs of ids: their decision and the content of their version.
--- A withdrawal takes both of the newest upsert before it, since some wires need its identity, and who it is about.
+-- A withdrawal takes both of the upsert that arrived last (else the newest before it): some wires need its identity, or
+-- who it was about then.
 select
     o.outbox_id,
     o.record_id,
@@ -9,10 +10,7 @@ select
     o.payload_digest,
     o.reason,
     coalesce(e.decision_id, o.decision_id) as decision_id,
-    v.content,
-    case when o.op = 'withdraw' then (
-        select r.subject_kind from exchange.record as r where r.record_id = o.record_id
-    ) end as subject_kind
+    v.content
 from unnest(cast(:first_ids as bigint []), cast(:last_ids as bigint [])) as n (first_id, last_id)
 cross join lateral (
     select r.outbox_id, r.platform, r.record_id, r.version, r.op, r.dataset, r.payload_digest, r.reason, r.decision_id
@@ -26,7 +24,9 @@ left join lateral (
     where
         o.op = 'withdraw' and p.record_id = o.record_id and p.platform = o.platform and p.version <= o.version
         and p.effect = 'send'
-    order by p.version desc
+    order by
+        exists (select 1 from exchange.outbox as d where d.outbox_id = p.outbox_id and d.state = 'delivered') desc,
+        p.version desc
     limit 1
 ) as e on true
 cross join lateral (

@@ -10,7 +10,8 @@ select
     exists (
         select 1 from exchange.outbox as o
         where
-            o.record_id = e.record_id and o.platform = e.platform and o.state in ('ready', 'retry') and not o.under_way
+            o.record_id = e.record_id and o.platform = e.platform and o.state in ('ready', 'retry', 'held')
+            and not o.under_way
     ) as waiting
 from (
     select distinct on (record_id, platform) platform, record_id, version, effect, payload_digest

@@ -17,6 +17,8 @@ from credit_exchange.core.canonical import canonical_json, sm3_hex
 
 NO_RULE = "NO-RULE"
 FLOOR = "FLOOR"
+_STRICTNESS = ("free_text", "id_number", "person_name")
+"""Of masks: what shows less stands later, whatever the order of the rules."""
 _SPLIT = str.maketrans(dict.fromkeys(";；&、,，", "\n"))
 
 
@@ -131,7 +133,8 @@ class RuleSet:
     def digest(self) -> str:
         """Return the SM3 of the rules in force: another digest means that every record is looked at again."""
         catalogue = [f.model_dump(mode="json") for f in self.dataset.current.fields]
-        return sm3_hex(canonical_json([[r.model_dump(mode="json") for r in self.rules], catalogue]))
+        rules = [r.model_dump(mode="json") for r in self.rules]
+        return sm3_hex(canonical_json([rules, catalogue, sorted(self._floor_drop)]))
 
     def decide(self, content: Mapping[str, str]) -> Decision:
         """Return the decision for a record's content (catalogue fields and derived `_` attributes)."""
@@ -160,6 +163,6 @@ class RuleSet:
         mask = dict(self._floor_mask)
         for rule in matching:
             if rule.effect == "mask" and rule.mask:
-                mask.update(dict.fromkeys(rule.fields, rule.mask))
+                mask |= {f: max(mask.get(f, rule.mask), rule.mask, key=_STRICTNESS.index) for f in rule.fields}
         masked = tuple(sorted((f, m) for f, m in mask.items() if f not in drop))
         return Decision("release", release.id, release.legal_basis, told, tuple(sorted(drop)), masked)

@@ -171,9 +171,8 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
 
 
 def _kinds(connection: Connection, rows: list[Any], columns: Columns) -> list[str]:
-    """Return who each row is about: what its record says of a withdrawal, else what its content says."""
-    said = columns[_KIND].to_pylist() if _KIND in columns else [None] * len(rows)
-    kinds = [row[9] or own for row, own in zip(rows, said, strict=True)]
+    """Return who each row is about, as its content says: of a withdrawal that is what lies at the platform."""
+    kinds: list[Any] = columns[_KIND].to_pylist() if _KIND in columns else [None] * len(rows)
     if None in kinds:
         silent = [row[1] for row, kind in zip(rows, kinds, strict=True) if kind is None]
         found = connection.execute(sql.load("release/subject_kinds"), {"record_ids": silent})
@@ -193,7 +192,7 @@ def _sheet(
 ) -> Sheet:
     released = treat(columns, treatment)
     canonical = canonical_of(released, len(rows))
-    outbox_ids, record_ids, versions, _, _, payload_digests, reasons, _, _, _ = zip(*rows, strict=True)
+    outbox_ids, record_ids, versions, _, _, payload_digests, reasons, _, _ = zip(*rows, strict=True)
     if op == "upsert":
         made = jsontext.sm3_of(canonical)
         if made != list(payload_digests):

@@ -21,6 +21,7 @@ from credit_exchange.config.sharing_engine import Decision, RuleSet
 from credit_exchange.core import jsontext
 from credit_exchange.core.business_time import today
 from credit_exchange.core.canonical import canonical_json, sm3_hex
+from credit_exchange.core.masking import scrub_text
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.outbox import Written, overtake
@@ -140,6 +141,10 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
             connection.execute(sql.load("release/lock"), {"part": part})
         connection.execute(sql.load("merge/apply_orders"), {"today": today()})
         applied = {row.platform: row.ruleset_digest for row in connection.execute(sql.load("release/ruleset_applied"))}
+        changed = [p for p in platforms if applied.get(p) != rules.digests[p]]
+        for platform in changed:
+            # until the end they count as applied to nothing: of a killed run some records were judged by them already
+            connection.execute(sql.load("release/ruleset_remember"), {"platform": platform, "digest": ""})
         pairs = sorted((platform, dataset) for dataset, sets in rules.by_dataset.items() for platform in sets)
         candidates = (
             connection.execute(
@@ -147,7 +152,7 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
                 {
                     "platforms": [platform for platform, _ in pairs],
                     "datasets": [dataset for _, dataset in pairs],
-                    "changed": [p for p in platforms if applied.get(p) not in (None, rules.digests[p])],
+                    "changed": [p for p in changed if p in applied],
                 },
             )
             .scalars()
@@ -214,11 +219,16 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
     alike: dict[str, list[Any]] = {}
     for row in rows:
         alike.setdefault(row[1], []).append(row)
+    planned = []
+    decisions: dict[str, Decision] = {}
     for dataset, some in alike.items():
         columns = rules.reader.columns([row[4] for row in some])
         plans = rules.plans(dataset, [row[3] for row in some], columns)
         distinct = {id(plan): plan for plan in plans}.values()
-        _store_decisions(connection, rules, {v.digest: v.decision for plan in distinct for v in plan.verdicts})
+        decisions |= {v.digest: v.decision for plan in distinct for v in plan.verdicts}
+        planned.append((dataset, some, columns, plans))
+    _store_decisions(connection, rules, decisions)  # of all data sets at once: their order differs from part to part
+    for dataset, some, columns, plans in planned:
         payloads = _payload_digests(columns, plans)
         first: dict[int, list[int]] = {}
         for place, (row, plan) in enumerate(zip(some, plans, strict=True)):
@@ -327,7 +337,7 @@ def _standing(connection: Connection, record_ids: list[str]) -> dict[tuple[str, 
 def _reason(row: Any, wish: Desired) -> str:
     status, note = row[3], row[5]
     if status == "withdrawn":
-        return str(note or "撤下")
+        return scrub_text(str(note or "撤下"))  # a person wrote it, and it leaves with the takedown
     return "公示期届满" if status == "expired" else f"不再符合共享规则 {wish.decision.deciding_rule}"
 
 

@@ -17,6 +17,7 @@ from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Sheet
 from credit_exchange.steps.push import drain, poll_receipts
+from credit_exchange.steps.push.desk import Desk
 from platforms import Sandbox
 
 WORLD = Path(__file__).parent / "world.py"
@@ -264,6 +265,25 @@ def test_while_it_is_unknown_whether_one_version_arrived_no_other_leaves(
     assert run(exchange, kind).problem is None
     assert outbox(exchange)["r0001", 2].state == "delivered"
     assert sandbox.ledger.backwards() == []
+
+
+def test_an_older_version_is_overtaken_by_one_that_was_rejected(
+    exchange: Exchange, sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(exchange, kind, ["r0001"])
+    begin = Desk.begin
+
+    def decided_meanwhile(self: Desk, *given: Any) -> Any:
+        if ("r0001", 2) not in outbox(exchange):
+            put(exchange, kind, ["r0001"], version=2)
+        return begin(self, *given)
+
+    monkeypatch.setattr(Desk, "begin", decided_meanwhile)
+    sandbox.faults.add(SEND[kind], "429", retry_after="2")
+    sandbox.faults.add(SEND[kind], "reject", records="all")
+    run(exchange, kind)
+    assert [row.state for row in outbox(exchange).values()] in (["superseded", "rejected"], ["rejected", "superseded"])
+    assert sandbox.current() == {}
 
 
 def test_an_older_version_that_waits_is_overtaken(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:

@@ -92,6 +92,24 @@ def test_drop_beats_mask_and_floors_cannot_be_lifted() -> None:
     assert dict(decision.mask_fields)["BZ"] == "free_text"
 
 
+@pytest.mark.parametrize("kinds", list(permutations(["free_text", "id_number", "person_name"])))
+def test_the_strictest_mask_of_a_field_wins_in_any_order(kinds: tuple[Any, ...]) -> None:
+    masks = [rule("mask", f"T-{kind.upper()}", fields=["XK_XDR_MC", "BZ"], mask=kind) for kind in kinds]
+    shown = dict(decide(rule("release"), *masks).mask_fields)
+    assert (shown["XK_XDR_MC"], shown["BZ"]) == ("person_name", "person_name")
+
+
+def test_another_floor_means_that_every_record_is_looked_at_again() -> None:
+    def with_representative(code: str) -> Any:
+        subject = PERMIT.identity.subject.model_copy(update={"representative_id_type": code})
+        identity = PERMIT.identity.model_copy(update={"subject": subject})
+        return RuleSet((rule("release"),), PERMIT.model_copy(update={"identity": identity}), "fuzhou", DAY)
+
+    one, other = with_representative("XK_FR_ZJLX"), with_representative("XK_FRDB")
+    assert one.decide({}).drop_fields != other.decide({}).drop_fields
+    assert one.digest() != other.digest()
+
+
 @pytest.mark.parametrize(
     ("op", "value", "holds_for", "not_for"),
     [

@@ -59,3 +59,10 @@ def test_messages_of_platforms_are_kept_without_numbers_of_persons() -> None:
     assert "350102199003074514" not in forms.said("证件号码350102199003074514不符")
     assert forms.said(None) == ""
     assert len(forms.said("长" * 1000)) == 200
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud800"])
+def test_what_the_database_cannot_hold_is_never_kept_of_an_answer(odd: str) -> None:
+    assert forms.said(f"甲{odd}乙") == "甲\ufffd乙"
+    with pytest.raises(forms.BadReply, match="receipt_no"):
+        forms.text({"receipt_no": f"FZ{odd}"}, "receipt_no")

@@ -120,6 +120,12 @@ def test_a_redirect_is_an_answer_and_not_followed(serve: Serve) -> None:
     assert transport().call("POST", url, {}, b"x").status == 302
 
 
+@pytest.mark.parametrize("address", [b"http://[", b"/\xff\xfe", b"http://a:99999999/"])
+def test_a_redirect_to_no_address_is_an_answer_too(serve: Serve, address: bytes) -> None:
+    head = b"HTTP/1.1 302 Found\r\nLocation: " + address + b"\r\nContent-Length: 0\r\n\r\n"
+    assert transport().call("POST", serve(lambda connection: connection.sendall(head)), {}, b"x").status == 302
+
+
 def test_a_closed_connection_without_a_byte_is_lost(serve: Serve) -> None:
     with pytest.raises(Lost):
         transport().call("POST", serve(lambda _connection: None), {}, b"x")

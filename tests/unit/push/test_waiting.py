@@ -31,6 +31,8 @@ NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
         ("Mon, 23 Nov 2026 01:29:00 GMT", 1),
         ("Mon, 23 Nov 2037 01:29:00 GMT", 3600),
         ("Mon, 99 Nov 2026 01:31:00 GMT", 2),
+        ("Mon, 23 Nov 2026 01:31:00 +99999999999999999999", 2),
+        (10**400, 3600),
     ],
 )
 def test_retry_after_is_read_in_every_form_and_bounded(given: str | float | None, seconds: float) -> None:

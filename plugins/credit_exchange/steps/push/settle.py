@@ -13,6 +13,8 @@ from credit_exchange.steps.push.waiting import pause, retry_after
 
 _MALFORMED_IN_A_ROW = 3
 _BUSY_IN_A_ROW = 100
+_ABOUT_ONE = (200, 500)
+"""Answers to a question about one shipment that do not settle it, and say nothing of the platform as a whole."""
 
 
 class Settler:
@@ -130,8 +132,11 @@ class Settler:
         self._desk.record(leased, attempt, result, state=leased.before, wait=wait)
         if busy:
             self._wait_for_platform(wait)
-        elif result.kind is not Kind.ABSENT:
+        elif result.kind is not Kind.ABSENT and (result.http_status not in _ABOUT_ONE or result.credentials_refused):
             self._trouble(result)
+        elif result.kind is not Kind.ABSENT:
+            # it must not keep the circuit open for all others, night after night: it is what is looked at first
+            self.last_problem = result.problem or f"{result.words}（{result.code}）"
 
     # --- common
 

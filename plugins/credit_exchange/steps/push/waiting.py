@@ -30,13 +30,15 @@ def _seconds(given: str | float | None, now: datetime) -> float | None:
         return None
     try:
         number = float(given)
+    except OverflowError:  # of a number of hundreds of digits
+        return math.inf
     except ValueError:
         pass
     else:
         return None if math.isnan(number) else number
     try:
         moment = parsedate_to_datetime(str(given))
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
 

@@ -19,6 +19,8 @@ from credit_exchange.core.masking import scrub_text
 _XML_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _XML_CARE = re.compile("[&<>\r]|" + _XML_FORBIDDEN.pattern)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_UNKEPT = re.compile("[\x00\ud800-\udfff]")
+"""What JSON may say and our database cannot hold."""
 _TOKEN = re.compile(r"[A-Za-z0-9_.:-]{1,40}", re.ASCII)
 
 
@@ -95,7 +97,7 @@ def form_encoded(data: bytes) -> bytes:
 
 def said(message: object) -> str:
     """Return a platform's message as we may keep it: short, numbers of persons masked."""
-    return scrub_text(message)[:200] if isinstance(message, str) and message else ""
+    return scrub_text(_UNKEPT.sub("\ufffd", message))[:200] if isinstance(message, str) and message else ""
 
 
 def code_of(value: object) -> str:
@@ -149,8 +151,8 @@ def whole(value: object) -> int:
 
 
 def text(data: Mapping[str, Any], key: str) -> str:
-    """Return a text that is not empty and not longer than 200 characters. Raises BadReply."""
+    """Return a text that is not empty, not longer than 200 characters and can be kept. Raises BadReply."""
     value = data.get(key)
-    if not isinstance(value, str) or not value.strip() or len(value) > 200:
+    if not isinstance(value, str) or not value.strip() or len(value) > 200 or _UNKEPT.search(value):
         raise BadReply(f"答复中缺少 {key}")
     return value
