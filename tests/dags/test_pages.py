@@ -207,6 +207,18 @@ def test_every_page_shows_a_real_night_and_nobody(night: tuple[Any, Any]) -> Non
 
 
 @pytest.mark.slow
+def test_the_data_docs_lead_back_inside_the_frame_of_the_airflow_ui_too(night: tuple[Any, Any]) -> None:
+    """A sandbox with an origin of its own would send no login with that link; scripts stay forbidden."""
+    town, client = night
+    [batch] = town.query("select batch_id from exchange.batch where docs_uri <> '' order by batch_id limit 1")
+    answer = client.get(f"/batch/{batch['batch_id']}/docs")
+    assert f'href="../{batch["batch_id"]}"' in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("sandbox allow-same-origin; default-src 'none'; ")
+    assert "script" not in policy
+
+
+@pytest.mark.slow
 def test_the_night_page_says_first_what_is_wrong_and_what_to_do(night: tuple[Any, Any]) -> None:
     town, client = night
     shown = client.get("/night").text

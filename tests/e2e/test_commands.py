@@ -15,8 +15,9 @@ from openpyxl import load_workbook
 from town import UNTIL, Town, town
 
 from credit_exchange.cli.main import main
-from credit_exchange.laptop.ports import free_port
+from credit_exchange.laptop.ports import Ports, free_port
 from credit_exchange.laptop.postgres import EmbeddedPostgres
+from credit_exchange.laptop.settings import Laptop
 
 FEEDS = ["fz_gulou_permit", "fz_xfj_penalty"]
 
@@ -72,6 +73,7 @@ def test_an_unknown_record_is_told_without_a_traceback(city: Town, capsys: pytes
 
 def test_the_return_file_holds_the_rows_as_delivered_with_their_reasons(city: Town, tmp_path: Path) -> None:
     target = tmp_path / "rows.xlsx"
+    target.touch(mode=0o644)  # one of yesterday that everybody may read
     assert main(["return-file", "fz_gulou", "--out", str(target)]) == 0
     rows = list(load_workbook(target).active.iter_rows(values_only=True))
     held = city.query("select count(distinct line_no) as n from report.quarantine where department = 'fz_gulou'")[0][
@@ -80,6 +82,14 @@ def test_the_return_file_holds_the_rows_as_delivered_with_their_reasons(city: To
     assert len(rows) == held + 1
     assert oct(target.stat().st_mode & 0o777) == "0o600"
     assert all(re.search(r"S\d\d", str(row[3])) for row in rows[1:])
+
+
+def test_a_slip_in_the_departments_name_makes_no_empty_return_file(
+    city: Town, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["return-file", FEEDS[0], "--out", str(tmp_path / "rows.xlsx")]) == 1
+    assert "there is no department 'fz_gulou_permit'; known: " in capsys.readouterr().err
+    assert not (tmp_path / "rows.xlsx").exists()
 
 
 def test_evidence_is_a_folder_with_the_platforms_own_words(city: Town, tmp_path: Path) -> None:
@@ -124,3 +134,24 @@ def test_without_a_database_the_embedded_one_is_used_and_keeps_its_data(city: To
     summary = [sys.executable, "-m", "credit_exchange", "summary", "--date", str(UNTIL)]
     again = subprocess.run(summary, env=environment, capture_output=True, text=True, timeout=100)
     assert "福州市鼓楼区" in again.stdout, again.stderr
+
+
+def test_while_a_red_night_runs_the_commands_speak_of_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    home = tmp_path / "home"
+    laptop = Laptop.of(home / "faults", Ports.free())
+    environment = {k: v for k, v in os.environ.items() if k != "CREDIT_EXCHANGE_DATABASE_URL"} | {
+        "CREDIT_EXCHANGE_HOME": str(home),
+        "CREDIT_EXCHANGE_DATABASE_PORT": str(laptop.ports.database),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    server = laptop.start_server()
+    try:
+        backlog = [sys.executable, "-m", "credit_exchange", "backlog"]
+        told = subprocess.run(backlog, env=environment, capture_output=True, text=True, timeout=100)
+        assert server.running(), "it belongs to the red night"
+    finally:
+        server.stop()
+        server.delete()
+    assert (told.returncode, told.stdout) == (0, "nothing waits\n"), told.stderr
+    assert str(laptop.home) in told.stderr

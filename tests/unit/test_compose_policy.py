@@ -128,6 +128,14 @@ def test_networks_are_split_and_only_those_that_must_reach_outside() -> None:
         assert len(SERVICES[store]["networks"]) == 1
 
 
+def test_a_store_is_ready_only_when_its_clients_can_come_and_hears_the_signal_to_stop() -> None:
+    """A first PostgreSQL answers on its socket while roles are being made; in a pipe Redis would be killed unasked."""
+    assert "pg_isready -h 127.0.0.1 " in SERVICES["postgres"]["healthcheck"]["test"][1]
+    script = SERVICES["redis"]["command"][-1]
+    assert "exec redis-server " in script
+    assert "|" not in script
+
+
 def test_the_reports_role_can_only_read() -> None:
     text = (ROOT / "docker" / "initdb" / "10_roles.sh").read_text(encoding="utf-8")
     assert "create role credit_report login" in text

@@ -48,16 +48,17 @@ def as_json(told: dict[str, Any]) -> str:
 
 
 def show(told: dict[str, Any], console: Console) -> None:
-    """Print an explanation as tables."""
+    """Print an explanation, a line for each fact: as columns a row would need three times the width of a terminal."""
     console.print({key: str(value) for key, value in told["record"].items() if value is not None})
     for part, title in PARTS.items():
         rows = told[part]
         if not rows:
             continue
-        shown = [key for key in rows[0] if any(row[key] not in (None, "", [], {}) for row in rows)]
-        table = Table(title=title, title_justify="left")
-        for key in shown:
-            table.add_column(key, overflow="fold")
+        table = Table("", "", title=f"{title}：{len(rows)}", title_justify="left", show_header=False)
+        table.columns[1].overflow = "fold"
         for row in rows:
-            table.add_row(*("" if row[key] is None else str(row[key]) for key in shown))
+            table.add_section()
+            for key, value in row.items():
+                if value not in (None, "", [], {}):
+                    table.add_row(key, str(value))
         console.print(table)

@@ -13,16 +13,23 @@ import orjson
 from openpyxl import Workbook
 
 from credit_exchange.core.crypto import open_sealed
+from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
 
 def make_return_file(exchange: Exchange, department: str, since: date, until: date, target: Path) -> int:
-    """Write the open quarantined rows of a department to an XLSX file; return how many."""
+    """Write the open quarantined rows of a department to an XLSX file; return how many.
+
+    Raises FatalError when there are none and no feed is of such a department: a slip must not read as "all is well".
+    """
     parameters = {"department": department, "since": since, "until": until}
     with transaction(exchange.engine) as connection:
         rows = connection.execute(sql.load("summary/returns"), parameters).mappings().all()
+    known = sorted({feed.department.code for feed in exchange.config.feeds.values()})
+    if not rows and department not in known:
+        raise FatalError(f"there is no department {department!r}; known: {', '.join(known)}")
     contents = [orjson.loads(open_sealed(exchange.keys, bytes(row["row_sealed"]))) for row in rows]
     columns = list(dict.fromkeys(key for content in contents for key in content))
     book = Workbook(write_only=True)
@@ -33,6 +40,7 @@ def make_return_file(exchange: Exchange, department: str, since: date, until: da
         sheet.append([*map(_text, values), *(_text(content.get(column)) for column in columns)])
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(file.fileno(), 0o600)  # a file that was there before keeps its mode otherwise
         book.save(file)
     return len(rows)
 

@@ -25,7 +25,7 @@ from psycopg import sql
 
 from credit_exchange.errors import FatalError
 from credit_exchange.laptop.placement import WHEEL, data_directory, programs_directory, write_private
-from credit_exchange.laptop.ports import LOOPBACK
+from credit_exchange.laptop.ports import LOOPBACK, is_free
 from credit_exchange.laptop.processes import die_with_parent, signal_group, started_at
 
 SUPERUSER = "postgres"
@@ -90,6 +90,11 @@ class EmbeddedPostgres:
             self._initialise(programs)
         self._check_version(programs)
         self._end_earlier_server()
+        if not is_free(self.port):  # else its answer, "wrong password", would pass for ours
+            raise FatalError(
+                f"port {self.port} is taken by another program, so PostgreSQL of {self.cluster} cannot start; end that "
+                "program, or choose another port by CREDIT_EXCHANGE_DATABASE_PORT"
+            )
         settings = _SETTINGS | {"port": str(self.port), "shared_buffers": f"{_buffer_mib()}MB"}
         settings |= {} if self._durable else _FAST_AND_LOSSY
         command = [str(programs / "postgres"), "-D", str(self.cluster)]

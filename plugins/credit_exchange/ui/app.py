@@ -34,7 +34,10 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-DOCS_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+# without its origin the document could not lead back: a browser sends no login from a frame of another origin
+DOCS_POLICY = (
+    "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
 RecordId = Annotated[str, FromPath(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Id = Annotated[int, FromPath(ge=1, le=2**62)]
 Word = Annotated[str, Query(max_length=64, pattern=r"^[A-Za-z0-9_.-]*$")]

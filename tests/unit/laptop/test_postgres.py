@@ -76,6 +76,13 @@ def test_lost_passwords_are_told_with_the_remedy(directory: Path) -> None:
     assert not server.running()
 
 
+def test_a_taken_port_is_told_as_that_and_not_as_a_wrong_password(pg_server: EmbeddedPostgres, directory: Path) -> None:
+    server = EmbeddedPostgres(directory / "postgres", pg_server.port, durable=False)
+    with pytest.raises(FatalError, match=f"port {pg_server.port} is taken"):
+        server.start()
+    assert not server.running()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to keep the data elsewhere")
 def test_root_finds_its_data_again_below_a_closed_directory(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
