@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import combinations
 from pathlib import PurePosixPath
 from string import Formatter
 from typing import Annotated, Literal
@@ -142,18 +143,25 @@ Source = Annotated[CsvSource | XlsxSource | RowdataZipSource | TableSource | Htt
 
 
 class Operation(Model):
-    """Which rows are withdrawals or reinstatements instead of records."""
+    """Which rows are withdrawals or reinstatements instead of records.
+
+    Nothing means a record, and so does what stands under `upsert`; a word that stands nowhere is not guessed at: a
+    withdrawal that was misspelt must not be published as a record.
+    """
 
     column: str
     withdraw: list[str] = Field(default_factory=list)
     reinstate: list[str] = Field(default_factory=list)
+    upsert: list[str] = Field(default_factory=list, description="words that mean a record, besides nothing at all")
     reason_column: str | None = None
 
     @model_validator(mode="after")
     def _means_one_thing(self) -> Operation:
-        both = sorted(set(self.withdraw) & set(self.reinstate))
-        if both:
-            raise ValueError(f"{both[0]!r} cannot mean both withdraw and reinstate; give it to one of them")
+        meanings = {"withdraw": self.withdraw, "reinstate": self.reinstate, "upsert": self.upsert}
+        for (one, words), (other, others) in combinations(meanings.items(), 2):
+            both = sorted(set(words) & set(others))
+            if both:
+                raise ValueError(f"{both[0]!r} cannot mean both {one} and {other}; give it to one of them")
         return self
 
 

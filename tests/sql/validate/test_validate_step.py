@@ -195,6 +195,12 @@ def test_every_row_is_accounted_for(office: Office) -> None:
     assert checks["NUM01", "XK_XDR_GSZC"]["failed"] == 1
 
 
+def test_a_misspelt_withdrawal_is_not_published_as_a_record(office: Office) -> None:
+    number = office.deliver([{"_operation": "撤消", "_reason": "法院撤销"}, {"XK_WSH": "榕市监许〔2026〕2号"}])
+    assert office.validate(number)["rows_accepted"] == 1
+    assert office.quarantined(number) == {2: {"OP01"}}
+
+
 def test_again_changes_nothing(office: Office) -> None:
     number = office.deliver([{}, {"XK_NR": ""}, {}])
     first = office.validate(number)

@@ -143,6 +143,15 @@ def test_a_natural_person_in_the_current_table(permit: Any) -> None:
 
 @pytest.mark.parametrize("written", ["撤 销", "撤　销", "Ｄ", "d", "\u200b撤销"])
 def test_a_withdrawal_in_another_width_or_case_is_no_record(permit: Any, written: str) -> None:
-    feed = {"operation": {"column": "操作", "withdraw": ["撤销", "D"], "reinstate": ["恢复"]}}
-    rows = [{"_operation": written}, {"_operation": "恢复 "}, {"_operation": "新增"}, {"_operation": ""}]
-    assert permit.sheet(rows, **feed).operation.tolist() == ["withdraw", "reinstate", "upsert", "upsert"]
+    feed = {"operation": {"column": "操作", "withdraw": ["撤销", "D"], "reinstate": ["恢复"], "upsert": ["新增"]}}
+    rows = [{"_operation": written}, {"_operation": "恢复 "}, {"_operation": "新 增"}, {"_operation": ""}]
+    sheet = permit.sheet(rows, **feed)
+    assert sheet.operation.tolist() == ["withdraw", "reinstate", "upsert", "upsert"]
+    assert not sheet.strange.any()
+
+
+@pytest.mark.parametrize("written", ["撤消", "撤销该记录", "0"])
+def test_an_operation_that_nobody_agreed_to_is_not_guessed_at(permit: Any, written: str) -> None:
+    feed = {"operation": {"column": "操作", "withdraw": ["撤销"], "upsert": ["新增"]}}
+    rows = [{"_operation": written}, {"_operation": "新增"}, {"_operation": " "}, {"_operation": "撤销"}]
+    assert permit.sheet(rows, **feed).strange.tolist() == [True, False, False, False]

@@ -53,7 +53,8 @@ class Sheet:
     """One chunk in the current table. Positions are those of the delivered chunk (RangeIndex).
 
     frame: every field of the catalogue, absent = NaN. unreadable: for dates and amounts, where a value stands that is
-    none. operation: upsert, withdraw or reinstate. sequence: comparable as text, "" for none.
+    none. operation: upsert, withdraw or reinstate. sequence: comparable as text, "" for none. strange: where the
+    operation is a word that means none of these.
     """
 
     frame: pd.DataFrame
@@ -61,6 +62,7 @@ class Sheet:
     operation: Column[Any]
     reason: Column[Any]
     sequence: Column[Any]
+    strange: BoolArray
 
 
 class Normaliser:
@@ -92,8 +94,7 @@ class Normaliser:
                 frame[code] = self._typed(field, frame[code], unreadable)
         self._tidy_codes(frame)
         self._derive_kind(frame, set(given))
-        operation, reason, sequence = self._envelope(raw, index, nothing)
-        return Sheet(pd.DataFrame(frame, index=index), unreadable, operation, reason, sequence)
+        return Sheet(pd.DataFrame(frame, index=index), unreadable, *self._envelope(raw, index, nothing))
 
     # -- structure
 
@@ -218,19 +219,23 @@ class Normaliser:
 
     # -- envelope
 
-    def _envelope(self, raw: pd.DataFrame, index: pd.RangeIndex, nothing: Column[Any]) -> tuple[Any, Any, Any]:
+    def _envelope(self, raw: pd.DataFrame, index: pd.RangeIndex, nothing: Column[Any]) -> tuple[Any, Any, Any, Any]:
         def extra(name: str) -> Column[Any]:
             return without_blanks(clean(raw[name].set_axis(index))) if name in raw.columns else nothing
 
         declared = self._feed.operation
         delivered = extra("_operation")
         operation = pd.Series("upsert", index=index, dtype="str")
+        strange = np.zeros(len(index), dtype=np.bool_)
         if declared is not None:
             written = name_key(delivered)  # a withdrawal in another width or case would be taken for a record
-            for meant, words in (("withdraw", declared.withdraw), ("reinstate", declared.reinstate)):
-                known = name_key(pd.Series(words, dtype="str"))
-                operation = operation.mask(written.isin(known).to_numpy(), meant)
-        return operation, extra("_reason"), sequence_key(extra("_sequence"))
+            strange = written.notna().to_numpy() & (written != "").to_numpy()
+            meanings = {"withdraw": declared.withdraw, "reinstate": declared.reinstate, "upsert": declared.upsert}
+            for meant, words in meanings.items():
+                here = written.isin(name_key(pd.Series(words, dtype="str"))).to_numpy()
+                operation = operation.mask(here, meant)
+                strange &= ~here
+        return operation, extra("_reason"), sequence_key(extra("_sequence")), strange
 
 
 def split_types(value: str, marks: list[str] | tuple[str, ...]) -> list[str]:

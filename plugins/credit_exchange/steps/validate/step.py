@@ -39,6 +39,12 @@ CHUNK_ROWS = 20_000
 CONTENT_ROWS = 10_000
 """Rows whose contents are made at a time, and of a row group of the accepted rows."""
 REPEATS = "repeats"
+_STRANGE = (
+    "OP01",
+    "",
+    "操作类型不是约定的词，无法判断是记录还是撤销；请更正，或请管理员在报送源文件的 operation 中补上",
+)
+"""Rule, field and message of a row whose operation is a word that its feed does not know."""
 _COUNTS = ("rows_delivered", "rows_accepted", "rows_quarantined", "rows_unchanged", "rows_held")
 
 
@@ -216,8 +222,9 @@ def _chunk(exchange: Exchange, work: _Work, chunk: Chunk) -> None:
         if item.effect != "warn" and item.column in failures
         for position in failures[item.column].tolist()
     ]
+    strange = [(int(position), *_STRANGE) for position in np.flatnonzero(sheet.strange)]
     seen: set[tuple[int, str, str]] = set()
-    for position, rule_id, code, message in chunk.row_problems:
+    for position, rule_id, code, message in (*chunk.row_problems, *strange):
         reasons.append(Reason(int(position), rule_id, code or "", message))
         if (position, rule_id, code) not in seen:
             seen.add((position, rule_id, code))
