@@ -328,7 +328,8 @@ def test_rules_that_were_applied_to_some_records_only_are_applied_again(
 
     for before in (loose, strict):  # the first night ever, and one after many
         exchange.config = before
-        release(exchange) if before is strict else None
+        if before is strict:
+            release(exchange)
         exchange.config = loose
         chunks = count(1)
         with monkeypatch.context() as patch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date
 from itertools import combinations
 from pathlib import PurePosixPath
@@ -142,6 +143,11 @@ class HttpSource(Model):
 Source = Annotated[CsvSource | XlsxSource | RowdataZipSource | TableSource | HttpSource, Field(discriminator="form")]
 
 
+def _alike(word: str) -> str:
+    """Return an operation as it is compared: width, blanks and case say nothing."""
+    return "".join(unicodedata.normalize("NFKC", word).split()).upper()
+
+
 class Operation(Model):
     """Which rows are withdrawals or reinstatements instead of records.
 
@@ -159,7 +165,8 @@ class Operation(Model):
     def _means_one_thing(self) -> Operation:
         meanings = {"withdraw": self.withdraw, "reinstate": self.reinstate, "upsert": self.upsert}
         for (one, words), (other, others) in combinations(meanings.items(), 2):
-            both = sorted(set(words) & set(others))
+            elsewhere = {_alike(word) for word in others}
+            both = [word for word in words if _alike(word) in elsewhere]
             if both:
                 raise ValueError(f"{both[0]!r} cannot mean both {one} and {other}; give it to one of them")
         return self

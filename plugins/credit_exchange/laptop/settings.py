@@ -252,9 +252,3 @@ class Laptop:
         }
         given = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW__")}
         return variables | {"AIRFLOW_HOME": str(self.home / "airflow")} | given
-
-
-def environment(home: Path | None = None) -> dict[str, str]:
-    """Return the environment of a laptop's children, for a home whose database has been made by `make run` before."""
-    laptop = Laptop.of(home)
-    return laptop.environment(laptop.server())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 from sqlalchemy import Connection
 
@@ -15,7 +15,6 @@ PRIORITY = {"withdraw": 0, "upsert": 5}
 """Takedowns go before everything else."""
 BLOCK = 8_192
 """How many ids exchange.outbox_seq gives out at once."""
-_NONE: dict[str, list[int]] = {"first_ids": [], "last_ids": []}
 _TEXT = pa.string()
 _LOTS = pa.schema(
     [
@@ -27,11 +26,21 @@ _LOTS = pa.schema(
 )
 
 
-def runs(outbox_ids: Sequence[int]) -> dict[str, list[int]]:
-    """Return ids as runs of consecutive ones (first_ids, last_ids), which are far fewer than the ids of a lot."""
-    ids = np.asarray(outbox_ids, dtype=np.int64)
-    ends = np.flatnonzero(np.diff(ids) != 1)
-    return {"first_ids": ids[[0, *(ends + 1)]].tolist(), "last_ids": ids[[*ends, -1]].tolist()} if len(ids) else _NONE
+class Run(NamedTuple):
+    """Consecutive ids: the first, the last, and the place of the first among all."""
+
+    first_id: int
+    last_id: int
+    place: int
+
+
+def runs(outbox_ids: Sequence[int]) -> Iterator[Run]:
+    """Yield ids as runs of consecutive ones, in their order: what a lot or a shipment holds is mostly one."""
+    start = 0
+    for end in range(1, len(outbox_ids) + 1):
+        if end == len(outbox_ids) or outbox_ids[end] != outbox_ids[end - 1] + 1:
+            yield Run(outbox_ids[start], outbox_ids[end - 1], start)
+            start = end
 
 
 class _Group:

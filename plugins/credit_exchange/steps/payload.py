@@ -157,7 +157,9 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
 
     Raises FatalError when the content worked out now is not the one that was released (the digest differs).
     """
-    rows = connection.execute(sql.load("release/payload_rows"), runs(outbox_ids)).all()
+    found = list(runs(outbox_ids))
+    parameters = {"first_ids": [run.first_id for run in found], "last_ids": [run.last_id for run in found]}
+    rows = connection.execute(sql.load("release/payload_rows"), parameters).all()
     alike: dict[tuple[str, str, int], list[Any]] = {}
     for row in rows:
         alike.setdefault((row[4], row[3], row[7]), []).append(row)

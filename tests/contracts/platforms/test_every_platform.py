@@ -10,14 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from world import SEND, arrived_once, environment, made_up, names, outbox, put, query, run, states, wait_again
+from world import (
+    SEND,
+    arrived_once,
+    decided_while_called,
+    environment,
+    made_up,
+    names,
+    outbox,
+    put,
+    query,
+    run,
+    states,
+    wait_again,
+)
 
 from credit_exchange.config.platform import Window
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Sheet
 from credit_exchange.steps.push import drain, poll_receipts
-from credit_exchange.steps.push.desk import Desk
 from platforms import Sandbox
 
 WORLD = Path(__file__).parent / "world.py"
@@ -271,14 +283,7 @@ def test_an_older_version_is_overtaken_by_one_that_was_rejected(
     exchange: Exchange, sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(exchange, kind, ["r0001"])
-    begin = Desk.begin
-
-    def decided_meanwhile(self: Desk, *given: Any) -> Any:
-        if ("r0001", 2) not in outbox(exchange):
-            put(exchange, kind, ["r0001"], version=2)
-        return begin(self, *given)
-
-    monkeypatch.setattr(Desk, "begin", decided_meanwhile)
+    decided_while_called(monkeypatch, exchange, kind)
     sandbox.faults.add(SEND[kind], "429", retry_after="2")
     sandbox.faults.add(SEND[kind], "reject", records="all")
     run(exchange, kind)

@@ -25,9 +25,12 @@ from credit_exchange.core.identifiers import uscc_check_char
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Payload, Sheet, sheets_of
 from credit_exchange.steps.push import DrainResult, drain
+from credit_exchange.steps.push.desk import Desk
 from credit_exchange.stores.database import connect, transaction
 
 if TYPE_CHECKING:
+    import pytest
+
     from platforms import Sandbox  # not on the path of the program that this file also is
 
 CREDENTIALS = {
@@ -167,6 +170,18 @@ def put(exchange: Exchange, platform: str, records: Sequence[str], version: int 
                 "reason": "信用修复" if op == "withdraw" else None,
             },
         )
+
+
+def decided_while_called(monkeypatch: pytest.MonkeyPatch, exchange: Exchange, platform: str) -> None:
+    """Put the next version of r0001 into the outbox just before the platform is called about the first."""
+    begin = Desk.begin
+
+    def begin_later(self: Desk, *given: Any) -> Any:
+        if ("r0001", 2) not in outbox(exchange):
+            put(exchange, platform, ["r0001"], version=2)
+        return begin(self, *given)
+
+    monkeypatch.setattr(Desk, "begin", begin_later)
 
 
 def names(count: int, first: int = 1) -> list[str]:

@@ -74,6 +74,7 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         (OLD, "ignore: [序号]", "ignore: [序号, 备注]",
          "ignore.1: '备注' stands for BZ as well; drop it from one of them"),
         (FEED, "reinstate: [恢复]", "reinstate: [恢复, 注销]", "'注销' cannot mean both withdraw and reinstate"),
+        (FEED, "reinstate: [恢复]", "reinstate: [恢复, 注 销]", "'注销' cannot mean both withdraw and reinstate"),
         (FEED, "max_rows: 20000", "max_rows: 2", "min_rows is above max_rows"),
         # a data set's rules
         (PENALTY, "check: amount", "check: amounts", "check: Value error, there is no check 'amounts'; use one of"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +17,7 @@ from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.canonical import sm3_hex
 from credit_exchange.core.crypto import open_sealed, seal
 from credit_exchange.errors import FatalError
-from credit_exchange.steps.outbox import BLOCK, PRIORITY
+from credit_exchange.steps.outbox import BLOCK, PRIORITY, runs
 from credit_exchange.steps.push.dialects.base import (
     Dialect,
     Identity,
@@ -312,10 +312,14 @@ class Claimer:
     @staticmethod
     def _runs(connection: Connection, packed: list[Leased]) -> None:
         """Write which rows travel where."""
-        runs = [(*run, one.shipment.shipment_id) for one in packed for run in _runs_of(one.shipment.lines)]
-        if runs:
+        rows = [
+            (run.first_id, run.last_id, run.place + 1, one.shipment.shipment_id)
+            for one in packed
+            for run in runs([line.outbox_id for line in one.shipment.lines])
+        ]
+        if rows:
             names = ("first_ids", "last_ids", "first_lines", "shipment_ids")
-            columns = map(list, zip(*runs, strict=True))
+            columns = map(list, zip(*rows, strict=True))
             connection.execute(sql.load("push/runs_pack"), dict(zip(names, columns, strict=True)))
 
     def _set_aside(self, connection: Connection, aside: Mapping[int, Verdict]) -> None:
@@ -385,14 +389,3 @@ class Claimer:
         outbox_ids = (outbox_id for sheet in ours for outbox_id in sheet.outbox_ids)
         clashing = {key for key, some in records.items() if len(some) > 1}
         return held | {i: _CLASH for i, key in zip(outbox_ids, keys, strict=True) if key in clashing}
-
-
-def _runs_of(lines: Sequence[Line]) -> Iterator[tuple[int, int, int]]:
-    """Yield the runs of consecutive ids in a shipment: first and last id, and the first one's place."""
-    start = before = lines[0]
-    for line in lines[1:]:
-        if line.outbox_id != before.outbox_id + 1:
-            yield start.outbox_id, before.outbox_id, start.line_no
-            start = line
-        before = line
-    yield start.outbox_id, before.outbox_id, start.line_no
