@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from world import CREDENTIALS, made_up, names, open_exchange, outbox, permit, put, query, run, states
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Payload, Sheet, sheets_of
 from credit_exchange.steps.push import drain
+from credit_exchange.stores import sql
 from platforms import Sandbox
 
 pytestmark = pytest.mark.parametrize("kind", ["china"])
@@ -151,4 +154,22 @@ class TestPace:
         put(exchange, "china", names(6))
         assert run(exchange, "china").delivered == 6
         assert [r.status for r in sandbox.ledger.requests()] == [200] * 6
+        exchange.engine.dispose()
+
+    def test_nor_when_one_of_them_is_held_up_after_its_turn(self, database_url: str, sandbox: Sandbox) -> None:
+        exchange = open_exchange(database_url, {"china": sandbox.url}, limits={"records": 1, "calls_per_second": 2.0})
+        renew = str(sql.load("push/renew")).splitlines()[0]
+        seen: list[int] = []
+
+        @event.listens_for(exchange.engine, "before_cursor_execute")
+        def _busy(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            if statement.startswith(renew):
+                seen.append(1)
+                if len(seen) == 2:
+                    time.sleep(0.4)
+
+        put(exchange, "china", names(4))
+        assert run(exchange, "china").delivered == 4
+        assert [r.status for r in sandbox.ledger.requests()] == [200] * 4
+        assert len(seen) == 4
         exchange.engine.dispose()

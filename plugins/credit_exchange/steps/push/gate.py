@@ -42,6 +42,7 @@ class Gate:
         self._engine = engine
         self._platform = platform
         self._interval = _MARGIN / platform.limits.calls_per_second if platform.limits.calls_per_second else 0.0
+        self._last_call = float("-inf")
 
     @property
     def patience(self) -> float:
@@ -102,6 +103,13 @@ class Gate:
         if wait > 0:
             time.sleep(wait)
 
+    def leave(self) -> None:
+        """Keep a distance to our own last call too: what lies between a turn and its call takes more or less time."""
+        early = self._last_call + self._interval - time.monotonic()
+        if early > 0:
+            time.sleep(early)
+        self._last_call = time.monotonic()
+
     def pause(self, seconds: float) -> None:
         """All workers wait: the platform said so."""
         self._do("state_pause", seconds=seconds)
@@ -156,6 +164,7 @@ class Caller:
             self._turn()
         self.begun = self.begun or not login
         self.calls += 1
+        self._gate.leave()
         reply = self._transport.call(method, url, headers or {}, body)
         self.answered = self.answered or not login
         return reply
