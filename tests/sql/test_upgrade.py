@@ -75,6 +75,22 @@ def test_every_delivery_keeps_its_state_and_what_waits_is_still_found(exchange: 
     migrate(url)
 
 
+def test_the_view_of_what_is_published_is_replaced_and_keeps_its_grants(exchange: Exchange) -> None:
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "create or replace view report.published as select o.platform, o.dataset, o.record_id, o.version, "
+            "o.payload_digest as content_digest, o.settled_at as since from exchange.outbox as o "
+            "where o.state = 'delivered'"
+        )
+        connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0004'")
+    migrate(exchange.engine.url.render_as_string(hide_password=False))
+    (view,) = query(exchange, "select pg_get_viewdef('report.published'::regclass) as words")
+    assert "REVOKED" in view["words"]
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql("set local role credit_report")
+        assert connection.exec_driver_sql("select count(*) from report.published").scalar() == 0
+
+
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0004"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0005"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import sqlite3
 import time
 from typing import Any
 from urllib.parse import unquote
@@ -13,7 +14,7 @@ import orjson
 from . import columns
 from .digests import canonical, equal, sm3
 from .faults import Fault
-from .fujian_task import CATALOGS, MAX_BODY, check_line, read_upload
+from .fujian_task import CATALOGS, DATASET_OF, MAX_BODY, check_line, read_upload
 from .storage import Store, record_applies
 from .wire import Answer, Malformed, Request, TooLarge, json_answer, read_form
 
@@ -178,6 +179,7 @@ class Fujian:
                     (catalog, ids),
                 )
             }
+            beside = _beside(connection, catalog, ids)
             rejected, rows, applied = [], [], []
             for number, line in enumerate(lines, 1):
                 rule, message = _played(script, number, line["id"]) or _judge(catalog, line, here)
@@ -185,6 +187,7 @@ class Fujian:
                     rejected.append({"line": number, "id": line["id"], "rule": rule, "msg": message})
                     continue
                 shown = line["act"] == "S"
+                self.anomalies += _astray(line, beside.get(line["id"]))
                 content = canonical(line["row"]) if shown else b""
                 digest = sm3(content) if shown and not self._fast else ""
                 here[line["id"]] = (line["ver"], int(shown))
@@ -293,6 +296,33 @@ def _judge(catalog: str, line: dict[str, Any], here: dict[str, tuple[int, int]])
     if line["act"] == "D" and not shown:
         return "NONE", "没有可撤下的记录"
     return "", ""
+
+
+def _beside(connection: sqlite3.Connection, catalog: str, ids: str) -> dict[str, tuple[int, int]]:
+    """Version, and whether it is shown, of those of these records (a JSON list) that another catalog of the same data
+    set has."""
+    others = [other for other, dataset in DATASET_OF.items() if dataset == DATASET_OF[catalog] and other != catalog]
+    rows = connection.execute(
+        "SELECT id, max(ver), max(shown) FROM record WHERE catalog IN (SELECT value FROM json_each(?))"
+        " AND id IN (SELECT value FROM json_each(?)) GROUP BY id",
+        (orjson.dumps(others).decode(), ids),
+    )
+    return {record_id: (ver, shown) for record_id, ver, shown in rows}
+
+
+def _astray(line: dict[str, Any], beside: tuple[int, int] | None) -> list[str]:
+    """What a stored line does to the same record in another catalog: the platform takes it and says nothing.
+
+    Whether versions are compared within a catalog or across them the protocol leaves open: a sender fits both.
+    """
+    if beside is None:
+        return []
+    wrong = []
+    if beside[0] >= line["ver"]:
+        wrong.append("a version was sent that is not newer than the record's in another catalog")
+    if beside[1] and line["act"] == "S":
+        wrong.append("a record is shown in two catalogs at once")
+    return wrong
 
 
 def _decided(catalog: str, row: dict[str, str]) -> str:

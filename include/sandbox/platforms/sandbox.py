@@ -146,7 +146,8 @@ class Sandbox:
         """What is visible now.
 
         A: {(dataset, record_id): (version, digest of fields)}. B the same with the data set's name (digest of the row);
-        a record shown in two catalogs counts with its higher version, ``platform.current()`` tells them apart.
+        a record shown in two catalogs counts with its higher version: ``platform.current()`` tells them apart, and
+        ``ledger.anomalies`` says that it happened.
         C: {(kind, wsh, jgdm, subject): row}.
         """
         if not isinstance(self.platform, Fujian):

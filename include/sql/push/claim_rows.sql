@@ -1,5 +1,6 @@
--- The rows of these lots that wait, in their order; `blocked`: another version is under way there, `overtaken` by that op.
--- What the platform was never told of before cannot be either.
+-- The rows of these lots that wait, in their order; `blocked`: another version is under way there, or an older takedown
+-- still has to go; `overtaken` by that op. A takedown is not overtaken by what comes after it: it may have to leave another
+-- place than that goes to. What the platform was never told of before cannot be either.
 select
     o.outbox_id,
     o.record_id,
@@ -9,13 +10,19 @@ select
         select 1 from exchange.outbox as f
         where
             f.record_id = o.record_id and f.platform = o.platform and f.outbox_id <> o.outbox_id
-            and f.under_way
+            and (
+                f.under_way
+                or (
+                    o.op = 'upsert' and f.op = 'withdraw' and f.version < o.version and f.state in ('ready', 'retry')
+                )
+            )
     ) else false end as blocked,
     case when not o.fresh then (
         select n.op from exchange.outbox as n
         where
             n.record_id = o.record_id and n.platform = o.platform and n.version > o.version
             and n.state not in ('superseded', 'cancelled')
+            and (o.op = 'upsert' or n.op = 'withdraw')
         order by n.version desc
         limit 1
     ) end as overtaken

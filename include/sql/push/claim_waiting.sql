@@ -1,4 +1,5 @@
 -- Rows that wait by themselves (to go afresh, or behind another version) and may go now, of one data set and operation.
+-- A takedown goes before what came after it, and is not overtaken by that.
 with may as (
     select o.outbox_id, o.priority, o.dataset, o.op, o.record_id, o.version, o.platform
     from exchange.release as o
@@ -10,7 +11,15 @@ with may as (
         and o.outbox_id <> all(cast(:skip as bigint []))
         and not exists (
             select 1 from exchange.outbox as f
-            where f.record_id = o.record_id and f.platform = o.platform and f.outbox_id <> o.outbox_id and f.under_way
+            where
+                f.record_id = o.record_id and f.platform = o.platform and f.outbox_id <> o.outbox_id
+                and (
+                    f.under_way
+                    or (
+                        o.op = 'upsert' and f.op = 'withdraw' and f.version < o.version
+                        and f.state in ('ready', 'retry')
+                    )
+                )
         )
 ),
 
@@ -32,6 +41,7 @@ select
         where
             n.record_id = m.record_id and n.platform = m.platform and n.version > m.version
             and n.state not in ('superseded', 'cancelled')
+            and (m.op = 'upsert' or n.op = 'withdraw')
         order by n.version desc
         limit 1
     ) as overtaken

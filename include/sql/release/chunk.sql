@@ -1,4 +1,5 @@
--- One chunk of candidates with what is needed to decide: content, status and version, and why they have that status.
+-- One chunk of candidates with what is needed to decide: content, status and version, why they have that status, and
+-- who they are about.
 select
     r.record_id,
     r.dataset,
@@ -7,7 +8,8 @@ select
     v.content,
     case when r.status = 'withdrawn' then (
         select n.note from exchange.record_version as n where n.record_id = r.record_id and n.version = r.version
-    ) end as note
+    ) end as note,
+    r.subject_kind
 from exchange.record as r
 inner join exchange.record_version as v on r.record_id = v.record_id and r.content_version = v.version
 where r.record_id = any(:record_ids)

@@ -1,4 +1,5 @@
--- What was last decided for these records on each platform, and what lies or may lie there, or waits to go there.
+-- What was last decided for these records on each platform, and what lies or may lie there, or waits to go there. What was
+-- refused after the old row had been revoked for it is a takedown: nothing lies there any more.
 select
     e.platform,
     e.record_id,
@@ -7,6 +8,7 @@ select
     e.payload_digest,
     last_there.op as there_op,
     last_there.payload_digest as there_digest,
+    last_there.lane as there_lane,
     exists (
         select 1 from exchange.outbox as o
         where
@@ -20,9 +22,11 @@ from (
     order by record_id, platform, version desc
 ) as e
 left join lateral (
-    select o.op, o.payload_digest
+    select case o.state when 'rejected' then 'withdraw' else o.op end as op, o.payload_digest, o.lane
     from exchange.outbox as o
-    where o.record_id = e.record_id and o.platform = e.platform and (o.state = 'delivered' or o.under_way)
+    where
+        o.record_id = e.record_id and o.platform = e.platform
+        and (o.state = 'delivered' or o.under_way or (o.state = 'rejected' and o.outcome_code = 'REVOKED'))
     order by o.version desc
     limit 1
 ) as last_there on true

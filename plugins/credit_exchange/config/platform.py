@@ -21,6 +21,10 @@ class Route(Model):
     fields: dict[str, str] = Field(default_factory=dict, description="our code -> the platform's; others keep theirs")
     omit: list[str] = Field(default_factory=list, description="fields this platform does not take")
 
+    def catalog_of(self, subject_kind: str) -> str | None:
+        """Return the catalog of records about such subjects; None: there is none for them."""
+        return self.catalog.get(subject_kind) or self.catalog.get("*")
+
 
 class Limits(Model):
     """What the platform takes in one call."""

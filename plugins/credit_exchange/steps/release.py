@@ -11,22 +11,23 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
+from credit_exchange.config.platform import Route
 from credit_exchange.config.sharing_engine import Decision, RuleSet
 from credit_exchange.core import jsontext
 from credit_exchange.core.business_time import today
 from credit_exchange.core.canonical import canonical_json, sm3_hex
-from credit_exchange.core.masking import scrub_text
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.outbox import Written, overtake
 from credit_exchange.steps.payload import Columns, Treatment, canonical_of, treat
 from credit_exchange.steps.reference import sync_reference
+from credit_exchange.steps.wishes import MOVED, Desired, Verdict, bumps_of, reason_of, wish_of
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
@@ -40,35 +41,11 @@ GONE = {
 }
 
 
-@dataclass(slots=True)
-class Desired:
-    """What a platform should have of one record of which it knows something, and what has to be done for it."""
-
-    platform: str
-    decision: Decision
-    decision_digest: str
-    payload_digest: str | None
-    effect: str
-    op: str | None
-    cancel: bool
-    changed: bool
-    decided_version: int
-
-
-class _Verdict(NamedTuple):
-    """What the rules say for one platform; `place`: which of the plan's treatments, if the record is released."""
-
-    platform: str
-    decision: Decision
-    digest: str
-    place: int | None
-
-
 @dataclass(frozen=True)
 class _Plan:
     """What the rules say of all records that look alike to them, per platform; released ones with a treatment."""
 
-    verdicts: tuple[_Verdict, ...]
+    verdicts: tuple[Verdict, ...]
     treatments: tuple[Treatment, ...]
 
 
@@ -77,6 +54,7 @@ class _Rules:
     """The rules in force, and the plans worked out so far, by data set and the values that the rules look at."""
 
     by_dataset: dict[str, dict[str, RuleSet]]
+    routes: dict[tuple[str, str], Route]
     digests: dict[str, str]
     ids: dict[str, int] = field(default_factory=dict)
     reader: jsontext.Reader = field(default_factory=jsontext.Reader)
@@ -84,7 +62,7 @@ class _Rules:
 
     def alike(self) -> _Rules:
         """Return the same rules with a memory of their own, for another thread."""
-        return _Rules(self.by_dataset, self.digests)
+        return _Rules(self.by_dataset, self.routes, self.digests)
 
     def plans(self, dataset: str, statuses: Sequence[str], columns: Columns) -> list[_Plan]:
         """Return the plan of each record of this data set, by its status and content."""
@@ -121,7 +99,7 @@ class _Rules:
             place = None
             if decision.effect == "release":
                 place = treatments.setdefault((decision.drop_fields, decision.mask_fields), len(treatments))
-            verdicts.append(_Verdict(platform, decision, decision.digest(), place))
+            verdicts.append(Verdict(platform, decision, decision.digest(), place))
         return _Plan(tuple(verdicts), tuple(treatments))
 
 
@@ -190,16 +168,18 @@ def _release_part(exchange: Exchange, rules: _Rules, part: int, record_ids: list
 def _rules_in_force(exchange: Exchange, platforms: list[str]) -> _Rules:
     day = today()
     by_dataset: dict[str, dict[str, RuleSet]] = {}
+    routes = {}
     digests_of = {}
     for platform in platforms:
         mine = {}
-        for name in exchange.config.platform(platform).datasets:
+        for name, route in exchange.config.platform(platform).datasets.items():
             if name in exchange.config.datasets:
                 rule_set = RuleSet(exchange.config.sharing, exchange.config.datasets[name], platform, day)
                 by_dataset.setdefault(name, {})[platform] = rule_set
+                routes[platform, name] = route
                 mine[name] = rule_set.digest()
         digests_of[platform] = sm3_hex(canonical_json(mine))
-    return _Rules(by_dataset, digests_of)
+    return _Rules(by_dataset, routes, digests_of)
 
 
 def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str], counts: dict[str, int]) -> None:
@@ -233,7 +213,7 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
         first: dict[int, list[int]] = {}
         for place, (row, plan) in enumerate(zip(some, plans, strict=True)):
             if row[0] in known:
-                again.append((row, _desire(row, plan, payloads[place], standing)))
+                again.append((row, _desire(row, plan, payloads[place], standing, rules.routes)))
             else:
                 first.setdefault(id(plan), []).append(place)
         for places in first.values():  # nothing of them was ever decided: nothing to compare
@@ -281,9 +261,10 @@ def _desire(
     plan: _Plan,
     payloads: Sequence[str],
     standing: dict[tuple[str, str], Any],
+    routes: dict[tuple[str, str], Route],
 ) -> list[Desired]:
     """Return what platforms that know the record should have of it."""
-    record_id, version = row[0], row[2]
+    record_id, dataset = row[0], row[1]
     wishes = []
     for verdict in plan.verdicts:
         digest = None if verdict.place is None else payloads[verdict.place]
@@ -294,7 +275,7 @@ def _desire(
                 Desired(verdict.platform, verdict.decision, verdict.digest, digest, effect, op, False, False, 0)
             )
         else:
-            wishes.append(_wish(verdict, digest, version, known))
+            wishes.append(wish_of(verdict, digest, row, known, routes[verdict.platform, dataset]))
     return wishes
 
 
@@ -302,18 +283,25 @@ def _write_again(
     connection: Connection, rules: _Rules, again: list[tuple[Any, list[Desired]]], written: Written
 ) -> None:
     """Write what is decided about records of which platforms know something."""
-    bump = {row[0] for row, wishes in again if any(w.changed for w in wishes)}
-    if bump:
-        connection.execute(sql.load("release/bump_versions"), {"record_ids": sorted(bump)})
+    bumps = {row[0]: bumps_of(row[2], wishes) for row, wishes in again}
+    for times in (1, 2):
+        bumped = sorted(record_id for record_id, count in bumps.items() if count >= times)
+        if bumped:
+            connection.execute(sql.load("release/bump_versions"), {"record_ids": bumped})
     overtaken: list[tuple[str, str, int, str | None]] = []
     for row, wishes in again:
         record_id, dataset, version = row[:3]
-        version += record_id in bump
+        version += bumps[record_id]
         for wish in wishes:
             if wish.decided_version >= version:
                 continue
             if wish.cancel:
                 overtaken.append((wish.platform, record_id, version, wish.op))
+            decision_id = rules.ids[wish.decision_digest]
+            if wish.moves:
+                # the takedown goes first, under a version of its own; the new row waits until it is settled
+                takedown = ("withdraw", "withdraw", record_id, version - 1, decision_id, None)
+                written.add(wish.platform, dataset, *takedown, fresh=False, reason=MOVED)
             written.add(
                 wish.platform,
                 dataset,
@@ -321,10 +309,10 @@ def _write_again(
                 wish.effect,
                 record_id,
                 version,
-                rules.ids[wish.decision_digest],
+                decision_id,
                 wish.payload_digest,
                 fresh=wish.decided_version == 0,
-                reason=_reason(row, wish) if wish.op == "withdraw" else None,
+                reason=reason_of(row, wish) if wish.op == "withdraw" else None,
             )
     overtake(connection, overtaken)
 
@@ -332,30 +320,6 @@ def _write_again(
 def _standing(connection: Connection, record_ids: list[str]) -> dict[tuple[str, str], Any]:
     rows = connection.execute(sql.load("release/standing"), {"record_ids": record_ids})
     return {(row.platform, row.record_id): row for row in rows}
-
-
-def _reason(row: Any, wish: Desired) -> str:
-    status, note = row[3], row[5]
-    if status == "withdrawn":
-        return scrub_text(str(note or "撤下"))  # a person wrote it, and it leaves with the takedown
-    return "公示期届满" if status == "expired" else f"不再符合共享规则 {wish.decision.deciding_rule}"
-
-
-def _wish(verdict: _Verdict, digest: str | None, version: int, known: Any) -> Desired:
-    """Compare what should be there with what is there, or waits to go there."""
-    there = known.there_op == "upsert"
-    if digest is not None:
-        same = there and known.there_digest == digest
-        op, effect = (None if same else "upsert"), "send"
-        outlook = known.effect == "send" and known.payload_digest == digest
-    else:
-        op = "withdraw" if there else None
-        effect = "withdraw" if there else verdict.decision.effect
-        outlook = known.effect != "send"
-    changed = known.version == version and not outlook
-    return Desired(
-        verdict.platform, verdict.decision, verdict.digest, digest, effect, op, known.waiting, changed, known.version
-    )
 
 
 def _store_decisions(connection: Connection, rules: _Rules, decisions: dict[str, Decision]) -> None:

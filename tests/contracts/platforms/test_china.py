@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from moving import told
 from sqlalchemy import event
 from world import CREDENTIALS, made_up, names, open_exchange, outbox, permit, put, query, run, states
 
@@ -72,6 +74,53 @@ def test_a_changed_identity_survives_lost_replies(
     assert (result.delivered, result.problem) == (1, None)
     assert ops(sandbox) == ["upsert", "withdraw", "upsert"]
     assert len(sandbox.current()) == 1
+
+
+def test_a_changed_identity_whose_new_row_is_refused_is_published_no_more(exchange: Exchange, sandbox: Sandbox) -> None:
+    published = "select version from report.published"
+    put(exchange, "china", ["x0001"])
+    run(exchange, "china")
+    assert query(exchange, published) == [(1,)]
+    put(exchange, "china", ["x0001"], version=2)
+    sandbox.faults.add("import_permission", "reject", line=1)
+    assert run(exchange, "china").rejected == 1
+    assert sandbox.current() == {}
+    assert query(exchange, published) == []
+    row = outbox(exchange)["x0001", 2]
+    assert (row.state, row.outcome_code) == ("rejected", "REVOKED")
+    assert "已撤下" in row.outcome_message
+    put(exchange, "china", ["x0001"], version=3)
+    assert run(exchange, "china").delivered == 1
+    assert query(exchange, published) == [(3,)]
+    assert ops(sandbox) == ["upsert", "withdraw", "upsert"]
+
+
+def test_a_refused_change_within_one_identity_leaves_what_was_there(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "china", ["r0001"])
+    run(exchange, "china")
+    put(exchange, "china", ["r0001"], version=2)
+    sandbox.faults.add("import_permission", "reject", line=1)
+    assert run(exchange, "china").rejected == 1
+    assert len(sandbox.current()) == 1
+    assert query(exchange, "select version from report.published") == [(1,)]
+    assert outbox(exchange)["r0001", 2].outcome_code == "02"
+
+
+def test_a_change_that_was_refused_and_taken_back_brings_the_old_row_again(
+    exchange: Exchange, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", str(tmp_path / "landing"))
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-23T01:30:00")
+    told(exchange, 20, "legal", platforms=["china"])
+    drain(exchange, "china")
+    told(exchange, 21, "person", platforms=["china"])  # a person has no code there: another identity
+    sandbox.faults.add("import_permission", "reject", line=1)
+    assert drain(exchange, "china").rejected == 1
+    assert told(exchange, 22, "legal", platforms=["china"]) == {"china.upsert": 1}
+    drain(exchange, "china")
+    assert len(sandbox.current()) == 1
+    assert len(query(exchange, "select 1 from report.published")) == 1
+    assert ops(sandbox) == ["upsert", "withdraw", "upsert"]
 
 
 def test_two_records_with_one_identity_there_are_both_held(exchange: Exchange, sandbox: Sandbox) -> None:

@@ -75,6 +75,24 @@ def test_versions_withdrawals_and_reinstatement(fujian: FujianSender) -> None:
     assert fujian.run(line("r", 4))["accepted"] == 1
 
 
+def test_each_catalog_has_its_own_rows_and_a_record_in_two_is_an_anomaly(serve: Callable[..., Sandbox]) -> None:
+    sandbox = serve("fujian")
+    sender = FujianSender(sandbox)
+    sender.login()
+    person = fujian_row(xk_xdr_lb="自然人")
+    sender.run(line("r", 1))
+    assert sender.run(line("r", 2, row=person), catalog="zrrxk")["accepted"] == 1
+    assert {key: ver for key, (ver, _) in sandbox.platform.current().items()} == {("frxk", "r"): 1, ("zrrxk", "r"): 2}
+    assert sandbox.ledger.anomalies == ["a record is shown in two catalogs at once"]
+    sandbox.ledger.anomalies.clear()
+    assert sender.run(line("r", 2, "D"))["accepted"] == 1
+    assert ["not newer" in anomaly for anomaly in sandbox.ledger.anomalies] == [True]
+    sandbox.ledger.anomalies.clear()
+    sender.run(line("r", 3, "D"), catalog="zrrxk")
+    sender.run(line("r", 4))
+    assert sandbox.ledger.anomalies == []
+
+
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [

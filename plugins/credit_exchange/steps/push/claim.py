@@ -29,6 +29,7 @@ from credit_exchange.steps.push.dialects.base import (
     Shipment,
     Verdict,
 )
+from credit_exchange.steps.push.places import put_in_place
 from credit_exchange.stores import sql
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ class Claimer:
         if blocked:
             connection.execute(sql.load("push/wait_alone"), {"outbox_ids": blocked})
         aside, lanes = self._encode(connection, ids, known)
+        lanes, out_of_place = put_in_place(connection, self._platform, op, lanes, known)
+        aside |= out_of_place
         self._set_aside(connection, aside)
         if alone:
             lanes = self._follow(connection, lanes)

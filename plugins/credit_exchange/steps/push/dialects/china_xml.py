@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from credit_exchange.core.canonical import canonical_json
@@ -124,7 +125,8 @@ class ChinaXml:
                         return last
         if shipment.label.op == "withdraw":
             return last or CallResult(Kind.STORED, {1: Verdict(Outcome.DELIVERED, "NONE")})
-        return self._import(shipment, wire)
+        result = self._import(shipment, wire)
+        return result if last is None else _revoked_and(result)
 
     def _import(self, shipment: Shipment, wire: Wire) -> CallResult:
         route, _ = self._rows.route(shipment.label.dataset)
@@ -224,6 +226,18 @@ class ChinaXml:
 
 def _stored(reply: Reply, code: str, verdicts: Mapping[int, Verdict]) -> CallResult:
     return CallResult(Kind.STORED, verdicts, code=code, http_status=reply.status, reply=reply.body)
+
+
+def _revoked_and(result: CallResult) -> CallResult:
+    """Return what an import came to before which the old row of its one record was revoked.
+
+    Refused, nothing of the record is there any more: the code says so (report/published and release/standing go by it).
+    """
+    verdict = result.verdicts.get(1)
+    if verdict is None or verdict.outcome is not Outcome.REJECTED:
+        return result
+    message = f"原标识的行已撤下，新行被平台退回（{verdict.code}）{verdict.message}"
+    return replace(result, verdicts={1: Verdict(Outcome.REJECTED, "REVOKED", message)})
 
 
 def _early(reply: Reply) -> CallResult | None:

@@ -109,7 +109,7 @@ class FujianTask:
     def encode(self, payload: Payload, there: Sequence[Identity]) -> Piece | Verdict:
         """Return one JSON line; lengths are checked before, since the platform's LEN names no column."""
         route = self._platform.datasets[payload.dataset]
-        catalog = route.catalog.get(payload.subject_kind) or route.catalog.get("*")
+        catalog = route.catalog_of(payload.subject_kind)
         if catalog is None:
             return Verdict(Outcome.HELD, "CATALOG", f"平台没有接收该类相对人（{payload.subject_kind}）的目录")
         line: dict[str, Any] = {"id": payload.record_id, "ver": payload.version}
@@ -186,9 +186,9 @@ class FujianTask:
             parts += [f'{"," if parts else ""}{orjson.dumps(column.name).decode()}:"', text, '"']
         ids, versions = by_column.texts(sheet.record_ids), by_column.texts(sheet.versions)
         made = by_column.joined('{"act":"S","id":"', ids, '","row":{', *parts, '},"ver":', versions, "}")
-        catalog = self._platform.datasets[sheet.dataset].catalog
+        route = self._platform.datasets[sheet.dataset]
         lanes = [
-            None if careful else catalog.get(kind) or catalog.get("*")
+            None if careful else route.catalog_of(kind)
             for careful, kind in zip(care.tolist(), sheet.subject_kinds, strict=True)
         ]
         return Pieces(lanes, by_column.taken(made))

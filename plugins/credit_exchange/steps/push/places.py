@@ -1,0 +1,69 @@
+"""Where records lie at a platform that keeps a data set in several catalogues: a record is in one of them at a time.
+
+The lane of a shipment is its catalogue there. A takedown goes to the catalogue in which the record lies, whatever its
+content or our files say by now; a row that would come to a second catalogue is held while the record lies in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from credit_exchange.config.platform import Platform
+from credit_exchange.steps.push.dialects.base import Outcome, Verdict
+from credit_exchange.stores import sql
+
+
+class _Waiting(Protocol):
+    """A row of the outbox that is about to be packed."""
+
+    @property
+    def outbox_id(self) -> int: ...
+
+    @property
+    def record_id(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=_Waiting)
+Lanes = dict[tuple[str, str, bool], list[Row]]
+"""Rows by data set, lane, and whether they travel alone."""
+
+
+def put_in_place(
+    connection: Connection, platform: Platform, op: str, lanes: Lanes[Row], known: Collection[str]
+) -> tuple[Lanes[Row], dict[int, Verdict]]:
+    """Return the rows by the lane they have to travel in, and which of them must not go.
+
+    known: records of which something may lie at the platform already. Called when no other version of them is under way
+    and no older takedown waits: what lies in another catalogue now will not leave it by itself.
+    """
+    if not known or not any(platform.datasets[dataset].catalog for dataset, _, _ in lanes):
+        return lanes, {}
+    parameters = {"platform": platform.platform, "record_ids": sorted(known)}
+    lying: dict[str, list[str]] = {}
+    for record_id, lane in connection.execute(sql.load("push/places"), parameters):
+        lying.setdefault(record_id, []).append(lane)
+    placed: Lanes[Row] = {}
+    held: dict[int, Verdict] = {}
+    for (dataset, lane, alone), rows in lanes.items():
+        for row in rows:
+            there = lying.get(row.record_id, [])
+            elsewhere = [one for one in there if one != lane]
+            if op == "withdraw":
+                placed.setdefault((dataset, there[0] if there else lane, alone), []).append(row)
+            elif elsewhere:
+                held[row.outbox_id] = _held(elsewhere, lane)
+            else:
+                placed.setdefault((dataset, lane, alone), []).append(row)
+    return placed, held
+
+
+def _held(elsewhere: Collection[str], lane: str) -> Verdict:
+    return Verdict(
+        Outcome.HELD,
+        "PLACE",
+        f"该记录仍在平台的目录 {'、'.join(elsewhere)} 中公示，撤下未成功，因此暂不报送到目录 {lane}；"
+        "请与平台核对原因，再先撤下、后恢复该记录",
+    )
