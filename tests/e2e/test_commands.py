@@ -66,6 +66,16 @@ def test_a_record_is_explained_from_its_source_line_to_its_receipt(
     assert main(["explain", row["record_id"]]) == 0
 
 
+@pytest.mark.parametrize("part", [["--feed", "fz_nobody_permit"], ["--platform", "nowhere"]])
+def test_a_night_of_what_does_not_exist_does_nothing(
+    city: Town, capsys: pytest.CaptureFixture[str], part: list[str]
+) -> None:
+    assert main(["night", "--date", str(UNTIL), "--feed", FEEDS[0], *part]) == 1
+    told = capsys.readouterr()
+    assert f"there is no {part[0][2:]} {part[1]!r}; known: " in told.err
+    assert not told.out
+
+
 def test_an_unknown_record_is_told_without_a_traceback(city: Town, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "nothing"]) == 1
     assert "there is no record nothing" in capsys.readouterr().err

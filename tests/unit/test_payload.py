@@ -20,6 +20,7 @@ VALUES = [
     "欧阳锋",
     "enc:v1:AAAA",
     "准予（身份证号11010519491231002X）",
+    "准予欧阳锋（电话13800138000）与陈榕生执业",
     "普通",
     "_x",
     "11010519491231002X",
@@ -38,10 +39,14 @@ def expected(content: dict[str, str], drop: list[str], mask: dict[str, str]) -> 
         for code, value in content.items()
         if code not in drop and not code.startswith("_") and not value.startswith("enc:v1:")
     }
-    return {
+    shown = {
         code: MASKS[mask[code]](pd.Series([value], dtype="str"))[0] if code in mask else value
         for code, value in kept.items()
     }
+    for code in sorted(code for code in shown if mask.get(code) == "person_name" and len(kept[code]) > 1):
+        for text in (text for text in shown if mask.get(text) == "free_text"):
+            shown[text] = shown[text].replace(kept[code], shown[code])
+    return shown
 
 
 @given(

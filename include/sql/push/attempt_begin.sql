@@ -13,7 +13,13 @@ mine as (
     update exchange.shipment set
         state = case when :kind = 'send' then 'sending' else state end,
         tries = tries + case when :kind = 'send' then 1 else 0 end,
-        first_sent_at = case when :kind = 'send' then coalesce(first_sent_at, clock_timestamp()) else first_sent_at end,
+        first_sent_at = case
+            when :kind = 'send'
+                then coalesce(
+                    first_sent_at, nullif(current_setting('credit_exchange.now', true), '')::timestamptz, clock_timestamp()
+                )
+            else first_sent_at
+        end,
         sent_at = case when :kind = 'send' then clock_timestamp() else sent_at end,
         lease_until = clock_timestamp() + make_interval(secs => :lease)
     where

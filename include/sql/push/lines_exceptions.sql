@@ -7,7 +7,10 @@ update exchange.release as o set
     attempts = o.attempts + s.tries,
     first_sent_at = coalesce(o.first_sent_at, s.first_sent_at),
     not_before = case when v.wait > 0 then clock_timestamp() + make_interval(secs => v.wait) end,
-    settled_at = case when v.state = 'retry' then null else clock_timestamp() end
+    settled_at = case
+        when v.state <> 'retry'
+            then coalesce(nullif(current_setting('credit_exchange.now', true), '')::timestamptz, clock_timestamp())
+    end
 from exchange.shipment as s
 cross join unnest(
     cast(:outbox_ids as bigint []),

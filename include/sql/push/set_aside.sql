@@ -3,7 +3,7 @@ update exchange.release as o set
     state = v.state,
     outcome_code = v.code,
     outcome_message = v.message,
-    settled_at = clock_timestamp()
+    settled_at = coalesce(nullif(current_setting('credit_exchange.now', true), '')::timestamptz, clock_timestamp())
 from unnest(
     cast(:outbox_ids as bigint []), cast(:states as text []), cast(:codes as text []), cast(:messages as text [])
 ) as v (outbox_id, state, code, message)

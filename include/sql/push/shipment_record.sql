@@ -12,7 +12,10 @@ with mine as (
         reply_digest = coalesce(:reply_digest, reply_digest),
         problem = case when :state = 'settled' then :problem else coalesce(:problem, problem) end,
         code = case when :state = 'settled' then :code else coalesce(:code, code) end,
-        settled_at = case when :state = 'settled' then clock_timestamp() end
+        settled_at = case
+            when :state = 'settled'
+                then coalesce(nullif(current_setting('credit_exchange.now', true), '')::timestamptz, clock_timestamp())
+        end
     where shipment_no = :shipment_no and fence = :fence and lease_owner = :owner
     returning shipment_no
 ),

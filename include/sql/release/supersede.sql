@@ -1,7 +1,7 @@
 -- What waits and is overtaken before it was ever sent: superseded by a newer version, cancelled by a takedown.
 update exchange.release as o set
     state = case when w.op = 'upsert' or o.op = 'withdraw' then 'superseded' else 'cancelled' end,
-    settled_at = clock_timestamp()
+    settled_at = coalesce(nullif(current_setting('credit_exchange.now', true), '')::timestamptz, clock_timestamp())
 from exchange.outbox as v
 inner join unnest(
     cast(:platforms as text []), cast(:record_ids as text []), cast(:versions as int []), cast(:ops as text [])

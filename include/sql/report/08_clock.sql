@@ -1,7 +1,15 @@
--- The statutory clocks of every record that may be published: when it turns amber and red, and when it was met.
+-- The statutory clocks of every record that may be published: when it turns amber and red, and when it was met. Today is
+-- that of business time: the last run's, where CREDIT_EXCHANGE_NOW was set for trying out.
 create view report.clock as
 with reportable as (
     select distinct e.record_id from exchange.release as e where e.effect = 'send'
+),
+
+today as (
+    select
+        coalesce(
+            (select r.digest::timestamptz from exchange.reference as r where r.kind = 'business_now'), now()
+        ) at time zone 'Asia/Shanghai' as moment
 ),
 
 met as (
@@ -55,10 +63,11 @@ select
     case
         when due.met_at is not null and (due.met_at at time zone 'Asia/Shanghai')::date <= due.red_on then 'met'
         when due.met_at is not null then 'met_late'
-        when (now() at time zone 'Asia/Shanghai')::date > due.red_on then 'red'
-        when (now() at time zone 'Asia/Shanghai')::date > due.amber_on then 'amber'
+        when today.moment::date > due.red_on then 'red'
+        when today.moment::date > due.amber_on then 'amber'
         else 'running'
     end as state,
     coalesce(e.provisional, true) as provisional
 from due
+cross join today
 left join exchange.calendar_day as e on due.red_on = e.day

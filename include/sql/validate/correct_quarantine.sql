@@ -1,4 +1,5 @@
--- Older open rows of a record that has now come in good order are corrected by this batch.
+-- Older open rows of a record that has now come in good order are corrected by this batch: those of the same department.
+-- What another one says of the record corrects nothing, and the row has yet to go back to whoever sent it.
 update exchange.quarantine as q set
     state = 'corrected',
     settled_at = cast(:now as timestamptz),
@@ -11,5 +12,6 @@ where
     and q.batch_id = b.batch_id
     and mine.batch_id = :batch_id
     and b.batch_id <> mine.batch_id
+    and b.department = mine.department
     and (b.business_date, b.generation) <= (mine.business_date, mine.generation)
     and exists (select 1 from good_record as g where g.record_id = q.record_id)

@@ -7,6 +7,7 @@ select exists (
         q.state = 'open'
         and q.record_id is not null
         and b.dataset = :dataset
+        and b.department = :department
         and b.batch_id <> :batch_id
         and (b.business_date, b.generation) <= (:business_date, :generation)
 )

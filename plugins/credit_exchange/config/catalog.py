@@ -54,7 +54,10 @@ class SubjectFields(Model):
     institution: str | None = Field(default=None, description="事业单位证书号")
     association: str | None = Field(default=None, description="社会组织登记证号")
     id_type: str | None = None
-    id_number: str | None = None
+    id_number: str | None = Field(
+        default=None,
+        description="may be the field of `uscc` too (承诺人代码): what is no organisation's code there is an ID number",
+    )
     representative: str | None = None
     representative_id_type: str | None = None
     representative_id_number: str | None = None
@@ -255,6 +258,12 @@ class Dataset(Model):
     def fields(self) -> dict[str, CatalogField]:
         """The current fields by code, in the standard's order."""
         return {field.code: field for field in self.current.fields}
+
+    @property
+    def shared_code(self) -> str | None:
+        """The one field, if any, for the unified code of an organisation and the ID number of a person."""
+        subject = self.identity.subject
+        return subject.uscc if subject.uscc == subject.id_number else None
 
     def version(self, version_id: str) -> SchemaVersion | None:
         """Return the schema version with this id, or None."""

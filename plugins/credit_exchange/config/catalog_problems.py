@@ -51,6 +51,12 @@ def _identity(dataset: Dataset) -> Iterator[Problem]:
     yield from _field(dataset, identity.decided_on, ("identity", "decided_on"), "date")
     for key, code in identity.subject.model_dump(exclude_none=True).items():
         yield from _field(dataset, code, ("identity", "subject", key))
+        for number, field in enumerate(dataset.current.fields if key.endswith("id_number") else ()):
+            if field.code == code and field.personal != "id_number":
+                yield (
+                    ("versions", 0, "fields", number),
+                    f"{code} holds ID numbers and would lie open and be sent; write `personal: id_number` there",
+                )
     if identity.subject.kind and not any(dataset.kinds.values()):
         yield (
             ("identity", "subject", "kind"),

@@ -114,9 +114,13 @@ class RuleSet:
         self._parts = tuple((name, _part(some)) for name, some in conditions.items())
         self._known: dict[tuple[str | None, ...], Decision] = {}
         self._floor_drop = {f.code for f in dataset.current.fields if f.internal or f.personal == "id_number"}
+        self._floor_drop -= {dataset.shared_code}  # an ID number in it is sealed, and what is sealed never leaves
         subject = dataset.identity.subject
         self._floor_drop |= {f for f in (subject.representative_id_type, subject.representative_id_number) if f}
-        self._floor_mask = {f.code: "free_text" for f in dataset.current.fields if f.personal == "text"}
+        # the note of a 其他- value is free text as well
+        self._floor_mask = {
+            f.code: "free_text" for f in dataset.current.fields if f.personal == "text" or f.other_prefix
+        }
 
     @property
     def looks_at(self) -> tuple[str, ...]:
@@ -134,7 +138,7 @@ class RuleSet:
         """Return the SM3 of the rules in force: another digest means that every record is looked at again."""
         catalogue = [f.model_dump(mode="json") for f in self.dataset.current.fields]
         rules = [r.model_dump(mode="json") for r in self.rules]
-        return sm3_hex(canonical_json([rules, catalogue, sorted(self._floor_drop)]))
+        return sm3_hex(canonical_json([rules, catalogue, sorted(self._floor_drop), sorted(self._floor_mask)]))
 
     def decide(self, content: Mapping[str, str]) -> Decision:
         """Return the decision for a record's content (catalogue fields and derived `_` attributes)."""

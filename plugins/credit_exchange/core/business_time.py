@@ -20,9 +20,17 @@ def now() -> datetime:
 
     Raises ConfigurationError when CREDIT_EXCHANGE_NOW is not an ISO 8601 date and time.
     """
+    return pretended() or datetime.now(SHANGHAI)
+
+
+def pretended() -> datetime | None:
+    """Return the business time of CREDIT_EXCHANGE_NOW, aware, in Asia/Shanghai; None where it is not set.
+
+    Raises ConfigurationError when it is not an ISO 8601 date and time.
+    """
     given = os.environ.get("CREDIT_EXCHANGE_NOW", "").strip()
     if not given:
-        return datetime.now(SHANGHAI)
+        return None
     try:
         moment = datetime.fromisoformat(given)
     except ValueError as error:

@@ -207,3 +207,20 @@ def scrub_free_text(s: pd.Series[Any]) -> pd.Series[Any]:
             seen[value] = scrub_text(value)
         values[row] = seen[value]
     return pd.Series(values, index=s.index, name=s.name, dtype="str")
+
+
+def hide_names(texts: pa.Array, names: pa.Array, shown: pa.Array) -> pa.Array:
+    """Texts in which the name of the same row stands as it is shown elsewhere: a masked name must not be readable in
+    the text beside it. Names of one character are words more often than names and stay. Absent stays absent."""
+    values = texts.to_numpy(zero_copy_only=False)
+    rows = [
+        place
+        for place, (value, name) in enumerate(zip(values, names.to_numpy(zero_copy_only=False), strict=True))
+        if value and name and len(name) > 1 and name in value
+    ]
+    if not rows:
+        return texts
+    values = values.copy()
+    for place in rows:
+        values[place] = values[place].replace(names[place].as_py(), shown[place].as_py())
+    return pa.array(values, type=pa.large_string())

@@ -56,8 +56,12 @@ def run_night(
 
     `feeds` and `platforms` limit it (all by default; naming only platforms collects nothing). What is limited is no
     night of its business date: it is not recorded as one, and a late or missing night stays so. Platforms are drained
-    side by side.
+    side by side. Raises ConfigurationError for a feed or platform that does not exist, before anything is done.
     """
+    for feed_id in feeds:
+        exchange.config.feed(feed_id)
+    for target in platforms:
+        exchange.config.platform(target)
     result = NightResult(business_date)
     run_id = f"command__{business_date}__{uuid.uuid4().hex[:12]}"
     is_whole = not feeds and not platforms
@@ -65,7 +69,6 @@ def run_night(
         open_night(exchange, run_id, business_date, "command")
     chosen = list(feeds) or ([] if platforms else list(exchange.config.feeds))
     for feed_id in chosen:
-        exchange.config.feed(feed_id)
         label = f"feed {feed_id}"
         work = partial(run_feed, exchange, feed_id, business_date, recollect=recollect)
         _part(result, label, say, work)

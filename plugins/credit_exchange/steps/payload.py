@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import TEXT_PREFIX
-from credit_exchange.core.masking import mask_id_number, mask_person_name, scrub_free_text
+from credit_exchange.core.masking import hide_names, mask_id_number, mask_person_name, scrub_free_text
 from credit_exchange.core.text import as_arrow
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
@@ -126,6 +126,11 @@ def treat(columns: Columns, treatment: Treatment) -> dict[str, jsontext.Array]:
     for code, mask in mask_fields:
         if code in released:
             released[code] = _masked(released[code], mask)
+    names = [code for code, mask in mask_fields if mask == "person_name" and code in released]
+    texts = [code for code, mask in mask_fields if mask == "free_text" and code in released]
+    for name in names:
+        for text in texts:
+            released[text] = hide_names(released[text], columns[name], released[name])
     return released
 
 

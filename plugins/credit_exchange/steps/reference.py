@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 
 from credit_exchange.config.loader import Configuration
-from credit_exchange.core.business_time import today
+from credit_exchange.core.business_time import pretended, today
 from credit_exchange.core.calendar import WorkCalendar, load_calendar
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 from credit_exchange.steps.context import Exchange
@@ -19,7 +19,7 @@ FIRST_DAY = date(2016, 1, 1)
 
 
 def sync_reference(exchange: Exchange) -> bool:
-    """Bring calendar and clocks up to date; return whether anything was written.
+    """Bring calendar and clocks up to date; return whether any of them was written.
 
     Days beyond the published calendar are filled two years ahead and marked provisional.
     """
@@ -42,6 +42,8 @@ def sync_reference(exchange: Exchange) -> bool:
     digest = sm3_hex(canonical_json([clocks, [[str(d), w, p] for d, w, _, p in days]]))
     with transaction(exchange.engine) as connection:
         connection.execute(sql.load("reference/lock"))
+        moment = pretended()
+        connection.execute(sql.load("reference/business_now"), {"moment": moment.isoformat() if moment else None})
         if connection.execute(sql.load("reference/remembered")).scalar() == digest:
             return False
         connection.execute(sql.load("reference/clear_calendar"))

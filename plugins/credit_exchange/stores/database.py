@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
+from credit_exchange.core.business_time import pretended
 from credit_exchange.errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -59,7 +60,7 @@ def connect(url: str | None = None, *, pool_size: int = 5) -> Engine:
         hide_parameters=True,  # a failing statement must not print a person's data
         connect_args={
             "connect_timeout": 5,
-            "options": _SESSION,
+            "options": _SESSION + _pretended_time(),
             "keepalives_idle": 30,
             "tcp_user_timeout": 60_000,
             "application_name": "credit_exchange",
@@ -71,6 +72,12 @@ def connect(url: str | None = None, *, pool_size: int = 5) -> Engine:
         dbapi_connection.prepare_threshold = None  # poolers in transaction mode keep no prepared statements
 
     return engine
+
+
+def _pretended_time() -> str:
+    """Tell the session of CREDIT_EXCHANGE_NOW: deliveries settle in business time, since clocks are met by them."""
+    moment = pretended()
+    return f" -c credit_exchange.now={moment.isoformat()}" if moment else ""
 
 
 @contextmanager

@@ -26,6 +26,8 @@ from credit_exchange.laptop.postgres import EmbeddedPostgres
 from credit_exchange.steps.collect import collect, read
 from credit_exchange.steps.collect.batches import by_id, newest, only_one
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.orders import approve_batch
+from credit_exchange.steps.validate import validate
 
 DAY = date(2026, 1, 5)
 HEADER = "行政相对人名称,统一社会信用代码,决定书文号,决定日期,备注"
@@ -276,6 +278,46 @@ def test_a_table_that_drifted_is_held(exchange_of: OPEN, empty_database_url: str
     held = newest(exchange.engine, "t", date(2026, 1, 6))
     assert held is not None
     assert held.state == "held"
+
+
+def test_what_is_held_for_a_new_column_counts_as_held_and_is_taken_without_it_when_approved(
+    exchange_of: OPEN, inbox: Path
+) -> None:
+    exchange = exchange_of(CSV)
+    deliver(inbox, f"{HEADER},新列\n甲公司,9135010026017703XW,文1号,2026-01-05,,x\n")
+    number = collect(exchange, "t", DAY)
+    with pytest.raises(HoldForPerson, match="出现新列 '新列'"):
+        validate(exchange, number)
+    counted = text("select rows_delivered, rows_held, state from exchange.batch")
+    with exchange.engine.connect() as connection:
+        assert tuple(connection.execute(counted).one()) == (1, 1, "held")
+    approve_batch(exchange, number, "新列不需要", "reviewer")
+    assert collect(exchange, "t", DAY) == number
+    assert validate(exchange, number)["rows_delivered"] == 1
+    assert by_id(exchange.engine, number).source_detail["new_columns"] == ["新列"]
+
+
+def test_a_table_held_for_a_new_column_is_taken_without_it_when_approved(
+    exchange_of: OPEN, empty_database_url: str
+) -> None:
+    exchange = exchange_of(TABLE, postgres_table(empty_database_url, more=", extra text"))
+    with pytest.raises(HoldForPerson, match="出现新列 'extra'"):
+        collect(exchange, "t", DAY)
+    held = newest(exchange.engine, "t", DAY)
+    assert held is not None
+    approve_batch(exchange, held.batch_id, "新列不需要", "reviewer")
+    assert len(rows(exchange, collect(exchange, "t", DAY))) == 3
+
+
+def test_update_times_that_are_bare_days_belong_to_their_day(exchange_of: OPEN, tmp_path: Path) -> None:
+    connection = sqlite_table(tmp_path)
+    with sqlite3.connect(tmp_path / "front.db") as other:
+        other.execute("update t_xzxk set changed = substr(changed, 1, 10)")
+    other.close()
+    exchange = exchange_of(TABLE | {"overlap_hours": 0}, connection)
+    assert [row["XK_XDR_MC"] for row in rows(exchange, collect(exchange, "t", DAY))] == ["in", "last"]
+    after = rows(exchange, collect(exchange, "t", date(2026, 1, 6)))
+    assert [row["XK_XDR_MC"] for row in after] == ["next day"]
 
 
 def test_a_database_that_does_not_answer_is_retriable_and_its_password_stays_secret(exchange_of: OPEN) -> None:

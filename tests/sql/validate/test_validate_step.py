@@ -247,6 +247,15 @@ def test_an_older_day_does_not_correct_what_came_later(office: Office) -> None:
     assert [r["state"] for r in office.rows("select state from exchange.quarantine")] == ["open"]
 
 
+def test_another_department_corrects_nothing(office: Office) -> None:
+    office.validate(office.deliver([{"XK_NR": ""}, {}, {}], day=4))
+    number = office.deliver([{}, {}, {}], day=5)
+    with transaction(office.exchange.engine) as connection:
+        connection.execute(text("update exchange.batch set department = 'fz_other' where batch_id = :n"), {"n": number})
+    office.validate(number)
+    assert [r["state"] for r in office.rows("select state from exchange.quarantine")] == ["open"]
+
+
 def test_a_delivery_of_bad_rows_waits_until_a_person_approves_it(office: Office) -> None:
     number = office.deliver([{"XK_NR": ""}] * 4)
     with pytest.raises(HoldForPerson, match="超过约定的90%"):

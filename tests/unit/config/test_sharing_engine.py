@@ -156,3 +156,19 @@ def test_contents_that_the_rules_cannot_tell_apart_get_one_decision(
         alone = RuleSet(tuple(rules), PERMIT, "fuzhou", DAY).decide(content)
         assert decided.setdefault(rule_set.key(content), alone) == alone
         assert rule_set.decide(content) == alone
+
+
+def test_the_note_of_another_kind_is_free_text_and_masked_without_a_rule() -> None:
+    decision = decide(rule("release"))
+    assert dict(decision.mask_fields)["XK_XKLB"] == "free_text"
+
+
+def test_a_code_that_organisations_and_persons_share_goes_out_for_what_is_not_sealed() -> None:
+    subject = PERMIT.identity.subject.model_copy(update={"id_number": "XK_XDR_SHXYM"})
+    identity = PERMIT.identity.model_copy(update={"subject": subject})
+    fields = [f.model_copy(update={"personal": "id_number"}) if f.code == "XK_XDR_SHXYM" else f
+              for f in PERMIT.current.fields]  # fmt: skip
+    versions = [PERMIT.current.model_copy(update={"fields": fields}), *PERMIT.versions[1:]]
+    shared = PERMIT.model_copy(update={"identity": identity, "versions": versions})
+    assert "XK_XDR_SHXYM" not in RuleSet((rule("release"),), shared, "fuzhou", DAY).decide({}).drop_fields
+    assert "XK_XDR_ZJHM" in RuleSet((rule("release"),), shared, "fuzhou", DAY).decide({}).drop_fields

@@ -98,6 +98,8 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         (PENALTY, "decided_on: CF_JDRQ", "decided_on: CF_WSH",
          "identity.decided_on: CF_WSH is of type text and must be a date"),
         (PENALTY, "tax: CF_XDR_SWDJ", "tax: CF_XDR_SWDH", "identity.subject.tax: the current version has no field"),
+        (PENALTY, "length: 64, personal: id_number, sharing: conditional", "length: 64, sharing: conditional",
+         "CF_XDR_ZJHM holds ID numbers and would lie open and be sent; write `personal: id_number` there"),
         (PENALTY, "starts: CF_JDRQ", "starts: CF_JDRG",
          "clocks.0.starts: the current version has no field 'CF_JDRG'; did you mean CF_JDRQ?"),
         (PENALTY, "end_field: CF_GSJZQ", "end_field: CF_CFJG", "must be a date here"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,3 +138,14 @@ def test_rows_without_numbers_cost_nothing_and_the_index_stays():
     assert masked.iloc[-1] == "*" * 18
     assert masked.index.equals(s.index)
     assert masked.name == "CF_SY"
+
+
+def test_a_masked_name_is_masked_in_the_text_beside_it_as_well():
+    texts = pa.array(
+        ["准予陈榕生执业，陈榕生到场", "准予欧阳锋执业", "王姓当事人", None, "准予执业"], pa.large_string()
+    )
+    names = pa.array(["陈榕生", "陈榕生", "王", "陈榕生", None], pa.large_string())
+    shown = pa.array(["陈**", "陈**", "*", "陈**", None], pa.large_string())
+    assert masking.hide_names(texts, names, shown).to_pylist() == [
+        "准予陈**执业，陈**到场", "准予欧阳锋执业", "王姓当事人", None, "准予执业",
+    ]  # fmt: skip

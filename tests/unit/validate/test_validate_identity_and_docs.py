@@ -180,3 +180,36 @@ def test_dates_of_the_catalogue_are_dates(penalty: Any) -> None:
         date(2023, 5, 1),
         date(2026, 4, 1),
     ]
+
+
+# a person's number that passes as an organisation's code too, as one in 31 does
+BOTH = "350102198503011209"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "sealed"),
+    [
+        ("法人及非法人组织", "9135010026017703XW", False),
+        ("法人及非法人组织", "00000000000000000X", False),
+        ("法人及非法人组织", BOTH, True),
+        ("自然人", BOTH, True),
+        ("自然人", "E12345678", True),
+    ],
+)
+def test_in_a_code_of_organisations_and_persons_only_the_persons_are_sealed(
+    permit: Any, kind: str, code: str, sealed: bool
+) -> None:
+    from validate_bench import Bench
+
+    subject = permit.dataset.identity.subject.model_copy(update={"id_number": "XK_XDR_SHXYM", "id_type": None})
+    identity = permit.dataset.identity.model_copy(update={"subject": subject})
+    fields = [f.model_copy(update={"personal": "id_number"}) if f.code == "XK_XDR_SHXYM" else f
+              for f in permit.dataset.current.fields]  # fmt: skip
+    versions = [permit.dataset.current.model_copy(update={"fields": fields}), *permit.dataset.versions[1:]]
+    bench = Bench(permit.dataset.model_copy(update={"identity": identity, "versions": versions}))
+    row = table(bench, {"XK_XDR_LB": kind, "XK_XDR_SHXYM": code})[0]
+    kept = orjson.loads(row["content"])["XK_XDR_SHXYM"]
+    assert (code not in str(row), open_text(KEYS, kept) if sealed else kept) == (sealed, code)
+    assert row["subject_code"] == (code if code.startswith("9") else None)
+    if kind == "自然人":
+        assert row["subject_ref"].startswith("id:")

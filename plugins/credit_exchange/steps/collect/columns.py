@@ -26,9 +26,11 @@ class Layout:
 
     `columns`: field codes of the feed's schema version, then `_operation`, `_reason`, `_sequence` where declared.
     `identifiers`: fields in which a numeric cell is a problem. `where`: department and feed, for messages.
+    `approved`: a person takes the delivery as it is; its new columns are noted and not used.
     """
 
-    def __init__(self, feed_id: str, feed: Feed, dataset: Dataset) -> None:
+    def __init__(self, feed_id: str, feed: Feed, dataset: Dataset, *, approved: bool = False) -> None:
+        self._freeze = feed.contract.new_columns == "freeze" and not approved
         self.feed_id = feed_id
         self.feed = feed
         self.where = f"{feed.department.name}（{feed_id}）"
@@ -106,12 +108,14 @@ class Layout:
         self.missing_columns = absent
 
     def unknown(self, name: str, position: int, place: str) -> None:
-        """Deal with a column that nobody agreed to: HoldForPerson under `freeze`, a note under `quarantine`."""
+        """Deal with a column that nobody agreed to: HoldForPerson under `freeze`, a note under `quarantine`, or when a
+        person has approved the delivery."""
         shown = name[:_SHOWN] if name.isprintable() and not _LONG_NUMBER.search(name) else f"第 {position} 列"
-        if self.feed.contract.new_columns == "freeze":
+        if self._freeze:
             raise HoldForPerson(
                 f"{self.where}{place}：出现新列 {shown!r}（第 {position} 列），约定为不接受新列（freeze）；"
-                f"请在 feeds/{self.feed_id}.yml 的 columns 中对应或列入 ignore，然后重新采集"
+                f"请在 feeds/{self.feed_id}.yml 的 columns 中对应或列入 ignore，然后重新运行；"
+                "批准本批次则不用新列，照收其余各列"
             )
         if shown not in self.new_columns:
             self.new_columns.append(shown)

@@ -17,17 +17,19 @@ from credit_exchange.steps.collect.workbook import read_workbook
 from credit_exchange.steps.context import Exchange
 
 
-def read(exchange: Exchange, batch_id: int, chunk_rows: int = 50_000) -> Iterator[RawChunk]:
+def read(exchange: Exchange, batch_id: int, chunk_rows: int = 50_000, *, approved: bool = False) -> Iterator[RawChunk]:
     """Yield the rows of a collected batch in the order of the delivery, at most `chunk_rows` at a time.
 
     That the delivery as a whole is sound (rows promised, not cut off, few broken rows) is known only at the end:
     whoever acts on the rows must have taken all of them. A batch without rows yields nothing.
 
-    Raises FatalError for a broken delivery, HoldForPerson for an unknown column under the contract `freeze`.
+    Raises FatalError for a broken delivery, HoldForPerson for an unknown column under the contract `freeze`, unless the
+    batch is approved or to be read as if it were (`approved`).
     """
     batch = batches.by_id(exchange.engine, batch_id)
     feed = exchange.config.feed(batch.feed)
-    layout = Layout(batch.feed, feed, exchange.config.dataset_of(batch.feed))
+    approved = approved or bool(batch.approved_by)
+    layout = Layout(batch.feed, feed, exchange.config.dataset_of(batch.feed), approved=approved)
     if batch.landed_uri is None:
         raise FatalError(f"{layout.where}：报送批次 {batch_id} 没有落地的数据（状态 {batch.state}）；请先采集")
     rows = 0

@@ -57,7 +57,7 @@ def collect(exchange: Exchange, feed_id: str, business_date: date, *, recollect:
 def _first(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, batch: batches.Batch | None) -> int:
     batch_id = batch.batch_id if batch else _create(exchange, feed_id, feed, business_date, 1)
     try:
-        landed = _land(exchange, feed_id, feed, business_date)
+        landed = _land(exchange, feed_id, feed, business_date, approved=bool(batch and batch.approved_by))
     except Absent as error:
         accepted = feed.contract.missing == "accept"
         batches.mark_missing(exchange.engine, batch_id, str(error), accepted=accepted)
@@ -116,9 +116,9 @@ def _mark(exchange: Exchange, feed_id: str, business_date: date, batch_id: int, 
     log.info("%s of %s: batch %s landed, %s bytes", feed_id, business_date, batch_id, stored.size)
 
 
-def _land(exchange: Exchange, feed_id: str, feed: Feed, business_date: date) -> _Landed:
+def _land(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, *, approved: bool = False) -> _Landed:
     """Fetch into a private file, look whether it is whole, and put it into the landing."""
-    layout = Layout(feed_id, feed, exchange.config.dataset_of(feed_id))
+    layout = Layout(feed_id, feed, exchange.config.dataset_of(feed_id), approved=approved)
     source = feed.source
     with tempfile.TemporaryFile() as file:
         if isinstance(source, TableSource):

@@ -158,8 +158,9 @@ def _query(
     kind = updated["type"]
     bounds: list[Any] = [start, end]
     if engine.dialect.name == "sqlite" or isinstance(kind, String):
-        # text: "2026-01-02 08:00:00" (a "T" between sorts the same way at midnight)
-        bounds = [literal(moment.isoformat(" ", "seconds"), String) for moment in bounds]
+        # text: "2026-01-02 08:00:00" (a "T" between sorts the same way at midnight); midnight is the bare day, before
+        # which no time of that day sorts, with or without hours
+        bounds = [literal(moment.isoformat(" ", "seconds").removesuffix(" 00:00:00"), String) for moment in bounds]
     elif isinstance(kind, DateTime):
         bounds = [moment.replace(tzinfo=SHANGHAI) for moment in bounds] if kind.timezone else bounds
         bounds = [literal(moment, DateTime(timezone=bool(kind.timezone))) for moment in bounds]

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 from credit_exchange.config.catalog import Dataset, Publication
 from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import Keys, seal_text
-from credit_exchange.core.identifiers import id_card_valid
+from credit_exchange.core.identifiers import id_card_valid, uscc_valid
 from credit_exchange.core.publication import Period, class_map, periods_from, severities, windows
-from credit_exchange.core.text import as_arrow
+from credit_exchange.core.text import BoolArray, as_arrow
 from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
-from credit_exchange.steps.validate.identity import ID_LENGTH, Identities, code_lists
+from credit_exchange.steps.validate.identity import ID_LENGTH, Identities, code_lists, person_in_shared_code
 from credit_exchange.steps.validate.normalise import ID_CARD, Sheet
 
 Rows = npt.NDArray[np.int64]
@@ -106,10 +106,12 @@ class Contents:
     def _minor(self, frame: pd.DataFrame, kind: Any, decided: Any) -> pd.Series[Any] | None:
         """ "1" for a natural person under eighteen on the day of the decision, "0" otherwise; NaN where unknown."""
         who = self._dataset.identity.subject
-        if who.id_number is None or who.id_type is None:
+        if who.id_number is None:
             return None
         number = frame[who.id_number]
-        known = (kind == "person").to_numpy() & (frame[who.id_type] == ID_CARD).to_numpy() & decided.notna().to_numpy()
+        known = (kind == "person").to_numpy() & decided.notna().to_numpy()
+        if who.id_type is not None:
+            known &= (frame[who.id_type] == ID_CARD).to_numpy()
         known &= id_card_valid(number)
         if not known.any():
             return None
@@ -145,12 +147,15 @@ class Contents:
         orders = operation.where(operation != "upsert")
         if orders.notna().any():
             plain = jsontext.objects(parts | jsontext.members({"_operation": as_arrow(orders)}), rows)
-        personal = [there[code] for code in self._sealed if code in there]
+        kind = derived["_subject_kind"]
+        personal = {code: self._secret(code, there[code], kind) for code in self._sealed if code in there}
         if personal:
-            some = np.logical_or.reduce([column.notna().to_numpy() for column in personal])
+            some = np.logical_or.reduce(list(personal.values()))
             mask = pa.array(some)
             parts = {
-                code: part.filter(mask) if code not in self._sealed else self._seal(code, there[code][some])
+                code: part.filter(mask)
+                if code not in personal
+                else self._seal(code, there[code][some], personal[code][some])
                 for code, part in parts.items()
             }
             content = pc.replace_with_mask(content, mask, jsontext.objects(parts, int(some.sum())))
@@ -158,8 +163,19 @@ class Contents:
         digest = jsontext.digests(self._keys.hmac, plain)
         return content, digest
 
-    def _seal(self, code: str, column: pd.Series[Any]) -> Any:
-        values = [None if value is None else seal_text(self._keys, value) for value in as_arrow(column).to_pylist()]
+    def _secret(self, code: str, column: pd.Series[Any], kind: pd.Series[Any]) -> BoolArray:
+        """Where a value has to be sealed: everywhere, but for organisations' codes in a field that holds both."""
+        there = column.notna().to_numpy()
+        if code != self._dataset.shared_code:
+            return there
+        public = uscc_valid(column) & ~person_in_shared_code(kind, column)
+        return there & ~(public | column.isin(self._dataset.placeholder_codes).to_numpy())
+
+    def _seal(self, code: str, column: pd.Series[Any], secret: BoolArray) -> Any:
+        values = [
+            seal_text(self._keys, value) if sealed else value
+            for value, sealed in zip(as_arrow(column).to_pylist(), secret.tolist(), strict=True)
+        ]
         return jsontext.members({code: pa.array(values, type=pa.large_string())})[code]
 
 

@@ -133,6 +133,8 @@ def _codes(
 ) -> tuple[dict[str, pd.Series[Any]], pd.Series[Any]]:
     who = dataset.identity.subject
     uscc = column(who.uscc)
+    if dataset.shared_code:
+        uscc = uscc.mask(person_in_shared_code(kind, uscc))
     valid = _passing(uscc_valid, uscc) & ~uscc.isin(dataset.placeholder_codes).to_numpy()
     uscc = uscc.where(valid)
     # the organisation code inside a valid unified code is the same body's older code, and more certain than a typed one
@@ -150,7 +152,8 @@ def _codes(
     association = column(who.association)
     assoc = association.where(_passing(_association_no_valid, association))
     number, number_type = column(who.id_number), column(who.id_type)
-    card = (number_type == ID_CARD).to_numpy()
+    # where no field says what the number is, one that passes as an identity card is one
+    card = (number_type == ID_CARD).to_numpy() if who.id_type else _passing(id_card_valid, number)
     # an ID number identifies a natural person; for others it is not theirs
     person = ~kind.isin(["legal", "sole_trader"]).to_numpy()
     number = number.where(person & (~card | _passing(id_card_valid, number)))
@@ -166,6 +169,12 @@ def _codes(
     codes = {prefix: prefix + ":" + values if values.notna().any() else nothing for prefix, values in plain.items()}
     codes["id"] = _hmac(keys, number, "id:")
     return codes, uscc
+
+
+def person_in_shared_code(kind: pd.Series[Any], column: pd.Series[Any]) -> BoolArray:
+    """Where a field for both holds a person's number. One identity card in 31 passes as an organisation's code too."""
+    person: BoolArray = (kind == "person").to_numpy() | id_card_valid(column)
+    return person
 
 
 def _passing(check: Callable[[pd.Series[Any]], BoolArray], column: pd.Series[Any]) -> BoolArray:

@@ -106,7 +106,8 @@ def validate(
         raise HoldForPerson(f"{held.feed} 的报送批次 {batch_id} 等待人工确认：{held.problem}") from None
     except HoldForPerson as problem:
         with transaction(exchange.engine) as connection:
-            parameters = {"batch_id": batch_id, "problem": str(problem), "delivered": 0, "docs_uri": None}
+            delivered = _rows_there(exchange, batch_id, chunk_rows) if reader is None else 0
+            parameters = {"batch_id": batch_id, "problem": str(problem), "delivered": delivered, "docs_uri": None}
             connection.execute(sql.load("validate/hold_batch"), parameters)
         raise
     except ExchangeError as problem:
@@ -127,6 +128,16 @@ def _collected(exchange: Exchange, batch_id: int, chunk_rows: int) -> Iterator[A
     from credit_exchange.steps.collect import read
 
     return read(exchange, batch_id, chunk_rows)
+
+
+def _rows_there(exchange: Exchange, batch_id: int, chunk_rows: int) -> int:
+    """How many rows a delivery has that is held for its header: they wait, and are counted as waiting."""
+    from credit_exchange.steps.collect import read
+
+    try:
+        return sum(len(chunk.frame) for chunk in read(exchange, batch_id, chunk_rows, approved=True))
+    except ExchangeError:
+        return 0
 
 
 def _validate(
