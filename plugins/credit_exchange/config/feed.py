@@ -137,7 +137,8 @@ class HttpSource(Model):
     overlap_hours: float = Field(default=24, ge=0)
     max_pages: int = Field(default=10_000, ge=1)
     connect_timeout: float = Field(default=5, gt=0)
-    read_timeout: float = Field(default=60, gt=0)
+    read_timeout: float = Field(default=60, gt=0, description="seconds without a byte")
+    total_timeout: float = Field(default=3600, gt=0, description="seconds for all pages of a delivery together")
 
 
 Source = Annotated[CsvSource | XlsxSource | RowdataZipSource | TableSource | HttpSource, Field(discriminator="form")]

@@ -69,10 +69,11 @@ def feed_problems(file: File, feed: Feed, datasets: Datasets) -> Iterator[str]:
 
 
 def _columns(dataset: Dataset, version: SchemaVersion) -> set[str]:
-    """Return the codes under which a version's columns are delivered."""
+    """Return the codes under which a version's columns are delivered; internal marks belong to no table, so to all."""
     if version is dataset.current:
         return set(dataset.fields)
-    return set(version.crosswalk) | {old for olds in version.join.values() for old in olds}
+    internal = {code for code, field in dataset.fields.items() if field.internal}
+    return internal | set(version.crosswalk) | {old for olds in version.join.values() for old in olds}
 
 
 def platform_problems(file: File, platform: Platform, datasets: Datasets) -> Iterator[str]:

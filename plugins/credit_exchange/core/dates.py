@@ -6,7 +6,8 @@ import re
 
 from credit_exchange.errors import ConfigurationError
 
-_MIDNIGHT = r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?)?"
+_MIDNIGHT = r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?(?:\+08(?::?00)?)?)?"
+"""A day without a time, as databases and services write it; in Shanghai's time zone, if any."""
 
 
 def date_pattern(form: str) -> re.Pattern[str]:

@@ -185,9 +185,10 @@ def parse_dates(s: pd.Series[Any], formats: tuple[str, ...], excel_serial: bool 
     """Read dates strictly; the answer is ISO ``YYYY-MM-DD`` text, NaN where the value is absent or is no date.
 
     `formats` are strptime forms, tried in order ("%Y/%m/%d", "%Y年%m月%d日", "%Y%m%d"); a time part of midnight may
-    follow. Years up to 9999 are accepted (2099-12-31 means "long-term"). With `excel_serial` a bare number of 20000
-    (1954-10-03) to 80000 (2119-01-11) is a day of Excel's 1900 calendar; others are a year, a month ("202612") or
-    nothing. Days that programs write for "no date" (0001-01-01, 1899-12-30, 1899-12-31, 1900-01-01) are no dates.
+    follow, with Shanghai's "+08:00" or without. Years up to 9999 are accepted (2099-12-31 means "long-term"). With
+    `excel_serial` a bare number of 20000 (1954-10-03) to 80000 (2119-01-11) is a day of Excel's 1900 calendar; others
+    are a year, a month ("202612") or nothing. Days that programs write for "no date" (0001-01-01, 1899-12-30,
+    1899-12-31, 1900-01-01) are no dates.
     Raises ConfigurationError for a wrong format.
     """
     patterns = [date_pattern(form) for form in formats]

@@ -133,12 +133,22 @@ def test_a_manifest_is_verified(exchange_of: OPEN, inbox: Path, style: str) -> N
     promise(rows=1, bytes=len(content), sha256="0" * 64)
     with pytest.raises(FatalError, match="sha256 不同"):
         collect(exchange, "t", DAY)
-    promise(rows=2, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    promise(rows=3, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
     batch_id = collect(exchange, "t", DAY)
-    with pytest.raises(FatalError, match="应有 2 行，实有 1 行"):
+    with pytest.raises(FatalError, match="应有 3 行，实有 1 行"):
         rows(exchange, batch_id)
     promise(rows=1, bytes=len(content), sm3=by_id(exchange.engine, batch_id).digest)
     assert len(rows(exchange, collect(exchange, "t", DAY, recollect=True))) == 1
+
+
+@pytest.mark.parametrize("counted", [2, 3])
+def test_a_manifest_that_counts_the_header_is_told_so(exchange_of: OPEN, inbox: Path, counted: int) -> None:
+    exchange = exchange_of(CSV | {"manifest": {}})
+    content = f"{HEADER}\n甲,,1,2026-01-05,\n".encode()
+    deliver(inbox, content)
+    deliver(inbox, json.dumps({"rows": counted, "bytes": len(content)}), "20260105.csv.ok")
+    with pytest.raises(FatalError, match="应有 3 行，实有 1 行" if counted == 3 else "很可能把表头行也算在内"):
+        rows(exchange, collect(exchange, "t", DAY))
 
 
 def test_an_empty_file_is_broken_and_a_header_alone_is_the_contract_s_matter(exchange_of: OPEN, inbox: Path) -> None:
@@ -262,6 +272,35 @@ def test_a_table_gives_the_window_of_its_business_date(
     detail = by_id(exchange.engine, batch_id).source_detail
     assert detail["window"] == ["2026-01-04T23:00:00", "2026-01-06T00:00:00"]
     assert detail["rows"] == 3
+
+
+@pytest.mark.parametrize("database", ["postgres", "sqlite"])
+def test_a_row_that_is_too_long_is_one_bad_row(
+    exchange_of: OPEN, empty_database_url: str, tmp_path: Path, database: str
+) -> None:
+    """Also when it is longer than what is looked at; and what stands behind the long value is still known."""
+    where = "where name = %s"
+    longer = (("overlap", '说"明",\n' * 200_000, "note"), ("last", "名" * 7_000_000, "wsh"))
+    connection = sqlite_table(tmp_path) if database == "sqlite" else postgres_table(empty_database_url)
+    if database == "sqlite":
+        with sqlite3.connect(tmp_path / "front.db") as lite:
+            for name, value, column in longer:
+                lite.execute(f"update t_xzxk set {column} = ? where name = ?", (value, name))
+        lite.close()
+    else:
+        with psycopg.connect(connection.uri, autocommit=True) as other:
+            for name, value, column in longer:
+                other.execute(f"update public.t_xzxk set {column} = %s {where}", (value, name))
+    exchange = exchange_of(TABLE, connection)
+    (chunk,) = read(exchange, collect(exchange, "t", DAY))
+    found = chunk.frame.to_dict("records")
+    assert [row["XK_XDR_MC"] for row in found] == ["overlap", "in", "last"]
+    assert found[1]["XK_WSH"] == found[0]["XK_WSH"] == NUMBER
+    assert found[0]["BZ"] == ('说"明",\n' * 200_000)[:10_000]
+    told = [problem[:3] for problem in chunk.row_problems]
+    assert told[:2] == [(0, "ROW01", "BZ"), (2, "ROW01", "XK_WSH")]
+    assert {place for place, *_ in told} == {0, 2}
+    assert "超过1048576字节" in chunk.row_problems[0][3]
 
 
 def test_a_table_that_drifted_is_held(exchange_of: OPEN, empty_database_url: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,6 +43,7 @@ class Service:
         self.script: dict[int, str] = {}
         self.always = ""
         self.calls: list[dict[str, str]] = []
+        self.stopped = threading.Event()
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -64,12 +67,28 @@ class Service:
                     body = service.page(query)
                 elif fault == "same":
                     body = service.page(query | {"page": "1"})
+                if fault.startswith("drip"):
+                    self.drip(fault, body)
+                    return
                 self.send_response(status)
                 if status == 302:
                     self.send_header("Location", "http://127.0.0.1:1/elsewhere")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def drip(self, where: str, body: bytes) -> None:
+                """Send a byte now and then, of a header or of the body, and never come to an end."""
+                if where == "drip header":
+                    self.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+                elif where == "drip open":
+                    self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + body)
+                else:
+                    self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 999999\r\n\r\n" + body)
+                with suppress(OSError):
+                    while not service.stopped.wait(0.1):
+                        self.wfile.write(b" ")
+                        self.wfile.flush()
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -94,6 +113,7 @@ class Service:
 def service() -> Iterator[Service]:
     made = Service()
     yield made
+    made.stopped.set()
     made.server.shutdown()
     made.server.server_close()
 
@@ -135,6 +155,18 @@ def test_partial_pages_are_never_taken(
     with pytest.raises(error, match=says) as caught:
         collect(exchange_of(HTTP, service.connection), "t", DAY)
     assert "tok" not in str(caught.value)
+    assert not [p for p in (inbox.parent / "landing").rglob("*") if p.is_file()]
+
+
+@pytest.mark.parametrize("fault", ["drip header", "drip body", "drip open"])
+def test_a_service_that_drips_is_left_when_its_time_is_over(
+    exchange_of: OPEN, service: Service, inbox: Path, fault: str
+) -> None:
+    service.script = {2: fault, 3: fault}
+    started = time.monotonic()
+    with pytest.raises(RetriableError, match=r"第 2 页：服务在 1\.5 秒（total_timeout）内没有给完数据"):
+        collect(exchange_of(HTTP | {"read_timeout": 1, "total_timeout": 1.5}, service.connection), "t", DAY)
+    assert time.monotonic() - started < 8
     assert not [p for p in (inbox.parent / "landing").rglob("*") if p.is_file()]
 
 

@@ -22,6 +22,7 @@ from credit_exchange.config.connections import Connection
 from credit_exchange.core.crypto import open_sealed
 from credit_exchange.errors import FatalError, HoldForPerson
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
 from credit_exchange.steps.validate import validate
 from credit_exchange.stores.database import connect, transaction
 
@@ -199,6 +200,33 @@ def test_a_misspelt_withdrawal_is_not_published_as_a_record(office: Office) -> N
     number = office.deliver([{"_operation": "撤消", "_reason": "法院撤销"}, {"XK_WSH": "榕市监许〔2026〕2号"}])
     assert office.validate(number)["rows_accepted"] == 1
     assert office.quarantined(number) == {2: {"OP01"}}
+
+
+def test_system_columns_that_nobody_can_use_quarantine_their_row_and_nothing_else(office: Office) -> None:
+    order = {"_operation": "撤下", "_reason": "法院撤销", "_sequence": "7"}
+    long = "长" * 20_000
+    changes: list[dict[str, str]] = [
+        {"_sequence": long},
+        {"_reason": long},
+        {"_operation": long},
+        {"XK_XKJGDM": "A" * 20_000},
+        {"XK_XDR_SHXYM": "A" * 20_000, "XK_XDR_SHZZ": "A" * 20_000},
+        {"XK_XDR_LB": "自然人", "XK_XDR_SHXYM": "", "XK_XDR_ZJLX": long, "XK_XDR_ZJHM": long},
+        {"XK_JDRQ": long, "XK_YXQZI": long, "XK_NR": long, "XK_XDR_LB": long, "XK_FRDB": long},
+        {},
+    ]
+    number = office.deliver([order | one for one in changes])
+    office.validate(number)
+    assert {line: rules for line, rules in office.quarantined(number).items() if line < 6} == {
+        2: {"SEQ01"},
+        3: {"OP02"},
+        4: {"OP01"},
+        5: {"S16"},
+    }
+    merge(office.exchange, number)
+    orders = office.rows("select line_no from exchange.withdrawal_order order by line_no")
+    assert {6, 7, 8, 9} - set(office.quarantined(number)) == {row["line_no"] for row in orders}
+    assert 9 not in office.quarantined(number)
 
 
 def test_again_changes_nothing(office: Office) -> None:

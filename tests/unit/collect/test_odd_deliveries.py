@@ -8,13 +8,28 @@ import zipfile
 from typing import Any
 
 import pytest
-from test_readers import HEADER, csv_of, layout, lines, problems, records, rowdata_of, workbook, xlsx_of, zipped
+from openpyxl import Workbook
+from test_readers import (
+    COLUMNS,
+    HEADER,
+    csv_of,
+    layout,
+    lines,
+    problems,
+    records,
+    rowdata_of,
+    workbook,
+    xlsx_of,
+    zipped,
+)
 
-from credit_exchange.config.feed import HttpSource
-from credit_exchange.errors import FatalError
+from credit_exchange.config.feed import HttpSource, XlsxSource
+from credit_exchange.errors import FatalError, HoldForPerson
 from credit_exchange.steps.collect import delimited
 from credit_exchange.steps.collect.delivery import parse_manifest
 from credit_exchange.steps.collect.pages import read_pages
+from credit_exchange.steps.collect.rows import report_ruined_numbers
+from credit_exchange.steps.collect.workbook import read_workbook
 
 ROW = "<ROW><名称>甲</名称><文号>1</文号></ROW>"
 
@@ -45,6 +60,30 @@ def test_lines_in_another_encoding_are_never_taken_for_text() -> None:
     assert len(records(csv_of(chinese + "联通公司,,2,\n".encode("gb18030")))) == 2
 
 
+def test_one_damaged_byte_below_a_header_of_codes_is_one_bad_row() -> None:
+    rows = "".join(f"福州公司{n},,{n},好\n" for n in range(5)).encode()
+    chunks = csv_of(b"XK_XDR_MC,XK_XDR_SHXYM,XK_WSH,BZ\n" + rows + b"\xed\xa0\x80,,7,\n" + "末,,8,\n".encode())
+    assert problems(chunks) == [(7, "S18", "XK_XDR_MC")]
+    assert [r[0] for r in records(chunks)][4::2] == ["福州公司4", "末"]
+    damaged = "XK_XDR_MC,XK_WSH\n福州公司,1\n".encode("gb18030") + b"\xff\xff,2\n"
+    assert records(csv_of(damaged))[0][0] == "福州公司"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (HEADER.encode("utf-16"), "UTF-16"),
+        ("XK_XDR_MC,XK_WSH\n".encode("utf-16-le"), "UTF-16"),
+        (b"PK\x03\x04abc", "工作簿"),
+        (b"\n<!DOCTYPE html><title>login</title>", "网页"),
+        (b"\x1f\x8b\x08", "压缩包"),
+    ],
+)
+def test_what_is_no_csv_is_called_by_its_name(content: bytes, kind: str) -> None:
+    with pytest.raises(FatalError, match=rf"文件是 ?{kind}.*另存为 CSV"):
+        csv_of(content)
+
+
 def test_a_carriage_return_in_the_first_line_of_a_damaged_file_is_no_crash() -> None:
     chunks = csv_of(f"{HEADER}\r甲,,1,\n".encode() + b"\xff\xff,,2,\n")
     assert problems(chunks) == [(3, "S18", "XK_XDR_MC")]
@@ -59,6 +98,23 @@ def test_a_new_column_that_no_text_may_hold_is_named_by_its_place() -> None:
 def test_a_manifest_nested_too_deeply_is_unreadable() -> None:
     with pytest.raises(FatalError, match="无法读取"):
         parse_manifest(b'{"rows":' * 5000, "清单")
+
+
+def ruined(chunks: Any) -> list[tuple[int, str, str]]:
+    for chunk in chunks:
+        report_ruined_numbers(chunk, layout().texts)
+    return problems(chunks)
+
+
+def test_a_long_number_that_a_spreadsheet_ruined_is_a_problem_wherever_a_text_belongs() -> None:
+    body = "甲,9.13501E+17,2.02601E+11,\n乙,,2,1.5e+15\n丙+丁,,3,a 1.5E+3\n戊,,+4,E+11\n1E+11,,5,-1E+11\n"
+    chunks = csv_of(f"{HEADER}\n{body}", rows=2)
+    found = [(2, "NUM01", "XK_XDR_SHXYM"), (2, "NUM01", "XK_WSH"), (3, "NUM01", "BZ"), (6, "NUM01", "XK_XDR_MC")]
+    assert ruined(chunks) == found
+    message = chunks[0].row_problems[0][3]
+    assert "科学计数法" in message
+    assert "文本格式" in message
+    assert "9.13501" not in message
 
 
 # --- workbooks
@@ -85,6 +141,29 @@ def test_a_record_that_begins_like_a_note_is_a_record() -> None:
 def test_a_number_too_long_for_a_cell_is_a_problem_in_every_column() -> None:
     chunks = xlsx_of(workbook([HEADER.split(","), ["甲", None, "1", 123456789012345678], ["乙", None, "2", 999999.5]]))
     assert problems(chunks) == [(2, "NUM01", "BZ")]
+
+
+def test_rows_in_a_sheet_without_header_are_not_passed_over_in_silence() -> None:
+    book = Workbook()
+    assert book.active is not None
+    names = [*COLUMNS, "XK_NR", "XK_JDRQ", "XK_ZT", "XK_XKLB"]
+    book.active.append(names)
+    book.active.append(["甲"] * 8)
+    notes = book.create_sheet("说明")
+    notes.append(["字段", "类型", "说明"])
+    wide = layout(columns={name: name for name in names})
+
+    def read() -> list[Any]:
+        out = io.BytesIO()
+        book.save(out)
+        return list(read_workbook(out, wide, XlsxSource(form="xlsx", path="a"), 10))
+
+    assert len(records(read())) == 1
+    more = book.create_sheet("续表")
+    more.append([])
+    more.append(["乙"] * 8)
+    with pytest.raises(FatalError, match="第 3 个工作表没有表头，却有像数据的行"):
+        read()
 
 
 # --- zip and XML
@@ -114,6 +193,68 @@ def test_a_zip_with_a_wrong_offset_or_an_undecodable_name_is_refused_without_quo
         assert "三" not in str(caught.value)
 
 
+def test_text_and_attributes_that_no_column_holds_are_told() -> None:
+    counted = ROW.replace("<ROW>", "<ROW num='1'>")
+    whole = f"<ROWDATA>{{}}{counted}{{}}{ROW}{{}}</ROWDATA>"
+    assert problems(rowdata_of(zipped(("a.xml", whole.format("", "\n", ""))))) == []
+    inside = f"<ROWDATA>{ROW.replace('<文号>', '散落<文号>')}{ROW.replace('</文号>', '</文号>散落')}</ROWDATA>"
+    assert problems(rowdata_of(zipped(("a.xml", inside)))) == [(1, "ROW01", ""), (2, "ROW01", "")]
+    for place in range(3):
+        texts = ["", "", ""]
+        texts[place] = "散落"
+        with pytest.raises(FatalError, match="ROW 之外有文字") as caught:
+            rowdata_of(zipped(("a.xml", whole.format(*texts))))
+        assert "散落" not in str(caught.value)
+    named = ROW.replace("<ROW>", '<ROW 备注="x">')
+    assert problems(rowdata_of(zipped(("a.xml", f"<ROWDATA>{named}</ROWDATA>")))) == [(1, "ROW01", "BZ")]
+    with pytest.raises(HoldForPerson, match="ROW 属性：出现新列 '操作'"):  # a withdrawal would be taken for a record
+        rowdata_of(zipped(("a.xml", "<ROWDATA>" + ROW.replace("<ROW>", "<ROW 操作='D'>") + "</ROWDATA>")))
+
+
+def test_what_a_mac_adds_to_a_zip_is_no_data() -> None:
+    good = f"<ROWDATA>{ROW}</ROWDATA>"
+    added = [
+        ("__MACOSX/._a.xml", b"\x00\x05\x16\x07"),
+        ("._a.xml", b"\x00"),
+        (".DS_Store", b"Bud1"),
+        ("x/._b.xml", b""),
+    ]
+    assert len(records(rowdata_of(zipped(*added, ("报送/a.xml", good), ("报送\\b.XML", good))))) == 2
+    with pytest.raises(FatalError, match=r"zip 内没有 \*\.xml 文件"):
+        rowdata_of(zipped(*added))
+
+
+@pytest.mark.parametrize("declared", ["GB2312", "gbk", "GB18030"])
+def test_names_beyond_the_declared_chinese_encoding_are_read(declared: str) -> None:
+    xml = f'<?xml version="1.0" encoding="{declared}"?>\n<ROWDATA>{ROW.replace("甲", "䶮𬭎㛃公司")}</ROWDATA>'
+    assert records(rowdata_of(zipped(("a.xml", xml.encode("gb18030")))))[0][0] == "䶮𬭎㛃公司"
+    hostile = f'<?xml version="1.0" encoding="{declared}"?><!DOCTYPE a><ROWDATA>{ROW}</ROWDATA>'.encode("gb18030")
+    with pytest.raises(FatalError, match="DOCTYPE"):
+        rowdata_of(zipped(("a.xml", hostile)))
+
+
+@pytest.mark.parametrize(
+    ("declared", "written", "says"),
+    [
+        ("GBK", "utf-8", "声明的编码是 GBK，内容却是 UTF-8"),
+        ("UTF-8", "gb18030", "第 2 行：文字与 XML 声明的编码不符"),
+        ("x-unknown", "utf-8", "声明的编码不能识别"),
+    ],
+)
+def test_text_in_another_encoding_than_declared_is_refused_as_such(declared: str, written: str, says: str) -> None:
+    row = "<ROW><XK_XDR_MC>福州市测试有限公司</XK_XDR_MC><XK_WSH>1</XK_WSH></ROW>"
+    xml = f'<?xml version="1.0" encoding="{declared}"?>\n<ROWDATA>{row}</ROWDATA>'
+    with pytest.raises(FatalError, match=says) as caught:
+        rowdata_of(zipped(("a.xml", xml.encode(written))))
+    assert "福州市测试有限公司" not in str(caught.value)
+
+
+def test_bytes_that_no_chinese_encoding_knows_are_refused_with_their_line() -> None:
+    xml = b'<?xml version="1.0" encoding="GB2312"?>\n<ROWDATA>\n' + b"<ROW><a>\xff\xff</a></ROW></ROWDATA>"
+    with pytest.raises(FatalError, match="第 3 行：文字与 XML 声明的编码不符"):
+        rowdata_of(zipped(("a.xml", xml)))
+
+
 # --- JSON
 
 
@@ -122,6 +263,20 @@ def pages_of(*items: dict[str, Any]) -> Any:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("page-00001.json", json.dumps({"data": {"items": items}}))
     return list(read_pages(file, layout(), HttpSource(form="http", connection="s", path="/x"), 100))
+
+
+def test_a_key_that_stands_twice_is_one_bad_row() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        items = '{"名称": "甲", "文号": "1", "文号": "2"}, {"名称": "乙", "文号": "3"}'
+        archive.writestr("page-00001.json", f'{{"data": {{"items": [{items}]}}}}')
+    chunks = list(read_pages(file, layout(), HttpSource(form="http", connection="s", path="/x"), 100))
+    assert problems(chunks) == [(1, "ROW01", "")]
+    assert len(records(chunks)) == 2
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("page-00001.json", '{"data": {"items": [], "items": []}}')
+    with pytest.raises(FatalError, match="无法读取"):
+        list(read_pages(file, layout(), HttpSource(form="http", connection="s", path="/x"), 100))
 
 
 def test_an_empty_second_name_of_a_key_hides_nothing() -> None:

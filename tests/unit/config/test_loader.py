@@ -33,6 +33,11 @@ def test_the_shipped_configuration_is_good_and_has_all_six_forms() -> None:
     assert len([f for f in found.datasets["penalty"].current.fields if not f.internal]) == 30
 
 
+def test_an_internal_mark_may_be_delivered_in_an_old_table(copied: Path) -> None:
+    edit(copied, "feeds/fz_xfj_penalty.yml", "  CF_CFLB1:", "  SECRET: 是否涉密\n  PROCEDURE: 适用程序\n  CF_CFLB1:")
+    assert load(copied).feeds["fz_xfj_penalty"].columns["SECRET"] == "是否涉密"
+
+
 def test_a_misspelt_key_is_named_with_its_line(copied: Path) -> None:
     edit(copied, "platforms/china.yml", "dialect:", "dialekt:")
     told = problems(copied)

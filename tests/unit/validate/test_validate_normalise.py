@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from validate_bench import PERMIT, PERSON
 
 from credit_exchange.core.text import BLANK_WORDS
-from credit_exchange.steps.validate.normalise import sequence_key
+from credit_exchange.steps.validate.newness import sequence_key
 
 SAME_BENCH = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
 
@@ -128,13 +128,56 @@ def test_a_serial_number_is_a_date_in_workbooks_only(permit: Any) -> None:
     assert permit.sheet([{"XK_JDRQ": "46254"}]).unreadable["XK_JDRQ"].tolist() == [True]
 
 
+@pytest.mark.parametrize("source", [{"form": "xlsx", "path": "x"}, {"form": "table"}, {"form": "csv", "path": "x"}])
+def test_dates_that_are_dates_are_read_whatever_the_department_writes(permit: Any, source: dict[str, str]) -> None:
+    if source["form"] == "table":
+        source = source | {"connection": "c", "table": "t", "updated_at": "u"}
+    sheet = permit.sheet([{"XK_JDRQ": "2026-08-20"}], source=source, date_formats=["%Y/%m/%d"])
+    assert sheet.unreadable["XK_JDRQ"].tolist() == [source["form"] == "csv"]
+
+
+@pytest.mark.parametrize("zone", ["", "+08", "+08:00", "+0800"])
+def test_a_day_with_its_midnight_in_shanghai_is_a_day(permit: Any, zone: str) -> None:
+    assert frame(permit, {"XK_JDRQ": f"2026-08-20T00:00:00{zone}"})["XK_JDRQ"] == "2026-08-20"
+    assert permit.sheet([{"XK_JDRQ": "2026-08-20T00:00:00Z"}]).unreadable["XK_JDRQ"].tolist() == [True]
+
+
 def test_sequences_sort_as_they_mean() -> None:
-    given_order = ["2026/9/1 8:05", "2026-09-01 10:00:00", "2026-09-01T10:00:00.5", "2026-10-01"]
+    given_order = [
+        "2026/9/1 8:05",
+        "2026-09-01 10:00:00",
+        "2026-09-01T10:00:00.5",
+        "２０２６年９月１日 10:01",
+        "2026-09-01T02:02:00Z",
+        "2026-09-01t10:03:00+08:00",
+        "2026-09-01 03:04:00,120+01",
+        "2026-09-01 24:00",
+        "2026.10.01",
+    ]
     keys = sequence_key(pd.Series(given_order, dtype="str")).tolist()
     assert keys == sorted(keys)
-    numbers = sequence_key(pd.Series(["9", "10", None], dtype="str")).tolist()
-    assert numbers[0] < numbers[1]
-    assert numbers[2] == ""
+    numbers = sequence_key(pd.Series(["9", "9.5", "10.0", "010.25", "12345678901234567890"], dtype="str")).tolist()
+    assert numbers == sorted(numbers)
+    assert sequence_key(pd.Series(["10.0"], dtype="str"))[0] == sequence_key(pd.Series(["10"], dtype="str"))[0]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "9" * 21,
+        "-5",
+        "2.02601E+13",
+        "2026-02-30",
+        "2026-09-01 25:00",
+        "2026/9/1 8:05 下午",
+        "2026-9-1 8:05 pm",
+        "x" * 65,
+    ],
+)
+def test_what_puts_nothing_in_an_order_is_said_so(permit: Any, said: str) -> None:
+    sheet = permit.sheet([{"_sequence": said}, {"_sequence": ""}, {"_sequence": "V-0001"}])
+    assert sheet.unordered.tolist() == [True, False, False]
+    assert sheet.sequence.tolist() == ["", "", "V-0001"]
 
 
 def test_a_natural_person_in_the_current_table(permit: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import re
 import stat
 import zipfile
 import zlib
@@ -15,6 +16,9 @@ from credit_exchange.errors import FatalError
 
 MAX_ENTRIES = 10_000
 MAX_RATIO = 100
+_BY_THE_SYSTEM = re.compile(
+    r"(?:^|[/\\])(?:__MACOSX[/\\]|\._[^/\\]*$|\.DS_Store$|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE
+)
 _SMALL = 1024 * 1024
 """Members below this size are harmless whatever their ratio."""
 
@@ -35,6 +39,11 @@ def checked_zip(file: IO[bytes], where: str, max_bytes: int) -> Iterator[zipfile
         raise FatalError(
             f"{where}：不是完好的 zip 文件（{type(error).__name__}），可能没有写完；请部门重新报送"
         ) from None
+
+
+def data_members(archive: zipfile.ZipFile) -> list[str]:
+    """The members that are files of the department's, by name: no folders, and not what a Mac or Windows adds."""
+    return sorted(name for name in archive.namelist() if name[-1] != "/" and not _BY_THE_SYSTEM.search(name))
 
 
 def _check(archive: zipfile.ZipFile, where: str, max_bytes: int) -> None:

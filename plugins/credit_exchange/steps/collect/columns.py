@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from credit_exchange.config.catalog import Dataset
+from credit_exchange.config.catalog import CatalogField, Dataset, SchemaVersion
 from credit_exchange.config.feed import Feed, TableSource
 from credit_exchange.errors import FatalError, HoldForPerson
 
 _SPACE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff\u00ad]+")
 _LONG_NUMBER = re.compile(r"\d{6}")
 _SHOWN = 40
+_WORDS = ("_operation", "_reason")
 
 
 def normal(name: str) -> str:
@@ -25,8 +26,9 @@ class Layout:
     """The columns a feed delivers and the columns the reader gives.
 
     `columns`: field codes of the feed's schema version, then `_operation`, `_reason`, `_sequence` where declared.
-    `identifiers`: fields in which a numeric cell is a problem. `where`: department and feed, for messages.
-    `approved`: a person takes the delivery as it is; its new columns are noted and not used.
+    `identifiers`: fields in which a numeric cell is a problem. `dates`: fields that become dates; `texts`: all that are
+    neither dates nor amounts, `_sequence` among them. `where`: department and feed, for messages. `approved`: a person
+    takes the delivery as it is; its new columns are noted and not used.
     """
 
     def __init__(self, feed_id: str, feed: Feed, dataset: Dataset, *, approved: bool = False) -> None:
@@ -56,6 +58,9 @@ class Layout:
         if isinstance(feed.source, TableSource):
             self._ignored.add(normal(feed.source.updated_at))
         self.identifiers = _identifiers(feed, dataset) & set(self.columns)
+        self.dates = _delivered(feed, dataset, lambda one: one.type == "date") & set(self.columns)
+        measured = self.dates | _delivered(feed, dataset, lambda one: one.type == "decimal")
+        self.texts = [column for column in self.columns if column not in measured and column not in _WORDS]
         self.new_columns: list[str] = []
         self.missing_columns: list[str] = []
 
@@ -123,8 +128,7 @@ class Layout:
 
 def _mandatory(feed: Feed, dataset: Dataset) -> set[str]:
     """The declared columns without which no row could be accepted, unless a constant stands for them."""
-    version = dataset.version(feed.schema_version) if feed.schema_version else dataset.current
-    assert version is not None  # checked when the configuration was loaded
+    version = _version(feed, dataset)
     if version.fields:
         required = {field.code for field in version.fields if field.required}
     else:
@@ -135,12 +139,24 @@ def _mandatory(feed: Feed, dataset: Dataset) -> set[str]:
 
 def _identifiers(feed: Feed, dataset: Dataset) -> set[str]:
     """The fields that are identifiers: codes, document number, ID numbers; in the codes of the feed's version."""
-    current = {code for code, field in dataset.fields.items() if field.type == "code" or field.personal == "id_number"}
-    current |= {dataset.identity.document_no, dataset.identity.agency_code}
-    version = dataset.version(feed.schema_version) if feed.schema_version else dataset.current
-    assert version is not None
+    named = {dataset.identity.document_no, dataset.identity.agency_code}
+    return _delivered(
+        feed, dataset, lambda one: one.type == "code" or one.personal == "id_number" or one.code in named
+    ) | {field.code for field in _version(feed, dataset).fields if field.personal == "id_number"}
+
+
+def _delivered(feed: Feed, dataset: Dataset, wanted: Callable[[CatalogField], bool]) -> set[str]:
+    """The columns of the feed's version that become one of the wanted current fields."""
+    current = {code for code, field in dataset.fields.items() if wanted(field)}
+    version = _version(feed, dataset)
     if version is dataset.current:
         return current
     old = {code for code, new in version.crosswalk.items() if new in current}
     old |= {code for new, codes in version.join.items() if new in current for code in codes}
-    return old | {field.code for field in version.fields if field.personal == "id_number"}
+    return old | (current - set(version.crosswalk))
+
+
+def _version(feed: Feed, dataset: Dataset) -> SchemaVersion:
+    version = dataset.version(feed.schema_version) if feed.schema_version else dataset.current
+    assert version is not None  # checked when the configuration was loaded
+    return version

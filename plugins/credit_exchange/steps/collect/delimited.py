@@ -22,6 +22,7 @@ import pyarrow.csv as pa_csv
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.collect.columns import Layout
 from credit_exchange.steps.collect.encoding import BLOCK, Encoding, detect, line_in_utf8, recode
+from credit_exchange.steps.collect.own_csv import Cut, own_rows
 from credit_exchange.steps.collect.rows import BROKEN_ROW, ChunkBuilder, RawChunk, frame_of
 
 MAX_LINE = 1024 * 1024
@@ -30,6 +31,18 @@ csv.field_size_limit(MAX_LINE)  # else a value of 131,072 characters ends the re
 _ARROW_BLOCK = 256 * 1024
 """Bytes that Arrow parses at a time; a longer row is one of those that it leaves to csv."""
 _MAX_RAGGED = 0.01
+_NO_TEXT = {
+    b"PK\x03\x04": "工作簿或压缩包",
+    bytes.fromhex("d0cf11e0a1b11ae1"): "旧版 .xls 工作簿",
+    b"\x1f\x8b": "压缩包",
+    b"Rar!": "压缩包",
+    b"7z\xbc\xaf": "压缩包",
+    b"%PDF": " PDF 文档",
+    b"\xff\xfe": " UTF-16 编码的文本",
+    b"\xfe\xff": " UTF-16 编码的文本",
+}
+"""How files begin that are no CSV, and what they are."""
+_CUT = f"本行超过{MAX_LINE}字节，该列只保留了开头或没有保留；请部门核对该列的内容，缩短后重新报送"
 _CONTROLS = bytes(set(range(32)) - {9, 10, 13})
 _REPLACED = "\ufffd".encode()
 _NONCHARACTERS = (_REPLACED, "\ufffe".encode(), "\uffff".encode())
@@ -56,6 +69,7 @@ def read_delimited(
     def is_header(line: str) -> bool:
         return layout.matches(next(csv.reader([line], delimiter=delimiter), [])) > 0
 
+    _is_text(file, layout.where)
     encoding = detect(file, declared, is_header)
     if encoding.codec == "gb18030" and (line := line_in_utf8(file)):
         raise FatalError(
@@ -69,7 +83,7 @@ def read_delimited(
         if encoding.codec != "utf-8":
             recode(file, encoding, recoded)
             file, encoding = recoded, Encoding("utf-8", 0, True)
-        look = _look(file, encoding.bom, layout.where, delimiter)
+        look = _look(file, encoding.bom, layout.where, delimiter, not number_rows)
         slow = _SlowReader(file, encoding, layout, delimiter, chunk_rows, number_rows)
         if look.regular and slow.header_line:
             done = yield from _fast(file, slow, look, delimiter, chunk_rows)
@@ -79,8 +93,25 @@ def read_delimited(
         yield from slow.chunks()
 
 
-def _look(file: IO[bytes], start: int, where: str, delimiter: str) -> _Look:
-    """Look over the text: line lengths, line breaks in quotes, misplaced quotes, blank lines, control characters."""
+def _is_text(file: IO[bytes], where: str) -> None:
+    """Refuse what is no text of an encoding that is read, by its name: its header would only be said to be wrong."""
+    file.seek(0)
+    head = file.read(512)
+    file.seek(0)
+    kind = next((name for begin, name in _NO_TEXT.items() if head.startswith(begin)), None)
+    if kind is None and head[:64].count(b"\0") * 4 > len(head[:64]):
+        kind = "UTF-16 编码的文本"
+    if kind is None and head.lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith((b"<html", b"<!doctype", b"<?xml")):
+        kind = "网页或 XML"
+    if kind:
+        raise FatalError(f"{where}：文件是{kind}，不是约定的 CSV 文本；请部门另存为 CSV（UTF-8）后重新报送")
+
+
+def _look(file: IO[bytes], start: int, where: str, delimiter: str, bounded: bool = True) -> _Look:
+    """Look over the text: line lengths, line breaks in quotes, misplaced quotes, blank lines, control characters.
+
+    Only where lines are `bounded` does one that is too long refuse the file: no quote of ours is unclosed.
+    """
     regular, quotes = True, False
     # a whole value in quotes; Arrow reads "a"b as ab where csv sees a broken row
     beside = b"[^%b\\r\\n]" % re.escape(delimiter.encode())
@@ -93,12 +124,15 @@ def _look(file: IO[bytes], start: int, where: str, delimiter: str) -> _Look:
         if b"\r" in block and block.count(b"\r\n") + block.endswith(b"\r") < block.count(b"\r"):
             regular = False
         first = min((p for p in (block.find(b"\n"), block.find(b"\r")) if p >= 0), default=-1)
-        if since + (first if first >= 0 else len(block)) > MAX_LINE:
+        too_long = since + (first if first >= 0 else len(block)) > MAX_LINE
+        if too_long and bounded:
             raise FatalError(f"{where}第 {line} 行：长度超过 {MAX_LINE} 字节，可能有引号没有闭合；请部门重新导出后报送")
         since = since + len(block) if first < 0 else len(block) - 1 - max(block.rfind(b"\n"), block.rfind(b"\r"))
         joined = tail + block
-        if len(block.translate(None, _CONTROLS)) < len(block) or (
-            _NONCHARACTERS_BEGIN in joined and any(c in joined for c in _NONCHARACTERS)
+        if (
+            too_long
+            or len(block.translate(None, _CONTROLS)) < len(block)
+            or (_NONCHARACTERS_BEGIN in joined and any(c in joined for c in _NONCHARACTERS))
         ):
             regular = False
         joined = joined.replace(b"\r\n", b"\n") if b"\r" in joined else joined
@@ -234,6 +268,9 @@ class _SlowReader:
 
     def _records(self) -> Iterator[tuple[int, list[str] | None]]:
         """Yield (first line, values); None for a row with broken quotes."""
+        if self.number_rows and self.encoding.sound:
+            yield from own_rows(self._file, len(self.filled) or None)
+            return
         reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
         while True:
             line = reader.line_num + 1
@@ -309,6 +346,9 @@ class _SlowReader:
     def _problems(self, row: Sequence[str] | None, width: int) -> list[tuple[str, str, str]]:
         if row is None:
             return [(BROKEN_ROW, "", "引号不成对，无法分列；请将内容中的引号写成两个")]
+        if isinstance(row, Cut):
+            columns = [column for index in row.at if index < width for column in self.filled[index]]
+            return [(BROKEN_ROW, column, _CUT) for column in columns or [""]]
         if len(row) != width:
             return [(BROKEN_ROW, "", f"本行有{len(row)}列，表头有{width}列；内容中的分隔符须用引号括起")]
         if any(row[index].strip() for index in self._unnamed):

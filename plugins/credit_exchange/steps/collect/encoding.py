@@ -43,7 +43,23 @@ def detect(file: IO[bytes], declared: str, is_header: Callable[[str], bool]) -> 
     if header_is_utf8:  # an UTF-8 file with some damaged rows; most of its bytes would pass as GB18030 nonsense
         return Encoding("utf-8", 0, False)
     gb18030 = _decodes(file, "gb18030", 0)
+    if not gb18030 and _mostly_utf8(file):  # damaged, below a header that says nothing of it
+        return Encoding("utf-8", 0, False)
     return Encoding("gb18030", 0, gb18030)
+
+
+def _mostly_utf8(file: IO[bytes]) -> bool:
+    """Tell whether more lines of a damaged text are UTF-8 than are not."""
+    balance = 0
+    file.seek(0)
+    for line in iter(lambda: file.readline(BLOCK), b""):
+        if not line.isascii():
+            try:
+                line.decode("utf-8")
+                balance += 1
+            except UnicodeDecodeError:
+                balance -= 1
+    return balance > 0
 
 
 def _decodes(file: IO[bytes], codec: str, start: int) -> bool:
@@ -74,6 +90,22 @@ def line_in_utf8(file: IO[bytes]) -> int | None:
         if sum(char > "\u07ff" for char in text) >= _TELLING:
             return number
     return None
+
+
+def is_utf8(file: IO[bytes]) -> bool:
+    """Tell whether a text that is said to be Chinese is all UTF-8, with enough characters to tell."""
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    telling = 0
+    file.seek(0)
+    try:
+        while block := file.read(BLOCK):
+            text = decoder.decode(block)
+            if telling < _TELLING and not text.isascii():
+                telling += sum(char > "\u07ff" for char in text)
+        decoder.decode(b"", True)
+    except UnicodeDecodeError:
+        return False
+    return telling >= _TELLING
 
 
 def recode(file: IO[bytes], encoding: Encoding, target: IO[bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import IO, Any
@@ -18,6 +19,7 @@ from credit_exchange.core.canonical import sm3_hex
 from credit_exchange.errors import ExchangeError, FatalError, RetriableError
 from credit_exchange.steps.collect.archive import checked_zip
 from credit_exchange.steps.collect.columns import Layout
+from credit_exchange.steps.collect.deadline import Deadline
 from credit_exchange.steps.collect.rows import BROKEN_ROW, NUMERIC_CELL, ChunkBuilder, RawChunk
 from credit_exchange.steps.collect.table import window
 
@@ -30,6 +32,14 @@ _FIXED = (1980, 1, 1, 0, 0, 0)
 
 class _Changed(Exception):
     """The number of rows changed while the pages were turned."""
+
+
+class _Late(Exception):
+    """The time for all pages is over."""
+
+
+class Twice(dict[str, Any]):
+    """A JSON object in which a key stands twice: nobody knows which of its values is meant."""
 
 
 class _Token(requests.auth.AuthBase):
@@ -48,12 +58,12 @@ def fetch_pages(
 ) -> dict[str, Any]:
     """Write all pages of the window as one zip to `target` and return what to remember (rows, pages, window).
 
-    Raises RetriableError when pages are missing, the service does not answer or its total keeps changing; FatalError
-    when it refuses the token or the request.
+    Raises RetriableError when pages are missing, the service does not answer, takes longer than total_timeout or its
+    total keeps changing; FatalError when it refuses the token or the request.
     """
     start, end = window(business_date, source.overlap_hours)
     parameters = {source.from_parameter: start.isoformat(), source.to_parameter: end.isoformat()}
-    with requests.Session() as session:
+    with requests.Session() as session, Deadline(session, source.total_timeout) as deadline:
         session.auth = _Token(source.token_header, source.token_prefix + connection.password)
         session.headers["Accept"] = "application/json"
         url = connection.base_url + "/" + source.path.lstrip("/")
@@ -62,7 +72,7 @@ def fetch_pages(
             target.seek(0)
             target.truncate()
             try:
-                digests, pages = _turn(session, url, parameters, source, layout, target)
+                digests, pages = _turn(_Service(session, url, source, deadline), parameters, layout, target)
             except _Changed:
                 continue
             # a row that comes twice may have pushed another one out of the pages: then the next time differs
@@ -75,22 +85,26 @@ def fetch_pages(
     )
 
 
-def _turn(
-    session: requests.Session,
-    url: str,
-    parameters: dict[str, str],
-    source: HttpSource,
-    layout: Layout,
-    target: IO[bytes],
-) -> tuple[list[str], int]:
+@dataclass(frozen=True)
+class _Service:
+    """Where the pages come from, and until when."""
+
+    session: requests.Session
+    url: str
+    source: HttpSource
+    deadline: Deadline
+
+
+def _turn(service: _Service, parameters: dict[str, str], layout: Layout, target: IO[bytes]) -> tuple[list[str], int]:
     """Turn all pages once; return the digest of each row and the number of pages."""
+    source = service.source
     total: int | None = None
     digests: list[str] = []
     seen: set[str] = set()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for page in range(1, source.max_pages + 1):
             query = parameters | {source.page_parameter: str(page), source.size_parameter: str(source.page_size)}
-            body, answer = _get(session, url, query, source, f"{layout.where}第 {page} 页")
+            body, answer = _get(service, query, f"{layout.where}第 {page} 页")
             items = _items(answer, source, f"{layout.where}第 {page} 页")
             given = _total(answer, source, f"{layout.where}第 {page} 页")
             if page > 1 and given != total:
@@ -118,9 +132,12 @@ def _turn(
     return digests, page
 
 
-def _get(
-    session: requests.Session, url: str, query: dict[str, str], source: HttpSource, place: str
-) -> tuple[bytes, Any]:
+def _get(service: _Service, query: dict[str, str], place: str) -> tuple[bytes, Any]:
+    deadline = service.deadline
+    late = (
+        f"{place}：服务在 {deadline.seconds:g} 秒（total_timeout）内没有给完数据，未采集任何数据；"
+        "请联系部门检查接口，或在报送源的配置文件中调大"
+    )
     try:
         for attempt in Retrying(
             stop=stop_after_attempt(_ATTEMPTS),
@@ -128,19 +145,24 @@ def _get(
             retry=retry_if_exception_type(RetriableError),
         ):
             with attempt:
-                return _once(session, url, query, source, place)
+                if deadline.over:
+                    raise _Late
+                return _once(service, query, place)
+    except _Late:
+        raise RetriableError(late) from None
     except RetryError as error:
+        if deadline.over:
+            raise RetriableError(late) from None
         last = error.last_attempt.exception()
         raise RetriableError(f"{last}；已尝试 {_ATTEMPTS} 次，请稍后重新运行") from None
     raise AssertionError("tenacity ends with an answer or an error")
 
 
-def _once(
-    session: requests.Session, url: str, query: dict[str, str], source: HttpSource, place: str
-) -> tuple[bytes, Any]:
+def _once(service: _Service, query: dict[str, str], place: str) -> tuple[bytes, Any]:
+    source = service.source
     try:
-        with session.get(
-            url,
+        with service.session.get(
+            service.url,
             params=query,
             timeout=(source.connect_timeout, source.read_timeout),
             allow_redirects=False,
@@ -151,6 +173,8 @@ def _once(
     except requests.RequestException as error:
         # its text holds the address, which may hold more than it should
         raise RetriableError(f"{place}：服务没有答复（{type(error).__name__}）") from None
+    if service.deadline.over:  # a body without a length ends where the connection ends: this end was ours
+        raise RetriableError(f"{place}：服务没有给完数据")
     if status in (401, 403):
         raise FatalError(f"{place}：令牌不被接受（HTTP {status}）；请更新连接 {source.connection} 的密码（password）")
     if status in (408, 425, 429) or status >= 500:
@@ -177,7 +201,7 @@ def _body(reply: requests.Response, place: str) -> bytes:
 
 
 def parse(body: bytes) -> Any:
-    """Return the JSON of a page; numbers keep their digits, a key that stands twice is a ValueError."""
+    """Return the JSON of a page; numbers keep their digits, an object with a key that stands twice is a Twice."""
     try:
         return json.loads(
             body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once_each
@@ -192,14 +216,12 @@ def _refuse(_: str) -> Any:
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
+    return found if len(found) == len(pairs) else Twice(pairs)
 
 
 def _at(answer: Any, path: str) -> Any:
     for name in path.split("."):
-        answer = answer.get(name) if isinstance(answer, dict) else None
+        answer = answer.get(name) if isinstance(answer, dict) and not isinstance(answer, Twice) else None
     return answer
 
 
@@ -239,6 +261,8 @@ def read_pages(file: IO[bytes], layout: Layout, source: HttpSource, chunk_rows: 
                 if not isinstance(item, dict):
                     problems.append((BROKEN_ROW, "", "该条数据不是JSON对象"))
                     item = {}
+                if isinstance(item, Twice):
+                    problems.append((BROKEN_ROW, "", "同一个键在该条数据中出现两次，无法确定以哪一个为准"))
                 for key_number, (key, value) in enumerate(item.items(), start=1):
                     targets = layout.targets(key)
                     if not targets and not layout.known(key):

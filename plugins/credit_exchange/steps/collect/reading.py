@@ -12,7 +12,7 @@ from credit_exchange.steps.collect.columns import Layout
 from credit_exchange.steps.collect.delimited import read_delimited
 from credit_exchange.steps.collect.pages import read_pages
 from credit_exchange.steps.collect.rowdata import read_rowdata
-from credit_exchange.steps.collect.rows import RawChunk
+from credit_exchange.steps.collect.rows import RawChunk, report_ruined_numbers
 from credit_exchange.steps.collect.workbook import read_workbook
 from credit_exchange.steps.context import Exchange
 
@@ -36,6 +36,7 @@ def read(exchange: Exchange, batch_id: int, chunk_rows: int = 50_000, *, approve
     with exchange.landing.open(batch.landed_uri) as file:
         for chunk in _chunks(file, feed, layout, chunk_rows):
             rows += len(chunk.frame)
+            report_ruined_numbers(chunk, layout.texts)
             yield chunk
     _promised(batch, feed, layout, rows)
     found: dict[str, Any] = {"rows_read": rows}
@@ -64,6 +65,11 @@ def _promised(batch: batches.Batch, feed: Feed, layout: Layout, rows: int) -> No
     """Compare the rows read with what the manifest or the source said, and with the contract."""
     detail = batch.source_detail
     promised = detail.get("rows", detail.get("manifest", {}).get("rows"))
+    if promised is not None and promised == rows + 1 and isinstance(feed.source, CsvSource | XlsxSource):
+        raise FatalError(
+            f"{layout.where}：清单写明 {promised} 行，实有 {rows} 行数据，恰好少一行；清单很可能把表头行也算在内，"
+            "也可能丢了最后一行；rows 只计数据行，请部门核对后连同清单重新报送"
+        )
     if promised is not None and promised != rows:
         raise FatalError(f"{layout.where}：应有 {promised} 行，实有 {rows} 行；请部门重新报送")
     if rows == 0 and feed.contract.empty == "fail":

@@ -11,18 +11,30 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from credit_exchange.core.text import as_arrow, as_mask, bytes_of
 
 NUMERIC_CELL = "NUM01"
-"""A number stands in a column of identifiers: leading zeros and digits beyond the 15th may be lost already."""
+"""A number stands where a text belongs: leading zeros and digits beyond the 15th may be lost already; or what was left
+of a long one."""
 BROKEN_ROW = "ROW01"
 """A row with too few or too many values, or with broken quotes."""
+FLAWED_CELL = "CELL01"
+"""A cell of a workbook with an error or with a formula that nobody worked out: something stands there, and no value."""
 DAMAGED_TEXT = "S18"
 """Text that cannot be decoded, was decoded wrongly before (U+FFFD), or holds characters no text may hold (NUL): the id
 of the catalogue's own rule for it, which may not be declared, and cannot see what was undecodable."""
 
+_PLUS = ord("+")
 Problem = tuple[int, str, str, str]
 
 # forbidden by XML 1.0 and by PostgreSQL's text and jsonb, or left behind by a wrong decoding
+_SCIENTIFIC = r"^\s*[0-9](?:\.[0-9]+)?[Ee]\+[0-9]{2,3}\s*$"
+_SCIENTIFIC_MESSAGE = (
+    "长号码成了科学计数法（形如1.23457E+11，多为Excel所改），后面的数字已丢失；"
+    "请将该列设为文本格式，重新填入原号码后报送"
+)
 _DAMAGED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffd\ufffe\uffff]")
 
 
@@ -90,6 +102,18 @@ class ChunkBuilder:
         chunk = RawChunk(frame, np.asarray(self._lines, dtype=np.int64), self._problems)
         self._rows, self._lines, self._problems = [], [], []
         return chunk
+
+
+def report_ruined_numbers(chunk: RawChunk, columns: Sequence[str]) -> None:
+    """Add a problem for every value of these columns that is a long number as a spreadsheet shows it: its digits are
+    gone. Looks at the text only where a "+" stands somewhere in a column: this runs over every row of every delivery.
+    """
+    for column in columns:
+        array = as_arrow(chunk.frame[column])
+        if not (bytes_of(array) == _PLUS).any():
+            continue
+        positions = np.flatnonzero(as_mask(pc.match_substring_regex(array, _SCIENTIFIC)))
+        chunk.row_problems += [(int(p), NUMERIC_CELL, column, _SCIENTIFIC_MESSAGE) for p in positions]
 
 
 def printable(value: str) -> str:

@@ -194,11 +194,11 @@ def together(case: Case, rule: Rule, code: str) -> BoolArray:
 def identity(case: Case, rule: Rule, _code: str) -> BoolArray:
     """S16: agency, document number or subject is missing, so nobody can say which record this is.
 
-    An order is not asked for its lengths (S14); a name or number that no record can have identifies none either.
+    An order is not asked for its lengths (S14); a name, number or agency that no record can have identifies none.
     """
     who = case.dataset.identity
     overlong = np.zeros(len(case.sheet.frame), dtype=np.bool_)
-    for code in (who.document_no, who.subject.name):
+    for code in (who.document_no, who.agency_code, who.subject.name):
         if case.dataset.fields[code].length:
             overlong |= max_length(case, rule, code)
     return ~case.identified | (overlong & ~case.upserts())

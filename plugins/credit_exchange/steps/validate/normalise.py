@@ -34,6 +34,7 @@ from credit_exchange.core.text import (
     parse_decimals,
 )
 from credit_exchange.errors import ConfigurationError
+from credit_exchange.steps.validate.newness import sequence_key
 
 Column = pd.Series  # of pandas' str dtype; absent = NaN
 ID_CARD = "身份证"
@@ -43,9 +44,7 @@ _PER_WAN = {"wan_yuan": Decimal(1), "yuan": Decimal(10) ** -4, "fen": Decimal(10
 _LONGEST_BLANK = 24  # bytes; no blank word is longer, so long texts need not be normalised to be seen
 _WEAK = ("、", ",", "，")
 _OTHER = re.compile(r"其他\s*[-—–－:：(（]+\s*(.*?)\s*[)）]?", re.DOTALL)
-_STAMP = re.compile(
-    r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?)?(.*)", re.ASCII
-)
+_LONGEST_REASON = 512
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,8 @@ class Sheet:
 
     frame: every field of the catalogue, absent = NaN. unreadable: for dates and amounts, where a value stands that is
     none. operation: upsert, withdraw or reinstate. sequence: comparable as text, "" for none. strange: where the
-    operation is a word that means none of these.
+    operation is a word that means none of these; unordered: where the sequence puts nothing in an order; wordy: where
+    the reason is longer than anybody takes.
     """
 
     frame: pd.DataFrame
@@ -63,6 +63,8 @@ class Sheet:
     reason: Column[Any]
     sequence: Column[Any]
     strange: BoolArray
+    unordered: BoolArray
+    wordy: BoolArray
 
 
 class Normaliser:
@@ -71,6 +73,9 @@ class Normaliser:
     def __init__(self, dataset: Dataset, feed: Feed, version: SchemaVersion) -> None:
         self._dataset, self._feed, self._version = dataset, feed, version
         self._fields = dataset.fields
+        # dates that are dates, in a cell or a table, are written by the collect step, whatever the department's form
+        rendered = ("%Y-%m-%d",) if feed.source.form in ("xlsx", "table") else ()
+        self._date_formats = tuple(dict.fromkeys([*feed.date_formats, *rendered]))
 
     def sheet(self, raw: pd.DataFrame) -> Sheet:
         """Normalise one delivered chunk; raises ConfigurationError for a wrong date format of the feed."""
@@ -148,9 +153,7 @@ class Normaliser:
         if field.type == "enum":
             return map_distinct(column, self._enum(field))
         if field.type == "date":
-            read = parse_dates(
-                clean_code(column), tuple(self._feed.date_formats), excel_serial=self._feed.source.form == "xlsx"
-            )
+            read = parse_dates(clean_code(column), self._date_formats, excel_serial=self._feed.source.form == "xlsx")
         elif field.type == "decimal":
             read = parse_decimals(clean_code(column))
             factor = _PER_WAN[self._feed.units.get(field.code, "wan_yuan")]
@@ -219,7 +222,7 @@ class Normaliser:
 
     # -- envelope
 
-    def _envelope(self, raw: pd.DataFrame, index: pd.RangeIndex, nothing: Column[Any]) -> tuple[Any, Any, Any, Any]:
+    def _envelope(self, raw: pd.DataFrame, index: pd.RangeIndex, nothing: Column[Any]) -> tuple[Any, ...]:
         def extra(name: str) -> Column[Any]:
             return without_blanks(clean(raw[name].set_axis(index))) if name in raw.columns else nothing
 
@@ -235,7 +238,10 @@ class Normaliser:
                 here = written.isin(name_key(pd.Series(words, dtype="str"))).to_numpy()
                 operation = operation.mask(here, meant)
                 strange &= ~here
-        return operation, extra("_reason"), sequence_key(extra("_sequence")), strange
+        reason, sequence = extra("_reason"), extra("_sequence")
+        wordy = as_mask(pc.greater(pc.utf8_length(as_arrow(reason)), _LONGEST_REASON))
+        keys = sequence_key(sequence)
+        return operation, reason, keys.fillna(""), strange, (keys.isna() & sequence.notna()).to_numpy(), wordy
 
 
 def split_types(value: str, marks: list[str] | tuple[str, ...]) -> list[str]:
@@ -268,21 +274,6 @@ def _look_up(column: Column[Any], values: dict[str, str]) -> Column[Any]:
     if not values:
         return column
     return map_distinct(column, lambda value: values.get(value, value))
-
-
-def sequence_key(column: Column[Any]) -> Column[Any]:
-    """A source's own order as text that sorts as it means: whole numbers padded, times as ISO; "" for none."""
-
-    def read(value: str) -> str:
-        if value.isascii() and value.isdigit():
-            return value.zfill(20)
-        if match := _STAMP.fullmatch(value):
-            year, month, day, hour, minute, second, fraction, rest = match.groups()
-            date_part = f"{year}-{int(month):02}-{int(day):02}"
-            return f"{date_part} {int(hour or 0):02}:{minute or '00'}:{second or '00'}{fraction or ''}{rest}"
-        return value
-
-    return map_distinct(column, read).fillna("")
 
 
 def version_of(dataset: Dataset, version_id: str | None) -> SchemaVersion:

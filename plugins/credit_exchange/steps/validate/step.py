@@ -39,12 +39,18 @@ CHUNK_ROWS = 20_000
 CONTENT_ROWS = 10_000
 """Rows whose contents are made at a time, and of a row group of the accepted rows."""
 REPEATS = "repeats"
-_STRANGE = (
-    "OP01",
-    "",
-    "操作类型不是约定的词，无法判断是记录还是撤销；请更正，或请管理员在报送源文件的 operation 中补上",
-)
-"""Rule, field and message of a row whose operation is a word that its feed does not know."""
+_ENVELOPE = {
+    "strange": (
+        "OP01",
+        "操作类型不是约定的词，无法判断是记录还是撤销；请更正，或请管理员在报送源文件的 operation 中补上",
+    ),
+    "wordy": ("OP02", "操作原因超过512个字符；请压缩后重新报送"),
+    "unordered": (
+        "SEQ01",
+        "更新时间或序号过长，或不是能比较先后的数字、时间；请按YYYY-MM-DD hh:mm:ss或整数填写后重新报送",
+    ),
+}
+"""Rule and message of a row whose operation, reason or sequence nobody can use, by what the sheet calls it."""
 _COUNTS = ("rows_delivered", "rows_accepted", "rows_quarantined", "rows_unchanged", "rows_held")
 
 
@@ -233,7 +239,11 @@ def _chunk(exchange: Exchange, work: _Work, chunk: Chunk) -> None:
         if item.effect != "warn" and item.column in failures
         for position in failures[item.column].tolist()
     ]
-    strange = [(int(position), *_STRANGE) for position in np.flatnonzero(sheet.strange)]
+    strange = [
+        (int(position), rule_id, "", message)
+        for name, (rule_id, message) in _ENVELOPE.items()
+        for position in np.flatnonzero(getattr(sheet, name))
+    ]
     seen: set[tuple[int, str, str]] = set()
     for position, rule_id, code, message in (*chunk.row_problems, *strange):
         reasons.append(Reason(int(position), rule_id, code or "", message))

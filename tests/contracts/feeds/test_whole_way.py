@@ -1,0 +1,180 @@
+"""Odd deliveries the whole way from the inbox to the record store: every row is somewhere, and bad ones say why."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+from sqlalchemy import text
+
+from credit_exchange.config.connections import Connection
+from credit_exchange.config.feed import Feed
+from credit_exchange.config.loader import Configuration, load
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.night import run_feed
+from credit_exchange.steps.release import release
+from credit_exchange.stores.database import connect, transaction
+
+DAY, NEXT = date(2026, 9, 1), date(2026, 9, 2)
+GOOD = {
+    "XK_XDR_MC": "福州示例贸易有限公司",
+    "XK_XDR_LB": "法人及非法人组织",
+    "XK_XDR_SHXYM": "9135010026017703XW",
+    "XK_FRDB": "林某甲",
+    "XK_XKWS": "食品经营许可决定书",
+    "XK_WSH": "榕市监许〔2026〕1号",
+    "XK_XKLB": "普通",
+    "XK_NR": "食品销售经营者",
+    "XK_JDRQ": "2026-08-20",
+    "XK_YXQZ": "2026-08-20",
+    "XK_YXQZI": "2031-08-19",
+    "XK_XKJG": "福州市市场监督管理局",
+    "XK_XKJGDM": "11230500001755309F",
+    "XK_ZT": "1",
+    "XK_LYDW": "福州市市场监督管理局",
+    "XK_LYDWDM": "11230500001755309F",
+    "BZ": "",
+}
+CSV = {"form": "csv", "path": "t/{date}.csv", "settle_seconds": 0}
+SHIPPED = Path(__file__).resolve().parents[3] / "include"
+
+
+def feed_of(source: dict[str, Any], department: str = "fz_test", **more: Any) -> Feed:
+    given = {
+        "department": {"code": department, "name": "福州市测试局"},
+        "dataset": "permit",
+        "owner": "联络员",
+        "contact": "test@example.invalid",
+        "source": source,
+        "columns": {code: code for code in GOOD},
+    }
+    return Feed.model_validate(given | more)
+
+
+class Way:
+    """An exchange with feeds of permits, and what became of their rows."""
+
+    def __init__(self, exchange: Exchange, inbox: Path) -> None:
+        self.exchange, self.inbox = exchange, inbox
+
+    def put(self, content: str | bytes, name: str) -> None:
+        path = self.inbox / "t" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def rows(self, statement: str) -> list[dict[str, Any]]:
+        with transaction(self.exchange.engine) as connection:
+            return [dict(row) for row in connection.execute(text(statement)).mappings()]
+
+    def run(self, day: date = DAY, feed: str = "t") -> dict[str, Any]:
+        """The counts of a run, and the rules by line of what was quarantined."""
+        counts = run_feed(self.exchange, feed, day)
+        number = counts.pop("batch_id")
+        assert counts["rows_delivered"] == sum(n for name, n in counts.items() if name != "rows_delivered")
+        found: dict[int, set[str]] = {}
+        for row in self.rows(f"select line_no, rule_id from report.quarantine where batch_id = {number}"):
+            found.setdefault(row["line_no"], set()).add(row["rule_id"])
+        return {name.removeprefix("rows_"): n for name, n in counts.items()} | {"bad": found}
+
+
+@pytest.fixture
+def way_of(database_url: str, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Way]]:
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-09-10T02:00:00")
+    engine = connect(database_url)
+    keys = Connection("credit_keys", password="a" * 64, login="b" * 64)
+
+    def open_with(source: dict[str, Any], **more: Any) -> Way:
+        shipped = load(SHIPPED)
+        feeds = {"t": feed_of(source, **more), "u": feed_of(source, "fz_other", **more)}
+        config = Configuration(shipped.root, shipped.datasets, feeds, shipped.platforms, shipped.sharing)
+        return Way(Exchange(config, engine, resolve=lambda _: keys), inbox)
+
+    yield open_with
+    engine.dispose()
+
+
+def csv_of(*changes: dict[str, str], newline: str = "\n") -> str:
+    lines = [GOOD | {"XK_WSH": f"榕市监许〔2026〕{n}号"} | change for n, change in enumerate(changes, 1)]
+    return newline.join([",".join(GOOD), *(",".join(line.values()) for line in lines)]) + newline
+
+
+# --- quiet
+
+
+def traces(way: Way) -> dict[str, Any]:
+    tables = (
+        "record",
+        "record_version",
+        "claim",
+        "withdrawal_order",
+        "subject",
+        "subject_code",
+        "release",
+        "lot",
+        "decision",
+    )
+    return {
+        table: way.rows(f"select count(*) as n, max(xmin::text::bigint) as x from exchange.{table}") for table in tables
+    }
+
+
+def test_the_same_bytes_the_next_day_are_quiet(way_of: Callable[..., Way]) -> None:
+    way = way_of(CSV)
+    content = csv_of({}, {"XK_NR": ""}, {}, {"XK_XDR_SHXYM": "9.13501E+17"})
+    way.put(content, "20260901.csv")
+    way.put(content, "20260902.csv")
+    assert way.run()["accepted"] == 2
+    release(way.exchange)
+    before = traces(way)
+    again = way.run(NEXT)
+    assert (again["accepted"], again["unchanged"], again["quarantined"]) == (0, 2, 2)
+    assert release(way.exchange) == {}
+    assert traces(way) == before
+
+
+def test_a_second_department_that_says_the_same_is_quiet_from_its_second_day_on(way_of: Callable[..., Way]) -> None:
+    way = way_of(CSV)
+    for name in ("20260901.csv", "20260902.csv"):
+        way.put(csv_of({}, {}), name)
+    way.run()
+    release(way.exchange)
+    before = traces(way)
+    assert way.run(feed="u")["accepted"] == 2
+    release(way.exchange)
+    after = traces(way)
+    # what it says is remembered beside what the other said; the records themselves stay as they are
+    assert {name for name in after if after[name] != before[name]} == {"claim"}
+    assert way.run(NEXT, feed="u")["unchanged"] == 2
+    assert traces(way) == after
+
+
+# --- counted
+
+
+def test_every_row_of_an_odd_workbook_is_somewhere(way_of: Callable[..., Way]) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(list(GOOD))
+    days = {"XK_JDRQ": date(2026, 8, 20), "XK_YXQZ": date(2026, 8, 20), "XK_YXQZI": date(2031, 8, 19)}
+    changes: list[dict[str, Any]] = [days, {"BZ": "#N/A"}, {"XK_NR": "=B2"}, {"XK_WSH": "2.02601E+11"}, {"XK_NR": None}]
+    for number, change in enumerate(changes, 1):
+        sheet.append(list((GOOD | {"XK_WSH": f"榕市监许〔2026〕{number}号"} | change).values()))
+    sheet.append(["=1"])
+    out = io.BytesIO()
+    book.save(out)
+    way = way_of({"form": "xlsx", "path": "t/{date}.xlsx", "settle_seconds": 0}, date_formats=["%Y/%m/%d", "%Y-%m-%d"])
+    way.put(out.getvalue(), "20260901.xlsx")
+    found = way.run()
+    assert (found["delivered"], found["accepted"], found["quarantined"]) == (6, 1, 5)
+    bad = found["bad"]
+    assert [bad[line] for line in (3, 4, 5, 6)] == [{"CELL01"}, {"CELL01"}, {"NUM01"}, {"S01"}]
+    assert "CELL01" in bad[7]
+    told = way.rows("select field, message from report.quarantine where line_no = 3")
+    assert [row["field"] for row in told] == ["BZ"]
+    assert "公式错误" in told[0]["message"]
