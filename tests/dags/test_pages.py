@@ -130,6 +130,39 @@ def test_what_cannot_be_meant_is_refused(client: Any, path: str) -> None:
     assert client.get(path).status_code == 422
 
 
+def test_a_night_of_which_a_part_runs_again_has_no_verdict_and_is_not_late(client: Any, database_url: str) -> None:
+    from credit_exchange.config.loader import load
+    from credit_exchange.steps.context import Exchange
+    from credit_exchange.steps.nights import close_night, open_night, run_again
+
+    exchange = Exchange(load(), connect(database_url))
+    run_again(exchange, "run 1")
+    assert "还没有结束" in client.get("/night?date=2026-11-22").text
+    close_night(exchange, "run 1", [])
+    assert "结束，" in client.get("/night?date=2026-11-22").text
+    for begin_again in (run_again, lambda exchange, run: open_night(exchange, run, date(2026, 11, 22), "manual")):
+        begin_again(exchange, "run 1")
+        page = client.get("/night?date=2026-11-22").text
+        assert "正在重新运行" in page
+        assert "现在重新运行" in page
+        with exchange.engine.connect() as connection:
+            (finished,) = connection.exec_driver_sql("select finished_at from exchange.night").one()
+        assert finished is not None
+        close_night(exchange, "run 1", [])
+        assert "重新运行" not in client.get("/night?date=2026-11-22").text
+    exchange.engine.dispose()
+
+
+def test_a_date_that_was_skipped_says_who_said_so(client: Any, database_url: str) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into exchange.skipped_date values ('2020-01-01', '迁移机房 <b>', 'office', now())"
+        )
+    engine.dispose()
+    assert "有意不交换：迁移机房 &lt;b&gt;（office）" in client.get("/night?date=2020-01-01").text
+
+
 def test_a_page_cannot_write(database_url: str) -> None:
     from sqlalchemy.exc import DBAPIError
 

@@ -1,4 +1,4 @@
--- The business dates up to :last that have no finished night, since the first night there ever was (30 days at most).
+-- The business dates up to :last that have no finished night and were not skipped on purpose, since the first night there ever was (30 days at most).
 -- :first_configured replaces the first night where it is set, so that a scheduler that never started is missed too.
 -- Without either nothing is expected yet.
 with known as (
@@ -12,4 +12,5 @@ from bounds, generate_series(bounds.first_day, cast(:last as date), interval '1 
 where not exists (
     select from exchange.night as n where n.business_date = cast(day as date) and n.finished_at is not null
 )
+and not exists (select from exchange.skipped_date as s where s.business_date = cast(day as date))
 order by day

@@ -1,5 +1,5 @@
--- Rows that wait by themselves (to go afresh, or behind another version) and may go now, of one data set and operation.
--- A takedown goes before what came after it, and is not overtaken by that.
+-- Rows that wait by themselves (to go afresh, or behind another version) and may go now, of one data set and operation;
+-- where :these is given, of these. A takedown goes before what came after it, and is not overtaken by that.
 with may as (
     select o.outbox_id, o.priority, o.dataset, o.op, o.record_id, o.version, o.platform
     from exchange.release as o
@@ -9,6 +9,7 @@ with may as (
         and o.priority <= :priority
         and (o.not_before is null or o.not_before <= clock_timestamp())
         and o.outbox_id <> all(cast(:skip as bigint []))
+        and (cast(:these as bigint []) is null or o.outbox_id = any(cast(:these as bigint [])))
         and not exists (
             select 1 from exchange.outbox as f
             where

@@ -1,6 +1,6 @@
 -- The statutory clocks of every record that may be published: when it turns amber and red, and when it was met. Today is
 -- that of business time: the last run's, where CREDIT_EXCHANGE_NOW was set for trying out.
-create view report.clock as
+create or replace view report.clock as
 with reportable as (
     select distinct e.record_id from exchange.release as e where e.effect = 'send'
 ),

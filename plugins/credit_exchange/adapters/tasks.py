@@ -39,6 +39,8 @@ class ExchangeOperator(BaseOperator):
     """Opens the exchange, does its work, names its row in the UI, and translates errors."""
 
     operator_extra_links = (PageLink(),)
+    reopens: ClassVar[bool] = True
+    """When it runs in a night that has ended, that night has no verdict until it gets one again."""
     page: str = ""
 
     def execute(self, context: Any) -> Any:
@@ -46,7 +48,11 @@ class ExchangeOperator(BaseOperator):
         self.page = ""
 
         def work() -> Any:
+            from credit_exchange.steps.nights import run_again
+
             with opened() as exchange:
+                if self.reopens:
+                    run_again(exchange, context["dag_run"].run_id)
                 return self.work(exchange, context)
 
         return guarded(work)
@@ -199,6 +205,8 @@ class Summary(ExchangeOperator):
 class Verdict(ExchangeOperator):
     """判定: states how the night ended, records and tells what failed, and fails the run when any part did."""
 
+    reopens = False
+
     def __init__(self, *, feeds_task: str, platforms_task: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.feeds_task = feeds_task
@@ -239,6 +247,7 @@ class Verdict(ExchangeOperator):
 class PollReceipts(ExchangeOperator):
     """回执: asks about what platforms took and have not answered for; does nothing when there is nothing."""
 
+    reopens = False
     PROBLEM: ClassVar[str] = "回执查询未完成"
 
     def work(self, exchange: Exchange, context: Any) -> dict[str, int]:
@@ -258,9 +267,11 @@ class PollReceipts(ExchangeOperator):
         problems = []
         for platform in waiting:
             try:
-                guarded(partial(poll_receipts, exchange, platform))
+                result = guarded(partial(poll_receipts, exchange, platform))
             except Exception as error:  # noqa: BLE001 - one platform must not keep the others from being asked
                 problems.append(f"{platform}: {error}")
+            else:
+                problems += [str(result.problem)] if result.unseen else []
         if problems:
             raise NotReady(f"{self.PROBLEM}: {'; '.join(problems)}")
         return {"platforms": len(waiting)}

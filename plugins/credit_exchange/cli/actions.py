@@ -15,7 +15,7 @@ from credit_exchange.cli import explain as explaining
 from credit_exchange.cli import night_summary, returns
 from credit_exchange.core.crypto import open_sealed
 from credit_exchange.errors import FatalError
-from credit_exchange.steps import alerts, channels, orders, watchdog
+from credit_exchange.steps import alerts, channels, nights, orders, watchdog
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import run_night
 from credit_exchange.stores import sql
@@ -94,6 +94,13 @@ def dismiss(exchange: Exchange, given: argparse.Namespace, _console: Console) ->
     return 0
 
 
+def skip(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """Record that business dates are left out on purpose."""
+    days = nights.skip(exchange, given.date, given.until or given.date, given.reason, given.by)
+    console.print(f"recorded for {', '.join(map(str, days))}: the watchdog tells of them no more", highlight=False)
+    return 0
+
+
 def return_file(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Write a department's return file."""
     since, until = given.since or date(2000, 1, 1), given.until or given.today
@@ -144,6 +151,7 @@ ACTIONS: dict[str, Action] = {
     "reinstate": order,
     "approve": approve,
     "dismiss": dismiss,
+    "skip": skip,
     "return-file": return_file,
     "evidence": evidence,
     "watchdog": watch,

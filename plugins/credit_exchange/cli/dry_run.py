@@ -15,8 +15,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from credit_exchange.adapters.connections import resolve_by_command
 from credit_exchange.cli import night_summary
-from credit_exchange.config.connections import Connection, from_environment
+from credit_exchange.config.connections import Connection
 from credit_exchange.config.loader import load
 from credit_exchange.errors import ConfigurationError, ExchangeError
 from credit_exchange.laptop.ports import free_port
@@ -80,8 +81,8 @@ def _throw_away() -> Iterator[Exchange]:
 def _with_own_keys(conn_id: str) -> Connection:
     """Sources are resolved as always; what is thrown away needs no real keys."""
     if conn_id != "credit_keys":
-        return from_environment(conn_id)
+        return resolve_by_command(conn_id)
     try:
-        return from_environment(conn_id)
+        return resolve_by_command(conn_id)
     except ConfigurationError:
         return Connection(conn_id, password=os.urandom(32).hex(), extra={"hmac_key": os.urandom(32).hex()})

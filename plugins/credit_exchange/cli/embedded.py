@@ -13,6 +13,9 @@ from credit_exchange.laptop.postgres import EmbeddedPostgres
 from credit_exchange.laptop.settings import Laptop
 from credit_exchange.stores.database import migrate
 
+_AIRFLOW = ("AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__FERNET_KEY")
+"""Enough of the laptop's Airflow to find connections that were added there."""
+
 
 @contextmanager
 def database() -> Iterator[None]:
@@ -26,10 +29,13 @@ def database() -> Iterator[None]:
         return
     laptop, running = _running() or (Laptop.of(), None)
     server = running or laptop.start_server()
+    prefixes: tuple[str, ...] = ("CREDIT_EXCHANGE_", "AIRFLOW_CONN_")
+    if (laptop.home / "airflow").is_dir():  # it has run here
+        prefixes += _AIRFLOW
     added = {
         name: value
         for name, value in laptop.environment(server).items()
-        if name.startswith(("CREDIT_EXCHANGE_", "AIRFLOW_CONN_")) and name not in os.environ
+        if name.startswith(prefixes) and name not in os.environ
     }
     os.environ.update(added)
     try:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from credit_exchange.config.base import Model
 from credit_exchange.config.catalog import Dataset
+from credit_exchange.config.connections import from_environment
 from credit_exchange.config.feed import Feed
 from credit_exchange.config.loader import load
 from credit_exchange.config.platform import Platform
@@ -75,6 +76,11 @@ def parser() -> argparse.ArgumentParser:
     dismiss.add_argument("line_no", type=int)
     dismiss.add_argument("--reason", required=True)
 
+    skip = commands.add_parser("skip", help="state that business dates that were passed by are not to be exchanged")
+    skip.add_argument("date", type=date.fromisoformat)
+    skip.add_argument("--until", type=date.fromisoformat, help="the last one (default: only this one)")
+    skip.add_argument("--reason", required=True)
+
     returns = commands.add_parser("return-file", help="write a department's quarantined rows as XLSX")
     returns.add_argument("department")
     returns.add_argument("--since", type=date.fromisoformat)
@@ -129,12 +135,14 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 
 def _with_exchange(given: argparse.Namespace, console: Console) -> int:
     """Run the commands that need the database; heavy modules are imported only here."""
+    from credit_exchange.adapters.connections import resolve_by_command
     from credit_exchange.cli import actions
     from credit_exchange.cli.embedded import database
     from credit_exchange.steps.context import Exchange
 
     with database():
-        exchange = Exchange.open()
+        # the watchdog must not need what it watches
+        exchange = Exchange.open(from_environment if given.command == "watchdog" else resolve_by_command)
         try:
             given.by = getpass.getuser()
             given.night = getattr(given, "date", None) or last_business_date()

@@ -20,6 +20,9 @@ class Route(Model):
     kind: str | None = Field(default=None, description="china_xml: kind in revoke and query, e.g. permission")
     fields: dict[str, str] = Field(default_factory=dict, description="our code -> the platform's; others keep theirs")
     omit: list[str] = Field(default_factory=list, description="fields this platform does not take")
+    retired: bool = Field(
+        default=False, description="it gets no more of it: what is published there is withdrawn; then drop the entry"
+    )
 
     def catalog_of(self, subject_kind: str) -> str | None:
         """Return the catalog of records about such subjects; None: there is none for them."""

@@ -228,7 +228,7 @@ class Laptop:
             },
             # one beat a second lets a worker go at once when its task ends; twenty misses survive an API restart
             "workers": {"min_heartbeat_interval": 1, "max_failed_heartbeats": 20, "execution_api_timeout": 60},
-            # a task longer than its token would be refused: as long as the longest task may take
+            # a heartbeat's answer renews the token when a fifth of its life is left: a task may take longer than it
             "execution_api": {"jwt_expiration_time": 3600},
             "scheduler": {
                 "scheduler_idle_sleep_time": 0.1,

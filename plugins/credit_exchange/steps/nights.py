@@ -8,6 +8,7 @@ from datetime import date
 from typing import Literal
 
 from credit_exchange.core import business_time
+from credit_exchange.core.masking import scrub_text
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
@@ -30,6 +31,29 @@ def open_night(exchange: Exchange, run_id: str, business_date: date, kind: Kind)
     with transaction(exchange.engine) as connection:
         given = {"run_id": run_id, "business_date": business_date, "kind": kind, "now": business_time.now()}
         return Night(**connection.execute(sql.load("alerts/night_open"), given).mappings().one())
+
+
+def run_again(exchange: Exchange, run_id: str) -> None:
+    """Record that a part of a run starts: where the run had ended, it is to be judged anew."""
+    with transaction(exchange.engine) as connection:
+        connection.execute(sql.load("alerts/night_again"), {"run_id": run_id})
+
+
+def skip(exchange: Exchange, first: date, last: date, reason: str, skipped_by: str) -> list[date]:
+    """Record that business dates are not to be exchanged, and return those of which that was new.
+
+    Raises FatalError when they are not all over, or when there is nothing to skip among them.
+    """
+    if not first <= last <= business_time.last_business_date():
+        raise FatalError(f"只能跳过已经过去的业务日期，且起不晚于止：{first} 至 {last}")
+    if not reason.strip():
+        raise FatalError("请写明跳过的原因")
+    given = {"first": first, "last": last, "reason": scrub_text(reason.strip()), "skipped_by": skipped_by}
+    with transaction(exchange.engine) as connection:
+        days = list(connection.execute(sql.load("alerts/skip"), given | {"now": business_time.now()}).scalars())
+    if not days:
+        raise FatalError(f"{first} 至 {last} 已完成交换，或早已登记为跳过，没有可登记的业务日期")
+    return sorted(days)
 
 
 def night_of(exchange: Exchange, run_id: str) -> Night:

@@ -22,11 +22,13 @@ from credit_exchange.config.sharing_engine import Decision, RuleSet
 from credit_exchange.core import jsontext
 from credit_exchange.core.business_time import today
 from credit_exchange.core.canonical import canonical_json, sm3_hex
+from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.outbox import Written, overtake
 from credit_exchange.steps.payload import Columns, Treatment, canonical_of, treat
 from credit_exchange.steps.reference import sync_reference
+from credit_exchange.steps.retired import forgotten, rules_of
 from credit_exchange.steps.wishes import MOVED, Desired, Verdict, bumps_of, reason_of, wish_of
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
@@ -107,7 +109,8 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
     """Decide everything undecided; return counts by `<platform>.<op or effect>`.
 
     Date-independent and safe to run at any time; decisions are committed chunk by chunk, so a killed run goes on where
-    it stopped. `platform_ids` limits the platforms (all by default).
+    it stopped. `platform_ids` limits the platforms (all by default). Raises FatalError, after everything is decided,
+    when something is published where the configuration sends nothing of it any more.
     """
     sync_reference(exchange)
     platforms = sorted(platform_ids or exchange.config.platforms)
@@ -152,6 +155,9 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
         for platform in platforms:
             parameters = {"platform": platform, "digest": rules.digests[platform]}
             connection.execute(sql.load("release/ruleset_remember"), parameters)
+    told = [f"{one.what}；{one.remedy}" for one in (forgotten(exchange) if platform_ids is None else ())]
+    if told:
+        raise FatalError("。".join(told))
     return dict(counts)
 
 
@@ -174,7 +180,7 @@ def _rules_in_force(exchange: Exchange, platforms: list[str]) -> _Rules:
         mine = {}
         for name, route in exchange.config.platform(platform).datasets.items():
             if name in exchange.config.datasets:
-                rule_set = RuleSet(exchange.config.sharing, exchange.config.datasets[name], platform, day)
+                rule_set = RuleSet(rules_of(exchange, platform, name), exchange.config.datasets[name], platform, day)
                 by_dataset.setdefault(name, {})[platform] = rule_set
                 routes[platform, name] = route
                 mine[name] = rule_set.digest()

@@ -15,12 +15,13 @@ from credit_exchange.core import business_time
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.alerts import Severity, clear_others, open_incidents, raise_alert
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.retired import forgotten
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
 DUE = time(6, 0)
 QUIET = timedelta(hours=6)  # longer than a night takes: without any for so long, nobody is about to fill a hole
-LATE, HOLE, CIRCUIT, UNKNOWN, HELD = "late:", "hole:", "circuit:", "unknown:", "held:"
+LATE, HOLE, CIRCUIT, UNKNOWN, HELD, FORGOTTEN = "late:", "hole:", "circuit:", "unknown:", "held:", "forgotten:"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def check(exchange: Exchange) -> list[Finding]:
         (CIRCUIT, _circuits),
         (UNKNOWN, _unknown),
         (HELD, _held),
+        (FORGOTTEN, _forgotten),
     )
     for prefix, look in looks:
         found.extend(_record(exchange, prefix, look(exchange)))
@@ -130,6 +132,8 @@ def _hole(key: str, days: list[date], begun: list[date], *, is_configured: bool)
     ]
     if begun:
         parts.append(f"其中 {_listed(begun)} 已开始未结束，请先在 Airflow 中查看：仍在运行或排队的不会被补数")
+    until = "" if len(days) == 1 else f" --until {days[-1]}"
+    parts.append(f"如有意不做，请登记：python -m credit_exchange skip {days[0]}{until} --reason 原因")
     if not is_configured:
         parts.append("如这些日期本不需要交换，请设置 CREDIT_EXCHANGE_FIRST_DATE")
     return Finding(
@@ -190,6 +194,12 @@ def _held(exchange: Exchange) -> Iterable[Finding]:
             str(row["problem"])[:500],
             f"/exchange/batch/{row['batch_id']}",
         )
+
+
+def _forgotten(exchange: Exchange) -> Iterable[Finding]:
+    for one in forgotten(exchange):
+        key = f"{FORGOTTEN}{one.platform}:{one.dataset}"
+        yield Finding(key, "critical", one.what, one.remedy, f"/exchange/platforms?platform={one.platform}")
 
 
 def _first_date() -> date | None:

@@ -110,11 +110,16 @@ def to_do(
     return sorted(found, key=lambda task: task.kind != "bad")
 
 
-def verdict(day: date, runs: Sequence[Row], tasks: Sequence[Task], batches: Sequence[Row]) -> Verdict:
+def verdict(
+    day: date, runs: Sequence[Row], tasks: Sequence[Task], batches: Sequence[Row], skipped: Sequence[Row] = ()
+) -> Verdict:
     """Return the sentence that answers "is the night all right?"."""
     bad, care = _counted(tasks, "bad"), _counted(tasks, "care")
-    if runs and runs[0]["finished_at"] is None:
-        return Verdict("bad" if bad else "idle", f"正在运行，到现在出错：{bad}" if bad else "正在运行")
+    if runs and runs[0]["outcome"] is None:
+        runs_now = "正在运行" if runs[0]["finished_at"] is None else "正在重新运行"
+        return Verdict("bad" if bad else "idle", f"{runs_now}，到现在出错：{bad}" if bad else runs_now)
+    if skipped and not any(run["finished_at"] for run in runs):
+        return Verdict("idle", f"有意不交换：{skipped[0]['reason']}（{skipped[0]['skipped_by']}）")
     if bad:
         return Verdict("bad", f"没有全部完成：{bad}" + (f"；等人处理：{care}" if care else ""))
     if care:

@@ -53,6 +53,7 @@ class Pages:
             day = day or _all(connection, "newest_date", fallback=business_time.last_business_date())[0]["day"]
             given = {"business_date": day}
             runs = _all(connection, "night_runs", **given)
+            skipped = _all(connection, "skipped", **given)
             batches = night.in_order(_all(connection, "night_batches", **given))
             deliveries = _all(connection, "night_deliveries", **given)
             withheld = _all(connection, "night_withheld", **given)
@@ -81,7 +82,7 @@ class Pages:
             "day": day,
             "runs": runs,
             "night_words": NIGHT_WORDS,
-            "verdict": night.verdict(day, runs, tasks, batches),
+            "verdict": night.verdict(day, runs, tasks, batches, skipped),
             "tasks": tasks,
             "batches": batches,
             "totals": totals,

@@ -23,6 +23,7 @@ from sqlalchemy import text
 from credit_exchange.config.connections import Connection
 from credit_exchange.errors import ConfigurationError, FatalError, HoldForPerson, NotDelivered, RetriableError
 from credit_exchange.laptop.postgres import EmbeddedPostgres
+from credit_exchange.steps.code_version import code_version
 from credit_exchange.steps.collect import collect, read
 from credit_exchange.steps.collect.batches import by_id, newest, only_one
 from credit_exchange.steps.context import Exchange
@@ -54,6 +55,8 @@ def test_a_delivery_is_landed_once_and_read_from_the_landing_only(exchange_of: O
     assert collect(exchange, "t", DAY) == batch_id
     batch = by_id(exchange.engine, batch_id)
     assert (batch.stage, batch.state, batch.problem) == ("collected", "failed", None)
+    with exchange.engine.connect() as connection:
+        assert connection.execute(text("select code_version from exchange.batch")).scalar_one() == code_version()
     assert rows(exchange, batch_id) == [
         {"XK_XDR_MC": "甲公司", "XK_XDR_SHXYM": "", "XK_WSH": "文1号", "XK_JDRQ": "2026-01-05", "BZ": ""}
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import shlex
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from credit_exchange.cli.main import main
 from credit_exchange.steps import alerts, watchdog
 from credit_exchange.steps.alerts import Alert, notify
 from credit_exchange.steps.context import Exchange
@@ -234,3 +236,56 @@ def test_the_remedy_is_the_command_of_the_readme_and_airflow_takes_it(exchange: 
     assert given.reprocess_behavior == "completed"
     [known] = re.findall(r"airflow (backfill create .*T23:59)", README.read_text(encoding="utf-8"))
     assert found[1].startswith(re.sub(r"11-01", "11-11", known).replace("11-07", "11-13"))
+
+
+def test_a_hole_that_is_meant_is_told_no_more_and_who_said_so_is_kept(
+    exchange: Exchange, at: At, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nights(exchange, at, 10, 16)
+    at("2026-11-17T12:00:00")
+    assert keys(holes(exchange)) == ["hole:2026-11-11/2026-11-15"]
+    [finding] = holes(exchange)
+    command = re.search(r"python -m credit_exchange (skip [-0-9a-z ]+ --reason)", finding.detail)
+    assert command
+    given = command[1].replace("2026-11-15", "2026-11-12").split()
+    assert main([*given, "迁移机房，张三 13805911234 已报备"]) == 0
+    assert "2026-11-11, 2026-11-12" in capsys.readouterr().out
+    [finding] = holes(exchange)
+    assert (finding.incident_key, finding.is_new) == ("hole:2026-11-11/2026-11-15", False)
+    assert "业务日期 2026-11-13 至 2026-11-15（共 3 天）" in finding.subject
+    assert main(["skip", "2026-11-15", "--reason", "同上"]) == 0
+    assert main(["skip", "2026-11-13", "--reason", "同上"]) == 0
+    assert "2026-11-14（共 1 天）" in holes(exchange)[0].subject  # no night is beside it, and it is told all the same
+    assert main(["skip", "2026-11-14", "--reason", "同上"]) == 0
+    assert holes(exchange) == []
+    assert alerts.open_incidents(exchange, "hole:") == []
+    with exchange.engine.connect() as connection:
+        rows = connection.exec_driver_sql("select * from exchange.skipped_date order by business_date").all()
+    assert [row.business_date for row in rows] == november(11, 12, 13, 14, 15)
+    assert {row.skipped_by for row in rows} == {getpass.getuser()}
+    assert rows[0].reason == "迁移机房，张三 *********** 已报备"
+
+
+def test_a_date_that_is_skipped_is_not_late_either(exchange: Exchange, at: At) -> None:
+    nights(exchange, at, 10)
+    at("2026-11-12T07:00:00")
+    assert keys(watchdog.check(exchange)) == ["late:2026-11-11"]
+    assert main(["skip", "2026-11-11", "--reason", "停电"]) == 0
+    assert watchdog.check(exchange) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["2026-11-10"], "已完成交换"),
+        (["2026-11-20"], "已经过去"),
+        (["2026-11-12", "--until", "2026-11-11"], "已经过去"),
+    ],
+)
+def test_only_what_was_passed_by_is_skipped(
+    exchange: Exchange, at: At, capsys: pytest.CaptureFixture[str], given: list[str], told: str
+) -> None:
+    nights(exchange, at, 10)
+    at("2026-11-13T12:00:00")
+    assert main(["skip", *given, "--reason", "停电"]) == 1
+    assert told in capsys.readouterr().err

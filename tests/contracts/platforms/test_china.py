@@ -222,3 +222,15 @@ class TestPace:
         assert [r.status for r in sandbox.ledger.requests()] == [200] * 4
         assert len(seen) == 4
         exchange.engine.dispose()
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_what_is_refused_as_a_whole_once_goes_afresh_in_smaller_shipments(
+    exchange: Exchange, sandbox: Sandbox, status: int
+) -> None:
+    put(exchange, "china", names(9))
+    sandbox.faults.add("import_permission", "unlisted_status", status=status)
+    result = run(exchange, "china")
+    assert (result.delivered, result.rejected, result.problem) == (9, 0, None)
+    assert sandbox.ledger.repeated() == []
+    assert len(sandbox.current()) == 9

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from world import SEND, arrived_once, decided_while_called, made_up, names, outbox, put, run, states
+from world import SEND, arrived_once, decided_while_called, made_up, names, outbox, put, query, run, states
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import poll_receipts
@@ -18,15 +19,15 @@ pytestmark = pytest.mark.parametrize("kind", ["fuzhou", "fujian"])
 
 
 @pytest.fixture
-def bend(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str, bytes], bytes]], None]:
-    """Change what the platform answers: a function of the path and the body. What becomes b"" is an HTTP 500."""
+def bend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Change what the platform answers: a function of the path and the body. What becomes b"" is an HTTP `status`."""
 
-    def by(change: Callable[[str, bytes], bytes]) -> None:
+    def by(change: Callable[[str, bytes], bytes], status: int = 500) -> None:
         send = server.Handler._send
 
         def bent(self: Any, answer: Any) -> None:
             body = change(self.path, answer.body)
-            send(self, replace(answer, body=body, status=answer.status if body else 500))
+            send(self, replace(answer, body=body, status=answer.status if body else status))
 
         monkeypatch.setattr(server.Handler, "_send", bent)
 
@@ -44,34 +45,74 @@ def test_a_message_that_the_database_cannot_hold_stops_nothing(
     assert states(exchange) == {"delivered": 2, "rejected": 1}
 
 
-@pytest.mark.parametrize("fails", [False, True], ids=["200", "500"])
+@pytest.mark.parametrize("answer", ["200", "500", "502", "504", "none"])
 def test_a_shipment_whose_receipt_never_fits_does_not_close_the_platform_to_others(
-    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, bend: Callable[..., None], fails: bool
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, bend: Callable[..., None], answer: str
 ) -> None:
     exchange = exchange_with(
-        limits={"records": 1}, retry={"first_seconds": 0.01, "max_seconds": 0.02}, settle_after_seconds=0.02
+        limits={"records": 1},
+        retry={"first_seconds": 0.01, "max_seconds": 0.02},
+        settle_after_seconds=0.02,
+        total_timeout=0.5,
+        circuit={"failures": 2},
     )
     put(exchange, kind, ["r0001"])
     task: list[str] = []
 
+    def wrong(body: bytes, bent: bytes) -> bytes:
+        if answer == "none":
+            time.sleep(0.7)
+        return body if answer == "none" else bent if answer == "200" else b""
+
     def never_fits(path: str, body: bytes) -> bytes:
-        if b'"results"' in body:
-            return b"" if fails and b"r0001" in body else body.replace(b"r0001", b"r9999")
+        if b'"results"' in body and b"r0001" in body:
+            return wrong(body, body.replace(b"r0001", b"r9999"))
         if b'"state":"DONE"' in body:
             task.extend([] if task else [path])
-            wrong = b"" if fails else body.replace(b'"accepted":1', b'"accepted":7')
-            return wrong if path == task[0] else body
+            return wrong(body, body.replace(b'"accepted":1', b'"accepted":7')) if path == task[0] else body
         return body
 
-    bend(never_fits)
-    run(exchange, kind)
+    bend(never_fits, int(answer) if answer.isdigit() else 500)
+    assert "没有查询到结果" in str(run(exchange, kind).problem) or kind == "fuzhou"
     for night in range(2):
         put(exchange, kind, names(3, first=10 * (night + 1)))
-        poll_receipts(exchange, kind, payload_source=made_up)
-        run(exchange, kind)
+        looked = poll_receipts(exchange, kind, payload_source=made_up)
+        assert looked.unseen == 1
+        assert looked.problem
+        assert run(exchange, kind).problem
     assert states(exchange).pop("delivered") == 6
     assert outbox(exchange)["r0001", 1].state in ("unknown", "awaiting_receipt")
+    assert query(exchange, "select circuit from exchange.platform_state") == [("closed",)]
     arrived_once(sandbox, 7)
+
+
+def test_looks_that_are_not_answered_are_bounded_and_keep_nothing_from_being_sent(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    exchange = exchange_with(
+        limits={"records": 1},
+        retry={"first_seconds": 0.01, "max_seconds": 0.02},
+        settle_after_seconds=3600,
+        drain_seconds=3 if kind == "fuzhou" else 25,
+    )
+    put(exchange, kind, names(4))
+    if kind == "fuzhou":
+        sandbox.faults.add(SEND[kind], "commit_then_close", times=4)
+    else:
+        sandbox.faults.add(SEND[kind], "task_never_done", times=4, seconds=3600)
+    run(exchange, kind)
+    query(exchange, "update exchange.shipment set next_attempt_at = now() returning 1")
+    query(exchange, "update exchange.platform_state set circuit = 'half_open' returning 1")
+    sandbox.faults.add("batch" if kind == "fuzhou" else "task", "503", times=-1)
+    before = query(exchange, "select count(*) from exchange.attempt where kind <> 'send'")[0][0]
+    put(exchange, kind, names(3, first=11))
+    if kind == "fujian":  # of these as well only the upload is answered
+        assert run(exchange, kind).awaiting == 7
+    else:
+        assert run(exchange, kind).delivered == 3
+    assert query(exchange, "select circuit from exchange.platform_state") == [("closed",)]
+    after = query(exchange, "select count(*) from exchange.attempt where kind <> 'send'")[0][0]
+    assert after - before <= 4 * 4 + 1
 
 
 def test_what_was_asked_about_often_enough_is_not_waited_for(

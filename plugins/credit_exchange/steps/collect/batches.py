@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from credit_exchange.core import business_time
 from credit_exchange.errors import FatalError, RetriableError
+from credit_exchange.steps.code_version import code_version
 from credit_exchange.stores.database import transaction
 from credit_exchange.stores.sql import load
 
@@ -77,7 +78,7 @@ def by_id(engine: Engine, batch_id: int) -> Batch:
 def create(engine: Engine, **values: Any) -> int:
     """Make the row of a new generation, not yet collected, and return its id."""
     with transaction(engine) as connection:
-        return int(connection.execute(load("collect/create"), values).scalar_one())
+        return int(connection.execute(load("collect/create"), values | {"code_version": code_version()}).scalar_one())
 
 
 def mark_collected(engine: Engine, batch_id: int, digest: str, uri: str, size: int, detail: dict[str, Any]) -> None:

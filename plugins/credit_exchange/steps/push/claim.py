@@ -97,11 +97,18 @@ class Claimer:
         """Lanes whose shipments the platform found too large: how many records at most from now on."""
 
     def claim(
-        self, connection: Connection, priority: int, skip: Iterable[int], *, ahead: bool = False, lots: bool = True
+        self,
+        connection: Connection,
+        priority: int,
+        skip: Iterable[int],
+        *,
+        ahead: bool = False,
+        lots: bool = True,
+        only: Sequence[int] | None = None,
     ) -> Claim | None:
         """Pack the next rows of at most this priority number; None when there are none.
 
-        Those that wait by themselves, without `skip`, go first, then those that wait in lots (unless not `lots`).
+        Those that wait by themselves (without `skip`, of `only` where given) go first, then those in lots (if `lots`).
         ahead: it is not their turn yet: of lots only, and no takedowns, which are to be found when it is theirs.
         Several shipments at a time, leased to this drain. The caller owns the transaction, which holds the platform's
         lock: nobody else packs, resumes or overtakes what waits until it ends.
@@ -110,21 +117,17 @@ class Claimer:
         connection.execute(sql.load("push/by_key"))
         # takedowns travel alone at some platforms: one shipment's worth of them is enough at a time
         limit = self._platform.limits.records if priority == PRIORITY["withdraw"] else self._rows
-        parameters = {"platform": self._platform.platform, "priority": priority, "limit": limit}
-        parameters["from_priority"] = PRIORITY["withdraw"] + 1 if ahead else 0
-        rows: Sequence[Any] = ()
-        if not ahead:
-            rows = connection.execute(sql.load("push/claim_waiting"), {**parameters, "skip": list(skip)}).all()
+        parameters = {"platform": self._platform.platform, "priority": priority, "limit": limit, "these": only}
+        parameters |= {"from_priority": PRIORITY["withdraw"] + 1 if ahead else 0, "skip": list(skip)}
+        rows: Sequence[Any] = () if ahead else connection.execute(sql.load("push/claim_waiting"), parameters).all()
         alone = bool(rows)
         if lots and not rows:
             rows = self._of_lots(connection, parameters)
         if not rows:
             return None
         op = rows[0].op
-        ids: list[int] = []
-        known: set[str] = set()
-        overtaken: dict[int, str] = {}
-        blocked: list[int] = []
+        ids, blocked = list[int](), list[int]()
+        known, overtaken = set[str](), dict[int, str]()
         for outbox_id, record_id, _, fresh, is_blocked, overtaken_by in rows:
             if overtaken_by is not None:
                 overtaken[outbox_id] = overtaken_by

@@ -53,7 +53,8 @@ _LOOK_EVERY = 0.5
 class DrainResult:
     """What one drain did (delivered, rejected, held, calls) and what it left (retry, unknown, awaiting), in records.
 
-    `problem` says in one sentence why something is left that a person should know of, or is None.
+    unseen: shipments that were looked at in vain. `problem` says in one sentence why something is left that a person
+    should know of, or is None.
     """
 
     delivered: int = 0
@@ -63,6 +64,7 @@ class DrainResult:
     awaiting: int = 0
     held: int = 0
     calls: int = 0
+    unseen: int = 0
     problem: str | None = None
 
 
@@ -177,12 +179,15 @@ class _Drain:
                 return True
             self._look_at = time.monotonic() + _LOOK_EVERY
         if not self._sending:
-            return False
+            return self._look_last()
+        part = self._settler.apart.next()
+        if part is not None:
+            return self._send_part(part)
         if self._packed:
             self._ahead.begin()
             self._call(self._packed.popleft(), "send", self._dialect.send)
             return True
-        return self._send(takedowns_only=False) or self._claim(_EVERYTHING)
+        return self._send(takedowns_only=False) or self._claim(_EVERYTHING) or self._look_last()
 
     def _urgent(self) -> bool:
         """Take something down, ask about what is unknown, look at a task; False when there is none of it.
@@ -193,9 +198,7 @@ class _Drain:
             self._send(takedowns_only=True) or (self._desk.takedowns_wait() and self._claim(_TAKEDOWNS))
         ):
             return True
-        if self._look("unknown", "ask", self._dialect.ask) or self._look(
-            "awaiting_receipt", "poll", self._dialect.poll
-        ):
+        if not self._settler.unanswered and self._look_after():
             if self._packed:  # for the same reason something is sent between two looks
                 self._look_at = time.monotonic() + _LOOK_EVERY
             return True
@@ -221,11 +224,23 @@ class _Drain:
     def _next_of_lots(self) -> Claim | None:
         return self._pack(_EVERYTHING, ahead=True)
 
-    def _pack(self, priority: int, *, ahead: bool = False, lots: bool = True) -> Claim | None:
+    def _send_part(self, ids: list[int]) -> bool:
+        """Send some records of a shipment that was refused as a whole, in one of their own."""
+        done = self._pack(_EVERYTHING, lots=False, only=ids)
+        if done is not None:
+            self._settler.counts.update(done.aside)
+            self._packed.extendleft(reversed(done.packed))
+            if done.packed:
+                self._call(self._packed.popleft(), "send", self._dialect.send)
+        return True
+
+    def _pack(
+        self, priority: int, *, ahead: bool = False, lots: bool = True, only: list[int] | None = None
+    ) -> Claim | None:
         faultpoint("push.before_claim")
-        skip = () if ahead else self._settler.skip_records
+        skip = () if ahead or only else self._settler.skip_records
         with transaction(self._exchange.engine) as connection:
-            done = self._claimer.claim(connection, priority, skip, ahead=ahead, lots=lots)
+            done = self._claimer.claim(connection, priority, skip, ahead=ahead, lots=lots, only=only)
         if done is not None:
             faultpoint("push.after_claim")
         return done
@@ -237,6 +252,20 @@ class _Drain:
         if isinstance(leased, Leased):
             self._call(leased, "send", self._dialect.send)
         return True
+
+    def _look_after(self) -> bool:
+        """Look at what is unknown, or at a task; when looks at several in a row were not answered, at nothing more."""
+        return not self._gave_up() and (
+            self._look("unknown", "ask", self._dialect.ask)
+            or self._look("awaiting_receipt", "poll", self._dialect.poll)
+        )
+
+    def _look_last(self) -> bool:
+        """After one that was not answered looks come last: each may take as long as the platform is waited for."""
+        return bool(self._settler.unanswered) and self._look_after()
+
+    def _gave_up(self) -> bool:
+        return len(self._settler.unanswered) >= max(2, self._platform.circuit.failures)
 
     def _look(self, state: str, kind: str, method: Callable[[Shipment, Wire], CallResult]) -> bool:
         leased = self._desk.take_open(state, sorted(self._settler.skip_shipments))
@@ -292,6 +321,8 @@ class _Drain:
         if not self._sending:
             return False
         due = self._desk.next_due(sorted(self._settler.skip_shipments), sorted(self._settler.skip_records))
+        if self._gave_up():
+            due = {what: seconds for what, seconds in due.items() if what not in ("unknown", "task")}
         now = time.monotonic()
         waits = [
             seconds
@@ -317,6 +348,10 @@ class _Drain:
                 f"{self._platform.name}：还有 {waiting} 条没有送出、{unknown} 条结果不明；"
                 f"{self._settler.last_problem or '下次上报时继续'}"
             )
+        unseen = self._settler.unseen
+        if problem is None and unseen:
+            why = next(reversed(unseen.values()))
+            problem = f"{self._platform.name}：有 {len(unseen)} 个上报批次没有查询到结果；{why}，下次再查询"
         return DrainResult(
             delivered=counts["delivered"],
             rejected=counts["rejected"],
@@ -325,6 +360,7 @@ class _Drain:
             awaiting=left.get("awaiting_receipt", 0),
             held=counts["held"],
             calls=self._calls,
+            unseen=len(unseen),
             problem=problem,
         )
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import Counter
 
 from credit_exchange.config.platform import Platform
+from credit_exchange.steps.push.apart import Apart, Finding
 from credit_exchange.steps.push.claim import STATE_OF, Claimer, Leased
 from credit_exchange.steps.push.desk import Desk
+from credit_exchange.steps.push.dialects.answers import said
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Outcome, Refusal, Verdict
 from credit_exchange.steps.push.gate import Gate, Stop
 from credit_exchange.steps.push.waiting import pause, retry_after
 
-_MALFORMED_IN_A_ROW = 3
 _BUSY_IN_A_ROW = 100
-_ABOUT_ONE = (200, 500)
-"""Answers to a question about one shipment that do not settle it, and say nothing of the platform as a whole."""
+_ANSWERS = (200, 500)
+"""Answers to a question about one shipment that do not settle it, and show that the platform is there."""
 
 
 class Settler:
@@ -29,11 +30,16 @@ class Settler:
         self.skip_shipments: set[str] = set()
         self.skip_records: set[int] = set()
         self.last_problem = ""
+        self.unanswered: set[str] = set()
+        """Shipments that the platform was asked about since it last answered such a question."""
+        self.unseen: dict[str, str] = {}
+        """Shipments of which the last look found nothing out, and why."""
         self._failed: Counter[str] = Counter()
         self._again: Counter[tuple[str, int]] = Counter()
         self.troubled = True
         """The platform failed lately, as far as was seen when the last call began: a success has to be written."""
-        self._malformed = 0
+        self.apart = Apart()
+        """What was refused as a whole, and goes afresh in parts."""
         self._busy = 0
 
     # --- after sending
@@ -41,15 +47,13 @@ class Settler:
     def sent(self, leased: Leased, attempt: int, result: CallResult) -> None:
         """Settle what came of sending. Raises Stop when the platform must not be called any more."""
         number = leased.shipment.label.shipment_no
-        if result.refusal is not Refusal.MALFORMED:
-            self._malformed = 0
         if result.kind is Kind.STORED and self._complete(leased, result):
             self._settle(leased, attempt, result)
-            self._fine()
+            self._took(leased)
         elif result.kind is Kind.PENDING:
             wait = self._platform.poll_seconds
             self._desk.record(leased, attempt, result, state="awaiting_receipt", wait=wait)
-            self._fine()
+            self._took(leased)
         elif result.kind is Kind.REFUSED:
             self._refused(leased, attempt, result)
         else:
@@ -61,10 +65,8 @@ class Settler:
     def _refused(self, leased: Leased, attempt: int, result: CallResult) -> None:
         """Nothing was stored: the same bytes again, later, unless they are what the platform cannot take."""
         match result.refusal:
-            case Refusal.TOO_LARGE:
-                self._split(leased, attempt, result)
-            case Refusal.MALFORMED:
-                self._give_back(leased, attempt, result)
+            case Refusal.TOO_LARGE | Refusal.MALFORMED:
+                self._part(leased, attempt, result)
             case Refusal.BUSY:
                 wait = retry_after(result.retry_after, self._platform.retry)
                 self._desk.record(leased, attempt, result, state="retry", wait=wait)
@@ -80,38 +82,52 @@ class Settler:
                 if result.refusal is Refusal.UNREACHABLE:
                     self._trouble(result)
 
-    def _split(self, leased: Leased, attempt: int, result: CallResult) -> None:
-        count = len(leased.shipment.lines)
-        if count > 1:
-            # the records go back and come again in halves
-            lane = leased.shipment.label.lane
-            self._claimer.most[lane] = min((count + 1) // 2, self._claimer.most.get(lane, count))
-            self._desk.dissolve(leased, attempt, result, "超过平台允许的大小，拆成两半重新装入")
+    def _part(self, leased: Leased, attempt: int, result: CallResult) -> None:
+        """A whole shipment is refused, and not for a while: its records go afresh, unless it is known which it is."""
+        too_large = result.refusal is Refusal.TOO_LARGE
+        words = "超过平台允许的大小" if too_large else f"平台不接受整批的格式（{result.code}）"
+        shipment, count = leased.shipment, len(leased.shipment.lines)
+        finding = self.apart.refused(shipment, too_large=too_large)
+        if too_large:
+            lane, most = shipment.label.lane, self._claimer.most
+            if count > 1 and self.apart.is_size(lane):
+                most[lane] = min((count + 1) // 2, most.get(lane, count))
+            if count == 1:  # it is the record's own size that is too large, not that of shipments
+                most.pop(lane, None)
+        if finding is Finding.GUILTY:
+            self._guilty(leased, attempt, result)
             return
-        verdict = Verdict(Outcome.REJECTED, result.code, "单条记录超过平台允许的大小")
-        self._settle(leased, attempt, CallResult(Kind.STORED, {1: verdict}, code=result.code, reply=result.reply))
-
-    def _give_back(self, leased: Leased, attempt: int, result: CallResult) -> None:
-        """The platform calls a whole shipment malformed: its contract or our configuration changed, not the records."""
-        self._desk.dissolve(leased, attempt, result, f"平台不接受整批的格式（{result.code}），其中的记录下次重新装入")
-        self.skip_records |= {line.outbox_id for line in leased.shipment.lines}
-        self._malformed += 1
-        self.last_problem = (
-            f"平台不接受整个上报批次的格式（{result.code}）；请对照平台接口检查 platforms/{self._platform.platform}.yml"
-        )
-        if self._malformed >= _MALFORMED_IN_A_ROW:
-            reason = (
-                f"接口约定不符：平台连续 {self._malformed} 次不接受整个上报批次的格式（{result.code}）；"
-                f"请对照平台接口检查 platforms/{self._platform.platform}.yml 及其 dialect"
-            )
+        self.skip_records |= {line.outbox_id for line in shipment.lines}
+        if finding is Finding.SPLIT:
+            self._desk.dissolve(leased, attempt, result, f"{words}，拆成更小的批次重新装入")
+        else:
+            self._desk.dissolve(leased, attempt, result, f"{words}，其中的记录下次重新装入")
+        contract = f"请对照平台接口检查 platforms/{self._platform.platform}.yml"
+        why = said(result.reply)
+        why = f"，平台称：{why}" if why else ""
+        if finding is Finding.BROKEN:
+            reason = f"接口约定不符：{words}，拆成单条仍连续不被接受{why}；{contract} 及其 dialect"
             self._gate.open(reason)
             raise Stop(f"{self._platform.name}：{reason}")
+        if finding is Finding.ASIDE:
+            self.last_problem = f"{words}{why}；{contract}"
+
+    def _guilty(self, leased: Leased, attempt: int, result: CallResult) -> None:
+        """One record is what the platform cannot take: for its department, or of a takedown for a person here."""
+        words = "单条记录超过平台允许的大小" if result.refusal is Refusal.TOO_LARGE else "平台不接受这条记录的格式"
+        takedown = leased.shipment.label.op == "withdraw"
+        message = "：".join(filter(None, (words + ("，未能撤下" if takedown else ""), said(result.reply))))
+        verdict = Verdict(Outcome.HELD if takedown else Outcome.REJECTED, result.code, message)
+        self._settle(leased, attempt, CallResult(Kind.STORED, {1: verdict}, code=result.code, reply=result.reply))
 
     # --- after asking
 
     def asked(self, leased: Leased, attempt: int, result: CallResult) -> None:
         """Settle what came of asking about an unknown shipment or looking at a task."""
         number = leased.shipment.label.shipment_no
+        unseen = self.unseen.pop(number, None)
+        if result.http_status in _ANSWERS or result.kind in (Kind.STORED, Kind.PENDING, Kind.ABSENT):
+            self.unanswered.clear()
         if result.kind is Kind.STORED and self._complete(leased, result):
             self._settle(leased, attempt, result)
             self._fine()
@@ -130,13 +146,20 @@ class Settler:
             self._failed[number] += 1
         wait = retry_after(result.retry_after, self._platform.retry) if busy else self._pause_or_skip(number)
         self._desk.record(leased, attempt, result, state=leased.before, wait=wait)
+        problem = result.problem or f"{result.words}（{result.code}）"
         if busy:
+            if unseen is not None:
+                self.unseen[number] = unseen
             self._wait_for_platform(wait)
-        elif result.kind is not Kind.ABSENT and (result.http_status not in _ABOUT_ONE or result.credentials_refused):
+            return
+        self.unseen[number] = problem
+        if result.refusal is Refusal.UNREACHABLE or result.credentials_refused:
             self._trouble(result)
         elif result.kind is not Kind.ABSENT:
-            # it must not keep the circuit open for all others, night after night: it is what is looked at first
-            self.last_problem = result.problem or f"{result.words}（{result.code}）"
+            # no failure of the platform: one shipment would close it to all others, night after night
+            if result.http_status not in _ANSWERS:
+                self.unanswered.add(number)
+            self.last_problem = problem
 
     # --- common
 
@@ -179,6 +202,10 @@ class Settler:
         self._busy += 1
         if self._busy >= _BUSY_IN_A_ROW:
             raise Stop(f"{self._platform.name}：平台连续 {self._busy} 次答复繁忙，其余留待下次上报")
+
+    def _took(self, leased: Leased) -> None:
+        self.apart.taken(leased.shipment)
+        self._fine()
 
     def _fine(self) -> None:
         """The platform took a shipment: that ends its trouble, if it had any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from credit_exchange.steps.push.dialects import forms
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Refusal, Reply
 
 _REFUSALS = {
@@ -29,6 +30,15 @@ def http_refusal(reply: Reply) -> CallResult | None:
         credentials_refused=refusal is Refusal.CREDENTIALS,
         reply=reply.body,
     )
+
+
+def said(reply: bytes) -> str:
+    """Return why a platform refused something, in its own words as we may keep them; HTML and the like say nothing."""
+    try:
+        answer = forms.read_json(reply)
+    except forms.BadReply:
+        return ""
+    return forms.said(answer.get("message") or answer.get("msg"))
 
 
 def unknown(reply: Reply, problem: str, *, code: str = "", credentials_refused: bool = False) -> CallResult:

@@ -1,6 +1,6 @@
-"""What was refused after its old row had been revoked counts as published no more.
+"""What was refused after its old row had been revoked counts as published no more; clocks tell business time.
 
-The view of a database made from the present include/sql/report is replaced by itself.
+The views of a database made from the present include/sql/report are replaced by themselves.
 """
 
 from alembic import op
@@ -12,9 +12,10 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Replace the view; its columns and what was granted on it stay."""
-    op.get_bind().exec_driver_sql(sql.source("report/06_published"))
+    """Replace the views; their columns and what was granted on them stay."""
+    for view in ("06_published", "08_clock"):
+        op.get_bind().exec_driver_sql(sql.source(f"report/{view}"))
 
 
 def downgrade() -> None:
-    """The view fits the version before as well: no row had that code then."""
+    """The views fit the version before as well: no row had that code, and nothing set a business time."""

@@ -1,0 +1,80 @@
+"""What the operators do around a step: the verdict of a night is taken back while a part of it runs again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.bases.operator import ExecutorSafeguard
+
+from credit_exchange.adapters import tasks
+from credit_exchange.adapters.exchange import NotReady
+from credit_exchange.config.loader import load
+from credit_exchange.steps import push
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.nights import close_night, open_night
+from credit_exchange.steps.push import DrainResult
+from credit_exchange.stores.database import connect
+
+RUN = {"dag_run": SimpleNamespace(run_id="scheduled__1")}
+
+
+@pytest.fixture
+def closed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Exchange]:
+    """A night that has ended, and operators that may be called by themselves."""
+    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+    exchange = Exchange(load(), connect(database_url))
+    open_night(exchange, "scheduled__1", date(2026, 11, 22), "scheduled")
+    close_night(exchange, "scheduled__1", ["platform china"])
+    yield exchange
+    exchange.engine.dispose()
+
+
+def ended(exchange: Exchange) -> tuple[Any, Any]:
+    with exchange.engine.connect() as connection:
+        return tuple(connection.exec_driver_sql("select outcome, finished_at is not null from exchange.night").one())
+
+
+@pytest.mark.parametrize(
+    ("operator", "outcome"), [(tasks.Release, None), (tasks.Summary, None), (tasks.PollReceipts, "partial")]
+)
+def test_a_step_that_runs_again_takes_the_verdict_back(
+    closed: Exchange, monkeypatch: pytest.MonkeyPatch, operator: Any, outcome: str | None
+) -> None:
+    monkeypatch.setattr(operator, "work", lambda _self, _exchange, _context: {})
+    operator(task_id="t").execute(RUN)
+    assert ended(closed) == (outcome, True)
+
+
+def test_the_verdict_gives_one_again(closed: Exchange) -> None:
+    assert not tasks.Verdict.reopens
+
+
+@pytest.mark.parametrize(
+    ("result", "is_told"),
+    [
+        (DrainResult(), False),
+        (DrainResult(problem="信用福建：平台维护中"), False),
+        (DrainResult(awaiting=1, unseen=1, problem="信用福建：有 1 个上报批次没有查询到结果"), True),
+    ],
+)
+def test_a_task_whose_receipt_cannot_be_seen_is_told(
+    closed: Exchange, monkeypatch: pytest.MonkeyPatch, result: DrainResult, is_told: bool
+) -> None:
+    with closed.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, body_sealed, "
+            "body_digest, records, state) values ('s', 'fujian', 'permit', 'upsert', 'b', 'k', '', '', 1, "
+            "'awaiting_receipt')"
+        )
+    monkeypatch.setattr(tasks, "die_with_parent", lambda: None)
+    monkeypatch.setattr(push, "poll_receipts", lambda _exchange, _platform: result)
+    poll = tasks.PollReceipts(task_id="poll")
+    if is_told:
+        with pytest.raises(NotReady, match="没有查询到结果"):
+            poll.execute(RUN)
+    else:
+        assert poll.execute(RUN) == {"platforms": 1}
