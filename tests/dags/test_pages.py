@@ -60,8 +60,9 @@ def client(database_url: str) -> Iterator[Any]:
 SEED = (
     "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date, stage,"
     " state,"
-    " rows_delivered, rows_accepted, rows_quarantined, problem)"
-    " values ('f_permit', 'f', '某局', 'permit', '2023', '2026-11-22', 'merged', 'partial', 3, 2, 1, :hostile)",
+    " rows_delivered, rows_accepted, rows_quarantined, problem, code_version)"
+    " values ('f_permit', 'f', '某局', 'permit', '2023', '2026-11-22', 'merged', 'partial', 3, 2, 1, :hostile,"
+    " 'v7.1-abc')",
     "insert into exchange.batch_check values (1, 'S01', 'XK_XDR', 'reject', 1, 3)",
     "insert into exchange.quarantine (batch_id, line_no, disposition, row_key, row_sealed, first_seen_at)"
     " values (1, 7, 'reject', 'k', '', now())",
@@ -104,6 +105,10 @@ PATHS = {
     "/platforms": "s1",
     "/platforms?platform=fuzhou": "s1",
 }
+
+
+def test_the_batch_page_names_the_code_that_took_it(client: Any) -> None:
+    assert "v7.1-abc" in client.get("/batch/1").text
 
 
 @pytest.mark.parametrize(("path", "shown"), list(PATHS.items()))

@@ -65,3 +65,15 @@ def test_columns_are_treated_like_single_records(
     released = treat(columns, (tuple(drop), tuple(sorted(mask.items()))))
     made = canonical_of(released, len(contents)).to_pylist()
     assert made == [canonical_json(expected(content, drop, mask)).decode() for content in contents]
+
+
+def test_a_masked_name_cannot_be_read_in_the_text_beside_it() -> None:
+    columns = {
+        "XK_XDR_MC": pa.array(["欧阳锋", "陈榕生"], pa.large_string()),
+        "XK_NR": pa.array(["准予欧阳锋执业", "准予欧阳锋执业"], pa.large_string()),
+    }
+    treatment = ((), (("XK_NR", "free_text"), ("XK_XDR_MC", "person_name")))
+    released = {code: column.to_pylist() for code, column in treat(columns, treatment).items()}
+    assert released["XK_NR"] == [f"准予{released['XK_XDR_MC'][0]}执业", "准予欧阳锋执业"]
+    assert "欧阳锋" not in released["XK_NR"][0]
+    assert treat(columns, ((), (("XK_NR", "free_text"),)))["XK_NR"].to_pylist() == ["准予欧阳锋执业"] * 2

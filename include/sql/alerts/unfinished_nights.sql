@@ -1,4 +1,5 @@
--- The business dates up to :last that have no finished night and were not skipped on purpose, since the first night there ever was (30 days at most).
+-- The business dates up to :last that have no finished night and were not skipped on purpose, since the first night there
+-- ever was (30 days at most).
 -- :first_configured replaces the first night where it is set, so that a scheduler that never started is missed too.
 -- Without either nothing is expected yet.
 with known as (

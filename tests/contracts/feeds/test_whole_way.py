@@ -19,27 +19,10 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import run_feed
 from credit_exchange.steps.release import release
 from credit_exchange.stores.database import connect, transaction
+from samples import PERMIT
 
 DAY, NEXT = date(2026, 9, 1), date(2026, 9, 2)
-GOOD = {
-    "XK_XDR_MC": "福州示例贸易有限公司",
-    "XK_XDR_LB": "法人及非法人组织",
-    "XK_XDR_SHXYM": "9135010026017703XW",
-    "XK_FRDB": "林某甲",
-    "XK_XKWS": "食品经营许可决定书",
-    "XK_WSH": "榕市监许〔2026〕1号",
-    "XK_XKLB": "普通",
-    "XK_NR": "食品销售经营者",
-    "XK_JDRQ": "2026-08-20",
-    "XK_YXQZ": "2026-08-20",
-    "XK_YXQZI": "2031-08-19",
-    "XK_XKJG": "福州市市场监督管理局",
-    "XK_XKJGDM": "11230500001755309F",
-    "XK_ZT": "1",
-    "XK_LYDW": "福州市市场监督管理局",
-    "XK_LYDWDM": "11230500001755309F",
-    "BZ": "",
-}
+GOOD = PERMIT | {"BZ": ""}
 CSV = {"form": "csv", "path": "t/{date}.csv", "settle_seconds": 0}
 SHIPPED = Path(__file__).resolve().parents[3] / "include"
 

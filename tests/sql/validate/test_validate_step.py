@@ -25,27 +25,11 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.validate import validate
 from credit_exchange.stores.database import connect, transaction
+from samples import PERMIT
 
 FEED = "fz_test_permit"
 INCLUDE = Path(__file__).resolve().parents[3] / "include"
-GOOD = {
-    "XK_XDR_MC": "福州示例贸易有限公司",
-    "XK_XDR_LB": "法人及非法人组织",
-    "XK_XDR_SHXYM": "9135010026017703XW",
-    "XK_FRDB": "林某甲",
-    "XK_XKWS": "食品经营许可决定书",
-    "XK_WSH": "榕市监许〔2026〕1号",
-    "XK_XKLB": "普通",
-    "XK_NR": "食品销售经营者",
-    "XK_JDRQ": "2026/08/20",
-    "XK_YXQZ": "2026/08/20",
-    "XK_YXQZI": "2031/08/19",
-    "XK_XKJG": "福州市市场监督管理局",
-    "XK_XKJGDM": "11230500001755309F",
-    "XK_ZT": "1",
-    "XK_LYDW": "福州市市场监督管理局",
-    "XK_LYDWDM": "11230500001755309F",
-}
+GOOD = PERMIT | {"XK_JDRQ": "2026/08/20", "XK_YXQZ": "2026/08/20", "XK_YXQZI": "2031/08/19"}
 ID = "11010519491231002X"
 PERSON = {
     "XK_XDR_LB": "自然人",

@@ -143,7 +143,7 @@ def _rows_there(exchange: Exchange, batch_id: int, chunk_rows: int) -> int:
     try:
         return sum(len(chunk.frame) for chunk in read(exchange, batch_id, chunk_rows, approved=True))
     except ExchangeError:
-        return 0
+        return 0  # cannot be read for another reason either; the one that held it is raised and stored
 
 
 def _validate(
