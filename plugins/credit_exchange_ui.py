@@ -47,7 +47,7 @@ class CreditExchangeUI(AirflowPlugin):
     fastapi_apps: ClassVar[list[Any]] = [{"app": Pages(), "url_prefix": PREFIX, "name": "信用信息交换"}]
     external_views: ClassVar[list[Any]] = [
         {
-            "name": "信用信息交换",
+            "name": "信用交换",  # the navigation cuts off longer names
             "href": f"{PREFIX}/night",
             "url_route": "credit-exchange",
             "destination": "nav",

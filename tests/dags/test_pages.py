@@ -135,6 +135,68 @@ def test_what_cannot_be_meant_is_refused(client: Any, path: str) -> None:
     assert client.get(path).status_code == 422
 
 
+BROWSER = {"accept": "text/html,application/xhtml+xml"}
+
+
+def test_a_link_that_is_followed_without_a_login_leads_to_it_and_back(client: Any) -> None:
+    """An alert's link is opened in the morning, when yesterday's login has ended; a program is told 401 as ever."""
+    from credit_exchange.ui.app import LOGIN
+
+    del client.app.dependency_overrides[LOGIN]
+    answer = client.get("/night?date=2026-11-22", headers=BROWSER, follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/api/v2/auth/login?next=%2Fnight%3Fdate%3D2026-11-22"
+    assert client.get("/night").status_code == 401
+
+
+def test_who_may_not_read_is_told_so_on_a_page_that_shows_nothing_else(client: Any) -> None:
+    from fastapi import HTTPException
+
+    from credit_exchange.ui.app import MAY_READ
+
+    def forbidden() -> None:
+        raise HTTPException(403, "Forbidden")
+
+    client.app.dependency_overrides[MAY_READ] = forbidden
+    answer = client.get("/night?date=2026-11-22", headers=BROWSER)
+    assert answer.status_code == 403
+    assert "没有查看的权限" in answer.text
+    assert "某局" not in answer.text
+    assert client.get("/night").json() == {"detail": "Forbidden"}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/night?date=soon", 422), ("/record?record_id=a+b", 422)])
+def test_a_slip_in_the_address_is_told_on_a_page(client: Any, path: str, status: int) -> None:
+    answer = client.get(path, headers=BROWSER)
+    assert answer.status_code == status
+    assert "网址或输入的内容不对" in answer.text
+
+
+def test_a_refused_record_stands_on_its_platforms_page_until_it_has_a_newer_version(
+    client: Any, database_url: str
+) -> None:
+    assert "全部送达" in client.get("/platforms").text
+    refused = (
+        "insert into exchange.release (platform, dataset, record_id, version, effect, op, outbox_id, state,"
+        " outcome_code, outcome_message, settled_at) values ('fuzhou', 'permit', :record, :version, 'send', 'upsert',"
+        " :version, :state, :code, :message, now())"
+    )
+    given = {"record": RECORD, "version": 2, "state": "rejected", "code": "1001", "message": HOSTILE}
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(text(refused), given)
+    for path in ("/platforms", "/platforms?platform=fuzhou"):
+        shown = client.get(path).text
+        assert "信用福州 要处理 1 条" in shown
+        assert f'href="/exchange/record/{RECORD}"' in shown
+        assert "1001 &lt;img" in shown
+    assert "要处理的记录" not in client.get("/platforms?platform=china").text
+    with engine.begin() as connection:
+        connection.execute(text(refused), given | {"version": 3, "state": "delivered", "message": ""})
+    engine.dispose()
+    assert "要处理的记录" not in client.get("/platforms").text
+
+
 def test_a_night_of_which_a_part_runs_again_has_no_verdict_and_is_not_late(client: Any, database_url: str) -> None:
     from credit_exchange.config.loader import load
     from credit_exchange.steps.context import Exchange
@@ -165,7 +227,9 @@ def test_a_date_that_was_skipped_says_who_said_so(client: Any, database_url: str
             "insert into exchange.skipped_date values ('2020-01-01', '迁移机房 <b>', 'office', now())"
         )
     engine.dispose()
-    assert "有意不交换：迁移机房 &lt;b&gt;（office）" in client.get("/night?date=2020-01-01").text
+    page = client.get("/night?date=2020-01-01").text
+    assert "有意不交换：迁移机房 &lt;b&gt;（office）" in page
+    assert "night --date" not in page
 
 
 def test_a_page_cannot_write(database_url: str) -> None:
@@ -329,26 +393,3 @@ def test_parts_and_channels_are_told_in_words(client: Any, database_url: str) ->
     page = client.get("/night?date=2026-11-22").text
     assert "福州市应急管理局 · 行政处罚、信用中国、发布" in page
     assert "邮件已发、群消息失败" in page
-
-
-def test_a_paused_platform_says_why_also_when_all_that_is_left_is_unknown() -> None:
-    from credit_exchange.ui.night import to_do
-
-    counts = {"backlog": 0, "unknown": 3, "rejected": 0, "awaiting": 0}
-    state = {"circuit": "open", "failures": 5, "reason": "平台答复 HTTP 503"}
-    [task] = to_do(
-        date(2026, 11, 22), [], {"china": counts}, {"china": state}, [], [], [], {"china": "信用中国"}, {}, {}
-    )
-    assert (task.who, task.word, task.detail) == ("信用中国", "暂停上报", "平台答复 HTTP 503")
-    assert "结果不明 3 条" in task.why
-
-
-def test_small_shares_and_short_bars_stay_visible() -> None:
-    from credit_exchange.ui.render import bar, share
-
-    assert share(1, 1_000_000) == "<0.1%"
-    assert share(999_999, 1_000_000) == ">99.9%"
-    assert (share(1, 0), share(0, 5), share(5, 5)) == ("—", "0.0%", "100.0%")
-    assert 'width="2.0"' in bar([("good", "好", 1_000_000), ("bad", "坏", 1)])
-    assert 'aria-label="坏 1"' in bar([("good", "好", 0), ("bad", "坏", 1)], 10)
-    assert 'aria-label="无"' in bar([])

@@ -1,6 +1,6 @@
 -- The night per department: what was delivered and what became of it.
 select
-    department_name, dataset, feed, state, rows_delivered, rows_accepted, rows_unchanged, rows_quarantined, rows_held,
+    batch_id, department_name, dataset, feed, state, rows_delivered, rows_accepted, rows_unchanged, rows_quarantined, rows_held,
     problem
 from report.batch
 where business_date = :business_date

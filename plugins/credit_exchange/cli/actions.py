@@ -13,6 +13,7 @@ from rich.table import Table
 
 from credit_exchange.cli import explain as explaining
 from credit_exchange.cli import night_summary, returns
+from credit_exchange.config.labels import DELIVERY_WORDS, OP_WORDS, part_label
 from credit_exchange.core.crypto import open_sealed
 from credit_exchange.errors import FatalError
 from credit_exchange.steps import alerts, channels, nights, orders, watchdog
@@ -33,11 +34,12 @@ def night(exchange: Exchange, given: argparse.Namespace, console: Console) -> in
         feeds=given.feed,
         platforms=given.platform,
         recollect=given.recollect,
-        say=lambda text: console.print(text, markup=False, highlight=False),
+        say=lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
     )
     night_summary.show(exchange.engine, exchange.config, given.night, console)
-    for part, problem in result.failed.items():
-        console.print(f"失败 {part}：{problem}", style="red", markup=False)
+    if result.failed:
+        parts = "、".join(part_label(exchange.config, part) for part in result.failed)
+        console.print(f"没有全部完成：{parts}", style="red", markup=False, highlight=False, soft_wrap=True)
     return 0 if result.good else 2
 
 
@@ -46,8 +48,13 @@ def explain(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
     ids = [given.record_id] if given.record_id else []
     if given.document_no:
         ids.extend(explaining.find(exchange, given.document_no))
+    if not ids and given.document_no:
+        raise FatalError(
+            f"no record has the document number {given.document_no!r}: write the whole 文书号 with its brackets; "
+            "rows that failed a check are no records, they are in quarantine"
+        )
     if not ids:
-        raise FatalError("no record found: give a record id, or --document-no with the whole 文书号")
+        raise FatalError("say which record: its id, or --document-no with the whole 文书号")
     for record_id in ids:
         told = explaining.explanation(exchange, record_id)
         if given.json:
@@ -67,37 +74,57 @@ def backlog(exchange: Exchange, _given: argparse.Namespace, console: Console) ->
     """Print what has not reached its platform."""
     with transaction(exchange.engine) as connection:
         rows = connection.execute(sql.load("summary/backlog")).mappings().all()
-    table = Table("platform", "data set", "op", "state", "records", "oldest", "last code")
+    table = Table("平台", "数据集", "操作", "状态", "记录", "最早", "结果码")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    console.print(table if rows else "nothing waits")
+        platform, dataset = row["platform"], row["dataset"]
+        table.add_row(
+            part_label(exchange.config, f"platform {platform}"),
+            exchange.config.datasets[dataset].name if dataset in exchange.config.datasets else dataset,
+            OP_WORDS[row["op"]],
+            DELIVERY_WORDS[row["state"]],
+            str(row["records"]),
+            f"{row['oldest']:%Y-%m-%d %H:%M}",
+            row["last_code"] or "",
+        )
+    console.print(table if rows else "没有积压")
     return 0
 
 
 def order(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Withdraw or reinstate a record."""
     orders.order(exchange, given.record_id, given.command, given.authority, given.reason, given.legal_basis, given.by)
-    console.print("recorded; the next night carries it out, or now: python -m credit_exchange night --platform …")
+    platforms = " ".join(f"--platform {platform}" for platform in exchange.config.platforms)
+    console.print(
+        f"recorded; the next night carries it out, or now: python -m credit_exchange night {platforms}",
+        highlight=False,
+        soft_wrap=True,
+    )
     return 0
 
 
 def approve(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Approve a held delivery."""
     orders.approve_batch(exchange, given.batch_id, given.reason, given.by)
-    console.print("approved; clear the feed's task (or run its night again) to take the delivery")
+    console.print(
+        "approved; clear the feed's red task with downstream to take the delivery, or run its night again: "
+        "python -m credit_exchange night --date … --feed …",
+        soft_wrap=True,
+    )
     return 0
 
 
-def dismiss(exchange: Exchange, given: argparse.Namespace, _console: Console) -> int:
+def dismiss(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Dismiss a quarantined row."""
     orders.dismiss(exchange, given.batch_id, given.line_no, given.reason, given.by)
+    console.print(f"dismissed: batch {given.batch_id}, line {given.line_no}", highlight=False)
     return 0
 
 
 def skip(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Record that business dates are left out on purpose."""
     days = nights.skip(exchange, given.date, given.until or given.date, given.reason, given.by)
-    console.print(f"recorded for {', '.join(map(str, days))}: the watchdog tells of them no more", highlight=False)
+    told = f"recorded for {', '.join(map(str, days))}: the watchdog tells of them no more"
+    console.print(told, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -105,13 +132,19 @@ def return_file(exchange: Exchange, given: argparse.Namespace, console: Console)
     """Write a department's return file."""
     since, until = given.since or date(2000, 1, 1), given.until or given.today
     count = returns.make_return_file(exchange, given.department, since, until, given.out)
-    console.print(f"{count} rows written to {given.out} (mode 0600: it holds the department's own rows)")
+    told = f"{count} rows written to {given.out} (mode 0600: it holds the department's own rows)"
+    console.print(told if count else f"no row waits for correction; {given.out} holds headings only", soft_wrap=True)
     return 0
 
 
 def evidence(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
-    """Export explanation, shipment bodies and replies of a record into a new directory of mode 0700."""
+    """Export a record's explanation, the digests of its shipments and the replies into a new directory of mode 0700.
+
+    A shipment's bytes hold other subjects' records as well and stay where they are; their digest stands for them.
+    """
     told = explaining.explanation(exchange, given.record_id)
+    if given.out.exists():
+        raise FatalError(f"{given.out} is there already; name a new directory")
     given.out.mkdir(mode=0o700, parents=True)
     _write(given.out / "explanation.json", explaining.as_json(told).encode())
     with transaction(exchange.engine) as connection:
@@ -124,7 +157,7 @@ def evidence(exchange: Exchange, given: argparse.Namespace, console: Console) ->
             {key: str(row[key]) for key in ("shipment_no", "platform", "body_digest", "reply_digest", "receipt_no")}
         )
     _write(given.out / "shipments.json", orjson.dumps(index, option=orjson.OPT_INDENT_2))
-    console.print(f"{len(index)} shipments written to {given.out}")
+    console.print(f"{len(index)} shipments written to {given.out}", soft_wrap=True)
     return 0
 
 

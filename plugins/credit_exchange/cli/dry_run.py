@@ -50,7 +50,7 @@ def dry_run(feed_id: str, business_date: date, console: Console) -> int:
         if reasons:
             console.print(table)
         if problem:
-            console.print(problem, style="red", markup=False)
+            console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     console.print("试运行：未写入正式库，未上报任何平台")
     return 2 if problem else 0
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
+from credit_exchange.config.labels import BATCH_WORDS, ROW_WORDS
 from credit_exchange.config.loader import Configuration, load
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect, transaction
 
-STATES = {
-    "complete": "完成",
-    "partial": "部分",
-    "held": "待人工",
-    "missing": "未报送",
-    "late": "迟到",
-    "failed": "失败",
+PLATFORM_WORDS = {
+    "published": "正在公示",
+    "withdrawn": "已经撤下",
+    "waiting": "等待上报",
+    "awaiting": "等待回执",
+    "rejected": "平台退回",
+    "held": "人工确认",
+    "withheld": "按规不报",
 }
+"""Where the records of a platform stand now."""
 
 
 def print_summary(database_url: str, business_date: date, console: Console | None = None) -> None:
@@ -33,48 +37,66 @@ def print_summary(database_url: str, business_date: date, console: Console | Non
 
 
 def show(engine: Engine, config: Configuration, business_date: date, console: Console) -> None:
-    """Print the two tables of a night."""
+    """Print the two tables of a night, and between them what went wrong with whom."""
     with transaction(engine) as connection:
         feeds = connection.execute(sql.load("summary/feeds"), {"business_date": business_date}).mappings().all()
         platforms = connection.execute(sql.load("summary/platforms")).mappings().all()
     names = {name: dataset.name for name, dataset in config.datasets.items()}
-    table = Table(title=f"业务日期 {business_date} 各部门报送", title_justify="left")
-    table.add_column("部门", overflow="fold")
+    console.print(_feeds(feeds, business_date, names) if feeds else f"业务日期 {business_date}：没有报送批次")
+    for row in feeds:
+        if row["problem"]:
+            who = f"{row['department_name']} · {names.get(row['dataset'], row['dataset'])}"
+            # it names the department already, in front of what happened
+            problem = str(row["problem"]).removeprefix(f"{row['department_name']}（{row['feed']}）").lstrip(": ：")
+            text = f"  {who}（报送批次 {row['batch_id']}）：{problem}"
+            console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+    if platforms:
+        console.print()
+        console.print(_platforms(platforms, config, names))
+
+
+def _table(title: str, *, show_footer: bool = False) -> Table:
+    """Return an empty table that leaves room for a department's name on a terminal of 80 columns."""
+    return Table(
+        title=title,
+        title_justify="left",
+        show_footer=show_footer,
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+
+
+def _feeds(rows: Any, business_date: date, names: dict[str, str]) -> Table:
+    table = _table(f"业务日期 {business_date}：各部门报送（行）", show_footer=True)
+    table.add_column("部门", overflow="fold", footer=f"合计（{len(rows)} 个批次）")
     for heading in ("数据集", "状态"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("报送", "入库", "未变", "问题", "待定"):
-        table.add_column(heading, justify="right", no_wrap=True, min_width=4)
-    for row in feeds:
-        numbers = [row[f"rows_{k}"] for k in ("delivered", "accepted", "unchanged", "quarantined", "held")]
-        style = "red" if row["state"] in ("failed", "missing", "held") else ""
+    for key, word in ROW_WORDS.items():
+        table.add_column(word, justify="right", no_wrap=True, min_width=4, footer=str(sum(row[key] for row in rows)))
+    for row in rows:
         table.add_row(
             row["department_name"],
             names.get(row["dataset"], row["dataset"]),
-            STATES[row["state"]],
-            *map(str, numbers),
-            style=style,
+            BATCH_WORDS[row["state"]],
+            *(str(row[key]) for key in ROW_WORDS),
+            style="red" if row["state"] in ("failed", "missing", "held") else "",
         )
-    console.print(table)
-    for row in feeds:
-        if row["problem"]:
-            console.print(f"  {row['feed']}: {row['problem']}", style="red", markup=False)
-    console.print(_platforms(platforms, config, names))
+    return table
 
 
 def _platforms(rows: Any, config: Configuration, names: dict[str, str]) -> Table:
-    table = Table(
-        title="各平台现状（公示中、已撤下、待上报、待回执、被退回、待人工、按规则不予提供）", title_justify="left"
-    )
+    table = _table("各平台现在（条）")
     for heading in ("平台", "数据集"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("公示", "撤下", "待报", "待回", "退回", "待定", "不予"):
-        table.add_column(heading, justify="right", no_wrap=True, min_width=4)
+    for word in PLATFORM_WORDS.values():
+        table.add_column(f"{word[:2]}\n{word[2:]}", justify="right", no_wrap=True, min_width=4)
     for row in rows:
         platform = config.platforms.get(row["platform"])
-        numbers = ("published", "withdrawn", "waiting", "awaiting", "rejected", "held", "withheld")
         table.add_row(
             platform.name if platform else row["platform"],
             names.get(row["dataset"], row["dataset"]),
-            *(str(row[key]) for key in numbers),
+            *(str(row[key]) for key in PLATFORM_WORDS),
         )
     return table

@@ -18,12 +18,18 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
+_PICTURES = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n\r"}
+_PICTURES |= dict.fromkeys((*range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}")
+
 
 def make_return_file(exchange: Exchange, department: str, since: date, until: date, target: Path) -> int:
     """Write the open quarantined rows of a department to an XLSX file; return how many.
 
-    Raises FatalError when there are none and no feed is of such a department: a slip must not read as "all is well".
+    Raises FatalError when there are none and no feed is of such a department: a slip must not read as "all is well",
+    and when the file's directory does not exist.
     """
+    if not target.parent.is_dir():
+        raise FatalError(f"{target.parent}: no such directory")
     parameters = {"department": department, "since": since, "until": until}
     with transaction(exchange.engine) as connection:
         rows = connection.execute(sql.load("summary/returns"), parameters).mappings().all()
@@ -46,6 +52,10 @@ def make_return_file(exchange: Exchange, department: str, since: date, until: da
 
 
 def _text(value: object) -> str:
-    """Return text that a spreadsheet takes as text: a leading formula sign is preceded by an apostrophe."""
-    text = "" if value is None else str(value)
+    """Return text that a spreadsheet takes as text.
+
+    A leading formula sign is preceded by an apostrophe. Characters that a workbook cannot hold are often why the row
+    is here: each is shown by its picture (␀ ␋ …), so that the department finds it.
+    """
+    text = ("" if value is None else str(value)).translate(_PICTURES)
     return "'" + text if text.lstrip().startswith(("=", "+", "-", "@", "＝", "\t", "\r")) else text

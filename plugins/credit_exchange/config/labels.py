@@ -18,6 +18,45 @@ STEP_WORDS = {
     "summary": "汇总",
 }
 """The steps: their display names in the DAG."""
+BATCH_WORDS = {
+    "complete": "完整",
+    "partial": "部分",
+    "held": "待人工确认",
+    "missing": "未报送",
+    "late": "迟到",
+    "failed": "失败",
+}
+"""The states of a batch."""
+
+ROW_WORDS = {
+    "rows_delivered": "收到",
+    "rows_accepted": "采纳",
+    "rows_unchanged": "未变",
+    "rows_quarantined": "问题",
+    "rows_held": "待确认",
+}
+"""What became of the rows of a batch; the first is the sum of the others."""
+DELIVERY_WORDS = {
+    "ready": "待上报",
+    "sending": "上报中",
+    "awaiting_receipt": "等待回执",
+    "unknown": "结果不明",
+    "delivered": "已送达",
+    "rejected": "被退回",
+    "retry": "待重试",
+    "held": "待人工确认",
+    "superseded": "被新版本取代",
+    "cancelled": "已取消",
+}
+"""The states of a delivery."""
+
+OP_WORDS = {"upsert": "报送", "withdraw": "撤下"}
+"""What a delivery does."""
+
+COUNT_WORDS = (
+    ROW_WORDS | DELIVERY_WORDS | OP_WORDS | {"awaiting": "等待回执", "withhold": "不予发送", "hold": "待人工确认"}
+)
+"""What the parts of a night count."""
 
 
 def feed_label(config: Configuration, feed_id: str) -> str:

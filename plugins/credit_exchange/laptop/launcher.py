@@ -103,12 +103,13 @@ class Launcher:
         from credit_exchange.cli.night_summary import print_summary
 
         print_summary(airflow.environment["CREDIT_EXCHANGE_DATABASE_URL"], business_date)
+        page = f"{self._laptop.ui_url}/exchange/night?date={business_date}"
         if state == "success":
-            self._say(f"业务日期 {business_date} 的夜间交换全部完成：{self._laptop.ui_url}/dags/{DAG_ID}")
+            self._say(f"\n业务日期 {business_date} 的夜间交换全部完成：{page}")
             return EXIT_GOOD
         self._console.print(
-            f"业务日期 {business_date} 的夜间交换没有全部完成；红色的任务说明是哪一部分、为什么："
-            f"{self._laptop.ui_url}/dags/{DAG_ID}/runs/{run_id}",
+            f"\n业务日期 {business_date} 的夜间交换没有全部完成；哪一部分、为什么、怎么办：{page}\n"
+            f"处理后清除红色的任务（含下游）：{self._laptop.ui_url}/dags/{DAG_ID}/runs/{run_id}",
             style="red",
             markup=False,
             highlight=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import uuid
 from collections.abc import Callable, Sequence
@@ -10,12 +11,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
+from credit_exchange.config.labels import COUNT_WORDS, part_label
+from credit_exchange.config.loader import Configuration
 from credit_exchange.errors import ExchangeError
 from credit_exchange.steps.collect import collect
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.nights import close_night, open_night
-from credit_exchange.steps.push import drain
+from credit_exchange.steps.push import DrainResult, drain
 from credit_exchange.steps.release import release
 from credit_exchange.steps.validate import validate
 
@@ -71,31 +74,49 @@ def run_night(
     for feed_id in chosen:
         label = f"feed {feed_id}"
         work = partial(run_feed, exchange, feed_id, business_date, recollect=recollect)
-        _part(result, label, say, work)
-    _part(result, "release", say, lambda: release(exchange))
+        _part(exchange, result, label, say, work)
+    _part(exchange, result, "release", say, lambda: release(exchange))
     targets = list(platforms) or list(exchange.config.platforms)
     with ThreadPoolExecutor(max_workers=max(1, len(targets)), thread_name_prefix="drain") as pool:
         drains = {target: pool.submit(drain, exchange, target) for target in targets}
         for target, future in drains.items():
             label = f"platform {target}"
-            _part(result, label, say, future.result)
+            _part(exchange, result, label, say, future.result)
             if label not in result.failed and future.result().problem:
                 result.failed[label] = str(future.result().problem)
-                say(f"{label}: {future.result().problem}")
+                say(f"✗ {part_label(exchange.config, label)}：{future.result().problem}")
     if is_whole:
         close_night(exchange, run_id, sorted(result.failed))
     return result
 
 
-def _part(result: NightResult, label: str, say: Callable[[str], None], work: Callable[[], object]) -> None:
+def _part(
+    exchange: Exchange,
+    result: NightResult,
+    label: str,
+    say: Callable[[str], None],
+    work: Callable[[], dict[str, int] | DrainResult],
+) -> None:
     """Run one part. What it raises is told and makes the night fail, but stops no other part."""
     result.parts += 1
+    who = part_label(exchange.config, label)
     try:
-        say(f"{label}: {work()}")
+        say(f"✓ {who}：{_counted(exchange.config, work())}")
     except ExchangeError as error:
         result.failed[label] = str(error)
-        say(f"{label}: FAILED: {error}")
+        say(f"✗ {who}：{error}")
     except Exception as error:  # a defect in one part must not take the others' night; only its type is told
         result.failed[label] = f"意外错误 {type(error).__name__}；请查看日志并报告"
         log.debug("unexpected error in %s", label, exc_info=error)
-        say(f"{label}: FAILED: unexpected {type(error).__name__}; run with --debug to see where")
+        say(f"✗ {who}：意外错误 {type(error).__name__}；在命令前加 --debug 可看到出错的位置")
+
+
+def _counted(config: Configuration, outcome: dict[str, int] | DrainResult) -> str:
+    """Return what a part counted, as people read it; a part of `release` counts by `<platform>.<op or effect>`."""
+    counts: dict[str, int] = outcome if isinstance(outcome, dict) else dataclasses.asdict(outcome)
+    told = []
+    for key, count in counts.items():
+        platform, _, name = key.rpartition(".")
+        if count and name in COUNT_WORDS:
+            told.append(f"{part_label(config, f'platform {platform}') if platform else ''}{COUNT_WORDS[name]} {count}")
+    return "、".join(told) or "没有变化"

@@ -52,7 +52,7 @@ def skip(exchange: Exchange, first: date, last: date, reason: str, skipped_by: s
     with transaction(exchange.engine) as connection:
         days = list(connection.execute(sql.load("alerts/skip"), given | {"now": business_time.now()}).scalars())
     if not days:
-        raise FatalError(f"{first} 至 {last} 已完成交换，或早已登记为跳过，没有可登记的业务日期")
+        raise FatalError(f"{first} 至 {last} 已经运行过，或早已登记为跳过，没有可登记的业务日期")
     return sorted(days)
 
 

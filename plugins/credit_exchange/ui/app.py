@@ -10,12 +10,16 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import requires_access_dag, requires_access_view
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi import Path as FromPath
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from sqlalchemy.exc import OperationalError
 
 from credit_exchange.ui.pages import Pages
 from credit_exchange.ui.render import page
@@ -63,7 +67,27 @@ def build(pages: Pages | None = None) -> FastAPI:
 
     @app.exception_handler(Missing)
     def missing(request: Request, error: Missing) -> HTMLResponse:
-        return HTMLResponse(page("missing.html", title=str(error)), status_code=404)
+        return _told(404, str(error), "它可能还没有产生，或编号写错了。")
+
+    # programs get the bare status; whoever follows a link of an alert in a browser gets the login or a page
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 401 and _is_browser(request):
+            asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"/api/v2/auth/login?next={quote(asked, safe='')}", status_code=303)
+        if error.status_code == 403 and _is_browser(request):
+            return _told(403, "没有查看的权限", f"请管理员给予查看插件和 DAG {DAG_ID} 的权限。")
+        return await http_exception_handler(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def not_meant(request: Request, error: RequestValidationError) -> Response:
+        if _is_browser(request):
+            return _told(422, "网址或输入的内容不对", "日期写作 2026-11-22；编号只含字母、数字、- 和 _。")
+        return await request_validation_exception_handler(request, error)
+
+    @app.exception_handler(OperationalError)
+    def no_database(request: Request, error: OperationalError) -> HTMLResponse:
+        return _told(503, "数据库没有及时答复", "请稍后再打开这一页；一直这样时请检查数据库。")
 
     @app.get("/style.css")
     def style() -> PlainTextResponse:
@@ -111,6 +135,14 @@ def build(pages: Pages | None = None) -> FastAPI:
         return page("platforms.html", **answers.platforms(platform))
 
     return app
+
+
+def _is_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _told(status: int, title: str, advice: str) -> HTMLResponse:
+    return HTMLResponse(page("missing.html", title=title, advice=advice), status_code=status)
 
 
 class Missing(Exception):

@@ -126,7 +126,26 @@ def verdict(
         return Verdict("care", f"等人处理：{care}")
     if not runs and not batches:
         return Verdict("idle", f"{day} 还没有运行过")
-    return Verdict("good", "全部完成，没有要处理的")
+    quarantined = sum(batch["rows_quarantined"] for batch in batches)
+    told = f"；{quarantined:,} 行有问题，由部门更正" if quarantined else "，没有要处理的"
+    return Verdict("good", f"全部完成{told}")
+
+
+def of_platforms(platforms: Sequence[Row], refused: Mapping[str, int], names: Mapping[str, str]) -> Verdict:
+    """Return the sentence that answers "does everything arrive?". refused: records a person must see, by platform."""
+    if not platforms:
+        return Verdict("idle", "还没有上报过")
+    told, bad = [], False
+    for row in platforms:
+        waiting = row["ready"] + row["in_flight"] + row["unknown"]
+        parts = ["暂停上报"] if row["circuit"] == "open" else []
+        parts += [f"未送完 {waiting:,} 条"] if waiting else []
+        stuck = refused.get(row["platform"], 0)
+        parts += [f"要处理 {stuck:,} 条"] if stuck else []
+        bad = bad or row["circuit"] == "open" or bool(row["unknown"] or stuck)
+        if parts:
+            told.append(f"{names.get(row['platform'], row['platform'])} {'、'.join(parts)}")
+    return Verdict("bad" if bad else "care" if told else "good", "；".join(told) or "全部送达，没有要处理的")
 
 
 def _counted(tasks: Sequence[Task], kind: str) -> str:
@@ -144,7 +163,7 @@ def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bo
     if state in _HINTS:
         yield Task("bad", "未报送" if state == "missing" else "失败", who, _HINTS[state], problem, href, again)
     elif state == "held":
-        approve = f'{_COMMAND} approve {batch["batch_id"]} --reason "原因"'
+        approve = f'{_COMMAND} approve {batch["batch_id"]} --reason "原因" && {again}'
         yield Task("care", "待人工确认", who, problem or "整批等待人工确认", href=href, command=approve)
     elif batch["rows_held"]:
         yield Task("care", "待人工确认", who, f"{batch['rows_held']:,} 行等待人工确认", problem, href)
@@ -169,13 +188,16 @@ def _of_platform(
     why = "、".join(parts)
     if paused:
         why += f"；连续失败 {state['failures']} 次，暂停上报，恢复后自动补报"
+    again = bool(counts["backlog"] or counts["unknown"] or counts["awaiting"])
+    if counts["rejected"]:
+        why += "；被退回的由部门更正后重新报送，点平台看是哪些"
     yield Task(
         "bad" if paused or counts["unknown"] or counts["rejected"] else "care",
-        "暂停上报" if paused else "未送完",
+        "暂停上报" if paused else "未送完" if again else "被退回",
         names.get(platform, platform),
         why,
         str(state.get("reason") or "") if paused else "",
         f"/exchange/platforms?platform={platform}",
-        f"{_COMMAND} night --date {day} --platform {platform}",
+        f"{_COMMAND} night --date {day} --platform {platform}" if again else "",
         "platform",
     )

@@ -81,6 +81,7 @@ class Pages:
             "title": f"业务日期 {day}",
             "day": day,
             "runs": runs,
+            "skipped": skipped,
             "night_words": NIGHT_WORDS,
             "verdict": night.verdict(day, runs, tasks, batches, skipped),
             "tasks": tasks,
@@ -170,14 +171,20 @@ class Pages:
         """How much waits for each platform, and whether it is being called."""
         with self.reading() as connection:
             platforms = _all(connection, "platforms")
+            refused = _all(connection, "platform_refused", platform=platform or None, size=PAGE_SIZE)
+            asked = [row for row in platforms if platform in ("", row["platform"])]
+            counts = {row["platform"]: row["records"] for row in refused}
+            names = _names()
             return {
                 "title": "上报平台",
                 "platforms": platforms,
+                "verdict": night.of_platforms(asked, counts, names["platform_names"]),
+                "refused": refused,
                 "most": max((p["ready"] + p["in_flight"] + p["unknown"] + p["held"] for p in platforms), default=0),
                 "shipments": _all(connection, "shipments", platform=platform or None, size=SHIPMENTS),
                 "platform": platform,
                 "circuit_words": CIRCUIT_WORDS,
-                **_names(),
+                **names,
             }
 
 

@@ -277,7 +277,7 @@ def test_a_date_that_is_skipped_is_not_late_either(exchange: Exchange, at: At) -
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["2026-11-10"], "已完成交换"),
+        (["2026-11-10"], "已经运行过"),
         (["2026-11-20"], "已经过去"),
         (["2026-11-12", "--until", "2026-11-11"], "已经过去"),
     ],

@@ -31,7 +31,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .tag{font-size:.85rem;border:1px solid;border-radius:.3rem;padding:0 .45rem;white-space:nowrap}
 .tag.reject{color:var(--reject);font-weight:600}.tag.hold{color:var(--hold)}.tag.warn{color:var(--warn)}
 """
-_EFFECT = {"reject": "退回", "hold": "待人工", "warn": "提醒"}
+_EFFECT = {"reject": "退回", "hold": "待人工确认", "warn": "提示"}
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,14 @@ def _row(line: Line) -> str:
     share = line.failed / line.checked if line.checked else 0.0
     # a failure must be seen, however small its share
     width = max(2, round(share * 100)) if line.failed else 0
+    effect = _EFFECT[line.effect]
+    # a rule that passed has had no effect: it bears no alarming label
+    label = f'<span class="tag {line.effect}">{effect}</span>' if line.failed else f"<small>不通过则{effect}</small>"
     name = f"{escape(line.field_name)}<br><small>{escape(line.field)}</small>" if line.field else "—"
     return (
         f'<tr id="{escape(anchor(line.rule_id, line.field), quote=True)}">'
         f"<td>{escape(line.rule_id)}</td><td>{name}</td>"
-        f'<td><span class="tag {line.effect}">{_EFFECT[line.effect]}</span></td>'
+        f"<td>{label}</td>"
         f'<td class="n">{line.failed} / {line.checked}</td><td class="n">{share:.2%}</td>'
         f'<td><div class="bar {line.effect}" title="{share:.2%}"><i style="width:{width}%"></i></div></td>'
         f"<td>{escape(line.message)}</td></tr>"

@@ -1,0 +1,77 @@
+"""The command line's arguments: a slip is told in one line, and never looks like a night of which a part failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from credit_exchange.cli.main import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["night", "--date", "2026-13-24"], "'2026-13-24' is not a date; write e.g. 2026-11-22"),
+        (["night", "--date", "2026-11-22", "--feed"], "expected one argument"),
+        (["approve", "seven", "--reason", "x"], "invalid int value: 'seven'"),
+        (["approve", "7", "--reason", "  "], "write why"),
+        (["forecast"], "invalid choice: 'forecast'"),
+        (["withdraw", "r", "--authority", "me", "--reason", "x"], "invalid choice: 'me'"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_exit_status_one(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    shown = capsys.readouterr()
+    assert ended.value.code == 1
+    assert shown.err.startswith("error: ")
+    assert told in shown.err
+    assert shown.err.count("\n") == 1
+    assert not shown.out
+
+
+def test_no_night_before_its_business_date_has_ended(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is landed stays: rows that come later that day would never be collected."""
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-22T23:00:00")
+    assert main(["night", "--date", "2026-11-22"]) == 1
+    assert "2026-11-22 has not ended" in capsys.readouterr().err
+
+
+def test_dates_in_the_wrong_order_make_no_empty_return_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "rows.xlsx"
+    days = ["--since", "2026-11-22", "--until", "2026-11-21"]
+    assert main(["return-file", "fz_gulou", *days, "--out", str(target)]) == 1
+    assert "--until 2026-11-21 is before --since 2026-11-22" in capsys.readouterr().err
+    assert not target.exists()
+
+
+def test_a_database_that_cannot_be_reached_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CREDIT_EXCHANGE_DATABASE_URL", "postgresql://somebody:secret@127.0.0.1:1/nowhere")
+    monkeypatch.setattr("credit_exchange.stores.database.time.sleep", lambda _seconds: None)
+    assert main(["backlog"]) == 1
+    told = capsys.readouterr().err
+    assert "the database cannot be reached, see CREDIT_EXCHANGE_DATABASE_URL" in told
+    assert "secret" not in told
+    assert told.count("\n") == 1
+
+
+def test_a_defect_is_told_without_its_text_which_may_quote_a_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise ValueError("张三 110101199003070011")
+
+    monkeypatch.setattr("credit_exchange.cli.main.load", broken)
+    assert main(["config", "check"]) == 1
+    told = capsys.readouterr().err
+    assert "unexpected ValueError at test_arguments.py:" in told
+    assert "110101199003070011" not in told
+    with pytest.raises(ValueError, match="张三"):
+        main(["--debug", "config", "check"])
