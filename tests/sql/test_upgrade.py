@@ -71,6 +71,8 @@ def test_every_delivery_keeps_its_state_and_what_waits_is_still_found(exchange: 
     assert following["n"] > following["max"]
     runs = query(exchange, "select first_id, last_id, first_line from exchange.shipment_run order by first_id")
     assert [tuple(run.values()) for run in runs] == [(1, 1, 1), (2, 2, 1), (3, 3, 1), (5, 5, 2), (7, 9, 3)]
+    bounds = query(exchange, "select failed_in, most from exchange.release limit 1")
+    assert bounds == [{"failed_in": None, "most": None}]
     lines = query(exchange, "select record_id, line_no from exchange.outbox where shipment_no = 's-settled' order by 2")
     assert [line["record_id"] for line in lines] == ["r1", "r5", "r7", "r9", "r10"]
     migrate(url)
@@ -93,5 +95,5 @@ def test_the_view_of_what_is_published_is_replaced_and_keeps_its_grants(exchange
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0006"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0007"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]

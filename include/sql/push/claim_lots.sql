@@ -1,9 +1,13 @@
 -- The next ids to pack, as ranges of lots: takedowns first, then the oldest, of one data set and operation, at most :limit.
+-- None of those that are :stopped, which this drain sends no more of.
 -- From :from_priority on: what is packed ahead of its turn leaves the takedowns to the drain itself.
 with head as (
     select l.lot_id, l.priority, l.dataset, l.op
     from exchange.lot as l
-    where l.platform = :platform and l.priority between :from_priority and :priority
+    where
+        l.platform = :platform
+        and l.priority between :from_priority and :priority
+        and l.dataset || ' ' || l.op <> all(cast(:stopped as text []))
     order by l.priority, l.lot_id
     limit 1
 ),

@@ -25,7 +25,8 @@ select
             and (o.op = 'upsert' or n.op = 'withdraw')
         order by n.version desc
         limit 1
-    ) end as overtaken
+    ) end as overtaken,
+    cast(null as int) as most -- only what went afresh has a bound
 from unnest(cast(:first_ids as bigint []), cast(:last_ids as bigint [])) as w (first_id, last_id)
 cross join lateral (
     select r.outbox_id, r.platform, r.record_id, r.version, r.op, r.fresh

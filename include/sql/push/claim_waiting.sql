@@ -1,7 +1,7 @@
 -- Rows that wait by themselves (to go afresh, or behind another version) and may go now, of one data set and operation;
 -- where :these is given, of these. A takedown goes before what came after it, and is not overtaken by that.
 with may as (
-    select o.outbox_id, o.priority, o.dataset, o.op, o.record_id, o.version, o.platform
+    select o.outbox_id, o.priority, o.dataset, o.op, o.record_id, o.version, o.platform, o.most
     from exchange.release as o
     where
         o.platform = :platform
@@ -9,6 +9,7 @@ with may as (
         and o.priority <= :priority
         and (o.not_before is null or o.not_before <= clock_timestamp())
         and o.outbox_id <> all(cast(:skip as bigint []))
+        and o.dataset || ' ' || o.op <> all(cast(:stopped as text []))
         and (cast(:these as bigint []) is null or o.outbox_id = any(cast(:these as bigint [])))
         and not exists (
             select 1 from exchange.outbox as f
@@ -45,7 +46,8 @@ select
             and (m.op = 'upsert' or n.op = 'withdraw')
         order by n.version desc
         limit 1
-    ) as overtaken
+    ) as overtaken,
+    m.most
 from may as m
 inner join head as h on m.priority = h.priority and m.dataset = h.dataset and m.op = h.op
 order by m.outbox_id

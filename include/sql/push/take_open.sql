@@ -12,7 +12,8 @@ with next as (
             or s.lease_owner = any(cast(:dead as text []))
         )
         and s.shipment_no <> all(cast(:skip as text []))
-    order by s.op desc, s.next_attempt_at, s.shipment_no
+    -- what was not found out for a day comes last: looks in vain are bounded
+    order by s.created_at < clock_timestamp() - interval '1 day', s.op desc, s.next_attempt_at, s.shipment_no
     limit 1
     for update of s skip locked
 )

@@ -2,7 +2,8 @@
 -- its place in the outbox. Decision and outbox are one row, so that neither can be without the other.
 -- `state` is the row's own word: 'ready' has none of its own (it waits in a lot, or follows its shipment), 'waiting' waits
 -- by itself; exchange.outbox shows what becomes of both. `fresh`: the platform was never told anything of this record
--- before, so nothing older can be under way.
+-- before, so nothing older can be under way. `most`: the platform failed on a whole shipment with it, and since then it
+-- travels in one of at most so many records; `failed_in`: the shipment after which that was last decided.
 create table exchange.release (
     platform text not null,
     record_id text not null,
@@ -26,8 +27,11 @@ create table exchange.release (
     receipt_no text,
     first_sent_at timestamptz,
     settled_at timestamptz,
+    failed_in bigint,
+    most int,
     primary key (record_id, platform, version),
     check ((op is null) = (outbox_id is null))
 );
 create unique index release_outbox on exchange.release (outbox_id) where outbox_id is not null;
 create index release_waiting on exchange.release (platform, priority, outbox_id) where state in ('waiting', 'retry');
+create index release_refused on exchange.release (platform) where state in ('rejected', 'held');

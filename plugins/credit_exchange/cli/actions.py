@@ -120,6 +120,13 @@ def dismiss(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
     return 0
 
 
+def settle(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """Record what became of a shipment, as the platform's people confirmed."""
+    orders.settle(exchange, given.shipment_no, given.fate, given.reason, given.by)
+    console.print("recorded; what has to go afresh, or waited for it, goes with the next night")
+    return 0
+
+
 def skip(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Record that business dates are left out on purpose."""
     days = nights.skip(exchange, given.date, given.until or given.date, given.reason, given.by)
@@ -184,6 +191,7 @@ ACTIONS: dict[str, Action] = {
     "reinstate": order,
     "approve": approve,
     "dismiss": dismiss,
+    "settle": settle,
     "skip": skip,
     "return-file": return_file,
     "evidence": evidence,

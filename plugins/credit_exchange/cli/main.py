@@ -108,6 +108,13 @@ def parser() -> argparse.ArgumentParser:
     dismiss.add_argument("line_no", type=int, help="行号, as on the page of its batch")
     dismiss.add_argument("--reason", required=True, type=reason, help="why it will not be corrected")
 
+    settle = commands.add_parser("settle", help="state what became of a shipment of which the platform does not say it")
+    settle.add_argument("shipment_no", help="上报批次, as on the page 上报平台")
+    settle.add_argument(
+        "--as", dest="fate", required=True, choices=["delivered", "afresh"], help="all its records arrived, or none did"
+    )
+    settle.add_argument("--reason", required=True, type=reason, help="who at the platform said so")
+
     skip = commands.add_parser("skip", help="state that business dates that were passed by are not to be exchanged")
     skip.add_argument("date", type=day, help="the first business date")
     skip.add_argument("--until", type=day, help="the last one (default: only this one)")

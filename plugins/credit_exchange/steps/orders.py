@@ -1,10 +1,11 @@
-"""撤下与恢复: explicit withdrawals and reinstatements by the credit office."""
+"""撤下与恢复: explicit withdrawals and reinstatements by the credit office; what else a person states or decides."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from credit_exchange.core.business_time import SHANGHAI, today
+from credit_exchange.core.masking import scrub_text
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
@@ -60,3 +61,25 @@ def dismiss(exchange: Exchange, batch_id: int, line_no: int, reason: str, dismis
         )
         if done.rowcount != 1:
             raise FatalError(f"batch {batch_id} has no open quarantined row at line {line_no}")
+
+
+def settle(exchange: Exchange, shipment_no: str, fate: str, reason: str, settled_by: str) -> None:
+    """State what became of a shipment of which the platform does not say it, as its people confirmed.
+
+    fate: `delivered` (all its records arrived), or `afresh` (none did: what is not overtaken goes in a new shipment).
+    Raises FatalError when it is unknown, settled, was never sent, or is being asked about at this moment.
+    """
+    code = "STATED"
+    statement = f"{settled_by} 与平台核实后登记（{fate}）：{scrub_text(reason)}"
+    with transaction(exchange.engine) as connection:
+        given = {"shipment_no": shipment_no, "code": code, "statement": statement}
+        if connection.execute(sql.load("orders/settle"), given).one_or_none() is None:
+            found = connection.execute(sql.load("orders/shipment_state"), given).one_or_none()
+            if found is None:
+                raise FatalError(f"there is no shipment {shipment_no}; the watchdog and 上报平台 page name them")
+            raise FatalError(
+                f"shipment {shipment_no} is {found.state} and was sent {found.tries} times: only one whose outcome is "
+                "unknown can be stated; if it is, it is being asked about now: try again in a few minutes"
+            )
+        if fate == "afresh":
+            connection.execute(sql.load("push/lines_afresh"), given)

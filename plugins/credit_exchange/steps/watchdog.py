@@ -12,6 +12,7 @@ from datetime import date, time, timedelta
 from typing import Any
 
 from credit_exchange.core import business_time
+from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.alerts import Severity, clear_others, open_incidents, raise_alert
 from credit_exchange.steps.context import Exchange
@@ -21,7 +22,8 @@ from credit_exchange.stores.database import transaction
 
 DUE = time(6, 0)
 QUIET = timedelta(hours=6)  # longer than a night takes: without any for so long, nobody is about to fill a hole
-LATE, HOLE, CIRCUIT, UNKNOWN, HELD, FORGOTTEN = "late:", "hole:", "circuit:", "unknown:", "held:", "forgotten:"
+LATE, HOLE, CIRCUIT, UNKNOWN, OVERDUE = "late:", "hole:", "circuit:", "unknown:", "overdue:"
+TAKEDOWN, HELD, FORGOTTEN = "takedown:", "held:", "forgotten:"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ def check(exchange: Exchange) -> list[Finding]:
         (HOLE, _holes),
         (CIRCUIT, _circuits),
         (UNKNOWN, _unknown),
+        (OVERDUE, _overdue),
+        (TAKEDOWN, _takedowns),
         (HELD, _held),
         (FORGOTTEN, _forgotten),
     )
@@ -176,6 +180,40 @@ def _unknown(exchange: Exchange) -> Iterable[Finding]:
             f"{_name(exchange, row['platform'])}有 {row['shipments']} 个上报批次超过 1 小时结果不明",
             f"涉及 {row['records']} 条记录，最早 {row['since']:%Y-%m-%d %H:%M}；系统先查询再补报，请核对平台",
             "/exchange/platforms",
+        )
+
+
+def _overdue(exchange: Exchange) -> Iterable[Finding]:
+    """Find what nobody has found out about for a day: an incident a platform and day of sending, told once."""
+    incidents: dict[tuple[str, date], list[Any]] = {}
+    for row in _rows(exchange, "push/overdue", {"platform": None}):
+        incidents.setdefault((row["platform"], row["since"].astimezone(SHANGHAI).date()), []).append(row)
+    for (platform, day), rows in incidents.items():
+        number = rows[0]["shipment_no"]
+        takedowns = sum(row["records"] for row in rows if row["op"] == "withdraw")
+        yield Finding(
+            f"{OVERDUE}{platform}:{day}",
+            "critical",
+            f"{_name(exchange, platform)}有 {len(rows)} 个 {day} 送出的上报批次超过一天没有查到结果",
+            f"涉及 {sum(row['records'] for row in rows)} 条记录（其中撤下 {takedowns} 条），如批次 {number}；"
+            "系统继续查询，这些记录的新版本和撤下要等到有结果才会送出；请与平台核实每个批次，再登记："
+            f"python -m credit_exchange settle {number} --as delivered --reason 原因"
+            "（全部没有收到时用 --as afresh，重新上报）",
+            f"/exchange/platforms?platform={platform}",
+        )
+
+
+def _takedowns(exchange: Exchange) -> Iterable[Finding]:
+    """Find takedowns that did not succeed and will not go again by themselves: an incident a platform and day."""
+    for row in _rows(exchange, "alerts/failed_takedowns"):
+        record = row["record_id"]
+        yield Finding(
+            f"{TAKEDOWN}{row['platform']}:{row['day']}",
+            "critical",
+            f"{_name(exchange, row['platform'])}有 {row['records']} 条 {row['day']} 的撤下没有成功，可能仍在公示",
+            f"代码 {row['codes']}；平台的答复见 python -m credit_exchange explain {record}；请与平台核实并消除原因，"
+            "再对该记录先 reinstate、后 withdraw，各上报一次，撤下即重新送出",
+            f"/exchange/platforms?platform={row['platform']}",
         )
 
 

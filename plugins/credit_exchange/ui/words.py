@@ -63,6 +63,7 @@ CALL_WORDS = {
     "busy": "平台繁忙",
     "sign_again": "需重新签名",
     "unreachable": "连接不上",
+    "failed": "任务失败",
 }
 BAD = frozenset({"missing", "failed", "unknown", "rejected", "reject", "critical"})
 CARE = frozenset(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +18,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from sqlalchemy import text
 
+from credit_exchange.cli.main import main
 from credit_exchange.config.connections import from_environment
 from credit_exchange.laptop.ports import free_port
 from credit_exchange.steps import alerts, watchdog
@@ -235,3 +238,34 @@ def test_circuits_unknown_shipments_and_held_batches_are_told_and_cleared(exchan
         connection.execute(text("update exchange.batch set state = 'complete'"))
     assert watchdog.check(exchange) == []
     assert alerts.open_incidents(exchange, "") == []
+
+
+def test_the_command_that_is_told_ends_a_shipment_without_an_outcome(exchange: Exchange) -> None:
+    with exchange.engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, body_sealed, "
+                "body_digest, records, state, tries) "
+                "values ('s1', 'fujian', 'permit', 'withdraw', 'b', 'k', '', '', 7, 'awaiting_receipt', 1)"
+            )
+        )
+        connection.execute(
+            text(
+                "insert into exchange.attempt (shipment_no, kind, fence, started_at) "
+                "values ('s1', 'send', 1, now() - interval '25 hours'), ('s1', 'poll', 1, now())"
+            )
+        )
+    [finding] = watchdog.check(exchange)
+    assert "信用福建" in finding.subject
+    assert "撤下 7 条" in finding.detail
+    command = re.search(r"python -m credit_exchange (settle s1 --as delivered --reason) ", finding.detail)
+    assert command
+    assert main([*command[1].split(), "平台张三 13805911234 已确认"]) == 0
+    assert watchdog.check(exchange) == []
+    with exchange.engine.connect() as connection:
+        (row,) = connection.execute(text("select state, code, problem from exchange.shipment")).all()
+    assert (row.state, row.code) == ("settled", "STATED")
+    assert getpass.getuser() in row.problem
+    assert "13805911234" not in row.problem
+    assert main(["settle", "s1", "--as", "afresh", "--reason", "x"]) == 1
+    assert main(["settle", "s2", "--as", "afresh", "--reason", "x"]) == 1

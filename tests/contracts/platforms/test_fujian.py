@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from world import names, outbox, put, query, run, states
 
+from credit_exchange.steps import watchdog
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import poll_receipts
 from platforms import Sandbox
@@ -50,6 +51,17 @@ def test_the_night_does_not_wait_for_a_task_and_the_poll_settles_it(
     assert outbox(exchange)["r0001", 1].receipt_no
 
 
+def test_a_poll_looks_once_at_each_task_however_soon_it_is_due_again(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    exchange = exchange_with(poll_seconds=0.001, poll_in_drain_seconds=0, limits={"records": 1}, drain_seconds=6)
+    put(exchange, "fujian", names(5))
+    sandbox.faults.add("upload", "task_never_done", times=5, seconds=60)
+    run(exchange, "fujian")
+    looked = poll_receipts(exchange, "fujian")
+    assert (looked.awaiting, looked.calls) == (5, 5)
+
+
 def test_a_takedown_goes_before_tasks_that_are_due_all_the_time(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
@@ -83,3 +95,16 @@ def test_a_refused_login_opens_the_circuit_after_one_try(exchange: Exchange, san
     result = run(exchange, "fujian")
     assert "credit_fujian" in str(result.problem)
     assert [r.endpoint for r in sandbox.ledger.requests()] == ["token"]
+
+
+def test_a_task_that_runs_for_days_is_told_to_a_person_once(exchange: Exchange, sandbox: Sandbox) -> None:
+    put(exchange, "fujian", names(2))
+    sandbox.faults.add("upload", "task_never_done", seconds=3600)
+    run(exchange, "fujian")
+    assert watchdog.check(exchange) == []
+    query(exchange, "update exchange.attempt set started_at = started_at - interval '2 days' returning 1")
+    for is_new in (True, False):
+        assert poll_receipts(exchange, "fujian").problem is None
+        [finding] = watchdog.check(exchange)
+        assert finding.incident_key.startswith("overdue:fujian:")
+        assert finding.is_new == is_new

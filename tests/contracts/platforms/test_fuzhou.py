@@ -84,7 +84,7 @@ def test_shipments_respect_the_limit_of_bytes_and_may_be_compressed(
     assert all(r.headers["Content-Encoding"] == "gzip" for r in sent)
 
 
-def test_three_malformed_shipments_in_a_row_open_the_circuit_and_reject_nothing(
+def test_three_malformed_shipments_in_a_row_end_it_and_reject_nothing(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
     exchange = exchange_with(limits={"records": 1})
@@ -96,6 +96,20 @@ def test_three_malformed_shipments_in_a_row_open_the_circuit_and_reject_nothing(
     assert states(exchange) == {"retry": 3, "ready": 2}
     sandbox.faults.clear()
     assert run(exchange, "fuzhou").delivered == 5
+
+
+def test_a_clock_that_is_off_opens_the_circuit_after_a_few_calls_and_is_named(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    exchange = exchange_with(limits={"records": 1}, retry={"first_seconds": 0.01, "max_seconds": 0.02})
+    put(exchange, "fuzhou", names(30))
+    sandbox.faults.add("records", "nonce_refused", times=-1)
+    result = run(exchange, "fuzhou")
+    assert "时钟" in str(result.problem)
+    assert len(sandbox.ledger.requests()) == 5
+    assert query(exchange, "select circuit from exchange.platform_state")[0][0] == "open"
+    sandbox.faults.clear()
+    assert run(exchange, "fuzhou").delivered == 30
 
 
 def test_no_personal_data_in_what_the_database_keeps_in_clear(exchange: Exchange, sandbox: Sandbox) -> None:

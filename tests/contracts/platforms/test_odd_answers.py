@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 from world import SEND, arrived_once, decided_while_called, made_up, names, outbox, put, query, run, states
 
@@ -143,3 +144,80 @@ def test_a_record_kept_back_by_another_version_is_not_waited_for(
     problem = run(exchange, kind).problem
     assert problem
     assert TIME_OVER not in problem
+
+
+def _missing(receipt: dict[str, Any]) -> None:
+    if "results" in receipt:
+        receipt["results"].pop()
+    else:
+        receipt["data"]["accepted"] -= 1
+
+
+def _of_others(receipt: dict[str, Any]) -> None:
+    if "results" in receipt:
+        receipt["results"].append(receipt["results"][0] | {"record_id": "r9999"})
+    else:
+        receipt["data"]["rejected"].append({"line": 99, "id": "r9999", "rule": "LEN", "msg": ""})
+
+
+def _instead_of_ours(receipt: dict[str, Any]) -> None:
+    if "results" in receipt:
+        receipt["results"][0]["record_id"] = "r9999"
+    else:
+        receipt["data"]["accepted"] -= 1
+        receipt["data"]["rejected"].append({"line": 1, "id": "r9999", "rule": "LEN", "msg": ""})
+
+
+def _twice(receipt: dict[str, Any]) -> None:
+    if "results" in receipt:
+        receipt["results"][1] = receipt["results"][0] | {"status": "rejected", "code": "1001"}
+    else:
+        receipt["data"]["accepted"] -= 2
+        receipt["data"]["rejected"] += [
+            {"line": 1, "id": "r0001", "rule": "LEN", "msg": ""},
+            {"line": 1, "id": "r0001", "rule": "DUP", "msg": ""},
+        ]
+
+
+def _huge(receipt: dict[str, Any]) -> None:
+    receipt["padding"] = "x" * 200_000
+
+
+@pytest.mark.parametrize("change", [_missing, _of_others, _instead_of_ours, _twice, _huge])
+def test_a_receipt_that_says_something_else_than_was_sent_delivers_nothing_and_is_told_with_its_shipment(
+    exchange_with: Callable[..., Exchange],
+    sandbox: Sandbox,
+    kind: str,
+    bend: Callable[..., None],
+    change: Callable[[dict[str, Any]], None],
+) -> None:
+    exchange = exchange_with(
+        limits={"records": 4},
+        max_reply_bytes=100_000,
+        retry={"first_seconds": 0.01, "max_seconds": 0.02},
+        settle_after_seconds=0.02,
+    )
+    put(exchange, kind, names(8))
+    odd: list[str] = []
+
+    def changed(path: str, body: bytes) -> bytes:
+        receipt = orjson.loads(body)
+        if kind == "fuzhou" and any(one["record_id"] == "r0001" for one in receipt.get("results", [])):
+            change(receipt)
+        if kind == "fujian" and (receipt.get("data") or {}).get("state") == "DONE":
+            odd.extend([] if odd else [path])
+            if path == odd[0]:
+                change(receipt)
+        return orjson.dumps(receipt)
+
+    bend(changed)
+    result = run(exchange, kind)
+    assert states(exchange) == {"delivered": 4, "unknown" if kind == "fuzhou" else "awaiting_receipt": 4}
+    assert (result.delivered, result.rejected, result.unseen) == (4, 0, 1)
+    number = outbox(exchange)["r0001" if kind == "fuzhou" else _first_waiting(exchange), 1].shipment_no
+    assert number in str(poll_receipts(exchange, kind, payload_source=made_up).problem)
+    arrived_once(sandbox, 8)
+
+
+def _first_waiting(exchange: Exchange) -> str:
+    return next(record for (record, _), row in outbox(exchange).items() if row.state == "awaiting_receipt")

@@ -13,6 +13,7 @@ import orjson
 import pytest
 from world import SEND, arrived_once, names, outbox, put, query, run, states
 
+from credit_exchange.steps import watchdog
 from credit_exchange.steps.context import Exchange
 from platforms import Sandbox
 from platforms.wire import json_answer
@@ -30,11 +31,13 @@ class Poison:
     everything: bool = False
     refused: int = 0
     after: int = 0
+    only: bytes = b""  # of this data set only, and no takedowns
 
-    def meant(self, body: bytes) -> bool:
-        """Whether this shipment is refused."""
+    def meant(self, body: bytes, what: bytes = b"") -> bool:
+        """Whether this shipment is refused; `what`: what it says it is."""
         self.after -= 1
         hit = self.after < 0 and (self.everything or any(f'"{one}"'.encode() in body for one in self.records))
+        hit = hit and (not self.only or (self.only in what and (b'"op":"U"' in body or b'"act":"S"' in body)))
         self.refused += hit
         return hit
 
@@ -48,9 +51,10 @@ def poison(sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch) -> Pois
     def poisoned(request: Any, fault: Any) -> Any:
         if request.endpoint == SEND[kind]:
             body = request.body
+            what = body
             if kind == "fujian":
                 body = gzip.decompress(base64.b64decode(orjson.loads(body)["data"]))
-            if meant.meant(body):
+            if meant.meant(body, what):
                 if kind == "fujian":
                     return json_answer(200, {"code": f"E{meant.status}", "msg": MESSAGE, "data": None}, "")
                 return json_answer(meant.status, {"code": str(meant.status), "message": MESSAGE}, "")
@@ -117,6 +121,15 @@ def test_a_takedown_that_is_refused_is_for_a_person_and_stops_no_other(
     assert (result.delivered, result.held) == (5, 1)
     assert outbox(exchange)["r0002", 2].state == "held"
     assert len(sandbox.current()) == 1
+    for is_new in (True, False):
+        [finding] = watchdog.check(exchange)
+        assert (finding.incident_key.split(":")[:2], finding.is_new) == (["takedown", kind], is_new)
+        assert "explain r0002" in finding.detail
+    put(exchange, kind, ["r0002"], version=3, op="withdraw")
+    poison.records = set()
+    run(exchange, kind)
+    assert watchdog.check(exchange) == []
+    assert sandbox.current() == {}
 
 
 @pytest.mark.parametrize("status", [400, 413])
@@ -129,7 +142,6 @@ def test_a_platform_that_refuses_everything_is_called_a_few_times_and_nothing_is
     result = run(exchange, kind)
     assert "接口约定不符" in str(result.problem)
     assert poison.refused <= 20
-    assert query(exchange, "select circuit from exchange.platform_state")[0][0] == "open"
     assert set(states(exchange)) == {"retry", "ready"}
     poison.everything = False
     assert run(exchange, kind).delivered == 1000
@@ -146,6 +158,33 @@ def test_a_platform_that_begins_to_refuse_everything_has_no_record_rejected_for_
     assert (result.delivered + result.awaiting, result.rejected) == (40, 0)
     assert "接口约定不符" in str(result.problem)
     assert poison.refused <= 8
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_data_set_that_is_refused_altogether_stops_only_itself(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, poison: Poison, status: int
+) -> None:
+    exchange = exchange_with(limits={"records": 20})
+    put(exchange, kind, names(20, first=801))
+    assert run(exchange, kind).delivered == 20
+    put(exchange, kind, names(200))
+    put(exchange, kind, names(200, first=201), dataset="red_list")
+    put(exchange, kind, names(20, first=801), version=2, op="withdraw")
+    poison.everything, poison.status = True, status
+    poison.only = b"permit" if kind == "fuzhou" else b"frxk"
+    for night in range(2):
+        result = run(exchange, kind)
+        assert "接口约定不符" in str(result.problem)
+        assert "permit" in str(result.problem)
+        assert (result.delivered, result.rejected, result.held) == (0 if night else 220, 0, 0)
+    assert poison.refused <= 40
+    assert query(exchange, "select circuit from exchange.platform_state")[0][0] == "closed"
+    # what was packed when it was found out waits for nobody's lease to end
+    leased = "select count(*) from exchange.shipment where lease_owner is not null"
+    assert query(exchange, leased)[0][0] == 0
+    poison.everything = False
+    assert run(exchange, kind).delivered == 200
+    assert len(sandbox.current()) == 400
 
 
 def test_one_record_that_is_too_large_makes_the_shipments_after_it_no_smaller(

@@ -86,7 +86,7 @@ def made_up(_exchange: Exchange, connection: Database, _platform: str, ids: Sequ
             op=r.op,
             dataset=r.dataset,
             subject_kind="legal",
-            fields=permit(r.record_id, r.version),
+            fields=permit(r.record_id, r.version) if r.dataset == "permit" else {"XXLY": f"第{r.version}版"},
             reason=r.reason or "",
         )
         for r in rows
@@ -138,30 +138,38 @@ def open_exchange(url: str, base_urls: dict[str, str], **settings: Any) -> Excha
     return Exchange(replace(shipped, platforms=platforms), connect(url, pool_size=2), connections.__getitem__)
 
 
-def put(exchange: Exchange, platform: str, records: Sequence[str], version: int = 1, op: str = "upsert") -> None:
+def put(
+    exchange: Exchange,
+    platform: str,
+    records: Sequence[str],
+    version: int = 1,
+    op: str = "upsert",
+    dataset: str = "permit",
+) -> None:
     """Put records into the outbox, ready to be sent; those with one number are about one document."""
     with transaction(exchange.engine) as connection:
         connection.execute(
             text(
                 "insert into exchange.record (record_id, dataset, agency_code, document_key, document_no, subject_ref, "
                 "subject_id, subject_kind, subject_name, department, feed, business_date, version, content_version, "
-                "status, content_digest) select r, 'permit', 'a', substr(r, 2), substr(r, 2), 's', 0, 'legal', 'n', "
+                "status, content_digest) select r, :dataset, 'a', substr(r, 2), substr(r, 2), 's', 0, 'legal', 'n', "
                 "'d', 'f', '2026-11-22', 1, 1, 'current', 'x' from unnest(cast(:records as text[])) as r "
                 "on conflict (record_id) do nothing"
             ),
-            {"records": list(records)},
+            {"records": list(records), "dataset": dataset},
         )
         connection.execute(
             text(
                 "with block as materialized (select nextval('exchange.outbox_seq') as first_id), "
                 "made as (insert into exchange.release "
                 "(platform, dataset, record_id, version, op, priority, reason, outbox_id) "
-                "select :platform, 'permit', r, :version, :op, :priority, :reason, first_id + n - 1 "
+                "select :platform, :dataset, r, :version, :op, :priority, :reason, first_id + n - 1 "
                 "from unnest(cast(:records as text[])) with ordinality as r (r, n), block returning outbox_id) "
                 "insert into exchange.lot (platform, dataset, op, priority, first_id, last_id) "
-                "select :platform, 'permit', :op, :priority, min(outbox_id), max(outbox_id) from made"
+                "select :platform, :dataset, :op, :priority, min(outbox_id), max(outbox_id) from made"
             ),
             {
+                "dataset": dataset,
                 "platform": platform,
                 "records": list(records),
                 "version": version,

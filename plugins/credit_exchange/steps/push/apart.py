@@ -2,8 +2,8 @@
 
 A shipment that is refused for its form or size is given up and its records go afresh in smaller ones, down to one. A
 record is found guilty when it is refused by itself although the platform took others of its kind after it had first
-been refused. A platform that refuses everything (another contract, our configuration) is never told apart in this way:
-a few records by themselves, tried first, show it, and nothing is rejected.
+been refused. A data set of which a platform refuses everything (another contract, our configuration) is never told
+apart in this way: a few records by themselves, tried first, show it, and nothing is rejected.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Finding(Enum):
     SPLIT = auto()  # its records go afresh in smaller ones
     ASIDE = auto()  # they wait: for something of their kind to be taken, else for the next drain
     GUILTY = auto()  # it is this record, and no other
-    BROKEN = auto()  # it is the platform, or what we think of it
+    BROKEN = auto()  # it is all of its data set and operation: the platform's contract, or what we think of it
 
 
 class _First(NamedTuple):
@@ -42,13 +42,13 @@ class Apart:
     """What one drain knows of refused shipments; a kind of them is a data set, lane and operation."""
 
     def __init__(self) -> None:
-        self._parts: deque[list[int]] = deque()
+        self._parts: deque[tuple[_Kind, list[int]]] = deque()
         self._suspects: dict[_Kind, list[list[int]]] = {}
         self._first: dict[tuple[str, int], _First] = {}
         self._taken: Counter[_Kind] = Counter()
         self._shipments = 0
-        self._refused_lately: set[int] = set()
-        self._alone = 0
+        self._refused_lately: dict[_Kind, set[int]] = {}
+        self._alone: Counter[_Kind] = Counter()
         self._refusals = 0
         self._large: Counter[str] = Counter()
 
@@ -58,15 +58,15 @@ class Apart:
 
     def next(self) -> list[int] | None:
         """Return the outbox ids that are to go in a shipment of their own next, if there are any."""
-        return self._parts.popleft() if self._parts else None
+        return self._parts.popleft()[1] if self._parts else None
 
     def taken(self, shipment: Shipment) -> None:
         """The platform took a shipment: what is refused from now on is not refused for its kind."""
         kind = _kind(shipment)
         self._taken[kind] += 1
-        self._alone = 0
-        self._refused_lately.clear()
-        self._parts.extend(self._suspects.pop(kind, ()))
+        self._alone[kind] = 0
+        self._refused_lately.pop(kind, None)
+        self._parts.extend((kind, ids) for ids in self._suspects.pop(kind, ()))
 
     def refused(self, shipment: Shipment, *, too_large: bool = False) -> Finding:
         """Return what to do about a shipment that was refused for its form, or its size."""
@@ -79,36 +79,36 @@ class Apart:
             self._large[shipment.label.lane] += too_large
             first = _First(self._shipments, self._taken[kind])
             self._first |= dict.fromkeys(map(_version, lines), first)
-        self._refused_lately.add(first.shipment)
+        lately = self._refused_lately.setdefault(kind, set())
+        lately.add(first.shipment)
         is_taken = self._taken[kind] > first.taken
         ids = [line.outbox_id for line in lines]
         if len(ids) > 1:
             if self._refusals > _REFUSALS:
                 return Finding.ASIDE
-            self._split(ids, too_large=too_large, is_taken=is_taken)
+            self._split(kind, ids, too_large=too_large, is_taken=is_taken)
             return Finding.SPLIT
         if is_taken:
             return Finding.GUILTY
-        self._alone += 1
-        self._suspects.setdefault(kind, []).append(ids)
-        if self._alone < _ALONE_IN_A_ROW:
+        self._alone[kind] += 1
+        suspects = self._suspects.setdefault(kind, [])
+        suspects.append(ids)
+        if self._alone[kind] < _ALONE_IN_A_ROW:
             return Finding.ASIDE
-        if len(self._refused_lately) > 1:
-            return Finding.BROKEN
-        # all of one shipment: another one shows whether it is the shipment or the platform
-        self._suspects[kind].extend(self._parts)
-        self._parts.clear()
-        return Finding.ASIDE
+        # all of one shipment: another one of its kind shows whether it is the shipment or the contract
+        suspects.extend(part for its, part in self._parts if its == kind)
+        self._parts = deque(part for part in self._parts if part[0] != kind)
+        return Finding.BROKEN if len(lately) > 1 else Finding.ASIDE
 
-    def _split(self, ids: list[int], *, too_large: bool, is_taken: bool) -> None:
+    def _split(self, kind: _Kind, ids: list[int], *, too_large: bool, is_taken: bool) -> None:
         if too_large:  # the first size that is taken is soon found
-            self._parts.extendleft(reversed(_halves(ids)))
+            self._parts.extendleft((kind, half) for half in reversed(_halves(ids)))
         elif is_taken:  # the larger parts go first
-            self._parts.extend(_halves(ids))
+            self._parts.extend((kind, half) for half in _halves(ids))
         else:
             tried = sorted({0, len(ids) // 2, len(ids) - 1})
-            self._parts.extend([ids[place]] for place in tried)
-            self._parts.extend(_halves([one for place, one in enumerate(ids) if place not in tried]))
+            rest = _halves([one for place, one in enumerate(ids) if place not in tried])
+            self._parts.extend((kind, part) for part in [*([ids[place]] for place in tried), *rest])
 
 
 def _halves(ids: Sequence[int]) -> list[list[int]]:

@@ -29,6 +29,7 @@ from credit_exchange.steps.push.dialects.base import (
     Shipment,
     Verdict,
 )
+from credit_exchange.steps.push.groups import groups
 from credit_exchange.steps.push.places import put_in_place
 from credit_exchange.stores import sql
 
@@ -49,7 +50,7 @@ _ROWS = 2_000
 _SHIPMENTS = 20
 """At most so many rows, or what fills so many shipments, are packed at once: what is packed late is newer."""
 _CLASH = Verdict(Outcome.HELD, "IDENTITY", "平台上文书号、机关代码和相对人相同的记录不止一条，请人工核对")
-_NO_CONTENT = Verdict(Outcome.HELD, "PAYLOAD", "没有可报送的内容，或与发布时不一致，请重新执行发布")
+_NO_CONTENT = Verdict(Outcome.HELD, "PAYLOAD", "没有可报送的内容，或与发布时不一致，请先撤下、再恢复该记录")
 _MASKED = Verdict(
     Outcome.HELD, "IDENTITY", "平台以文书号和机关代码识别记录，共享规则不能遮蔽它们，请检查 include/sharing"
 )
@@ -74,6 +75,11 @@ class Leased:
     lease: Mapping[str, object]
 
 
+def kind_of(label: Label) -> str:
+    """Return what a shipment is of, as it is written in SQL: data set and operation, e.g. `permit upsert`."""
+    return f"{label.dataset} {label.op}"
+
+
 class Claim(NamedTuple):
     """What one claim came to: shipments in their order, leased to this drain, and how many rows were set aside."""
 
@@ -95,6 +101,8 @@ class Claimer:
         self._rows = max(platform.limits.records, min(_ROWS, platform.limits.records * _SHIPMENTS))
         self.most: dict[str, int] = {}
         """Lanes whose shipments the platform found too large: how many records at most from now on."""
+        self.stopped: set[str] = set()
+        """Data sets and operations (see `kind_of`) of which nothing is packed any more."""
 
     def claim(
         self,
@@ -119,6 +127,7 @@ class Claimer:
         limit = self._platform.limits.records if priority == PRIORITY["withdraw"] else self._rows
         parameters = {"platform": self._platform.platform, "priority": priority, "limit": limit, "these": only}
         parameters |= {"from_priority": PRIORITY["withdraw"] + 1 if ahead else 0, "skip": list(skip)}
+        parameters["stopped"] = list(self.stopped)
         rows: Sequence[Any] = () if ahead else connection.execute(sql.load("push/claim_waiting"), parameters).all()
         alone = bool(rows)
         if lots and not rows:
@@ -128,7 +137,8 @@ class Claimer:
         op = rows[0].op
         ids, blocked = list[int](), list[int]()
         known, overtaken = set[str](), dict[int, str]()
-        for outbox_id, record_id, _, fresh, is_blocked, overtaken_by in rows:
+        bounds = {row.record_id: row.most for row in rows if row.most is not None} if alone else {}
+        for outbox_id, record_id, _, fresh, is_blocked, overtaken_by, _ in rows:
             if overtaken_by is not None:
                 overtaken[outbox_id] = overtaken_by
             elif is_blocked:
@@ -151,7 +161,7 @@ class Claimer:
         made = [
             self._shipment(dataset, lane, op, group)
             for (dataset, lane, single), pieces in lanes.items()
-            for group in self._groups(lane, single, pieces)
+            for group in self._groups(lane, single, pieces, bounds)
         ]
         packed = self._store(connection, made)
         self._runs(connection, packed)
@@ -239,20 +249,11 @@ class Claimer:
                     found += self._source(self._exchange, connection, platform_id, [outbox_id])
             return found
 
-    def _groups(self, lane: str, single: bool, rows: list[_Row]) -> Iterable[list[_Row]]:
-        most = 1 if single else min(self._platform.limits.records, self.most.get(lane, self._platform.limits.records))
-        envelope, between = self._dialect.overhead()
-        group: list[_Row] = []
-        size = envelope
-        for row in rows:
-            more = len(row.data) + between
-            if group and (len(group) >= most or size + more > self._platform.limits.bytes):
-                yield group
-                group, size = [], envelope
-            group.append(row)
-            size += more
-        if group:
-            yield group
+    def _groups(self, lane: str, single: bool, rows: list[_Row], bounds: Mapping[str, int]) -> Iterable[list[_Row]]:
+        limits = self._platform.limits
+        most = 1 if single else min(limits.records, self.most.get(lane, limits.records))
+        overhead = self._dialect.overhead()
+        return groups(rows, records=most, size=limits.bytes, overhead=overhead, bounds=bounds)
 
     def _shipment(self, dataset: str, lane: str, op: str, group: list[_Row]) -> Shipment:
         now = datetime.now(SHANGHAI)

@@ -197,6 +197,22 @@ class Desk:
         """Give up a shipment that surely stored nothing: its records go afresh in another one."""
         self._safely(lambda connection: self._dissolve(connection, leased.lease, attempt, result, problem))
 
+    def failed(self, leased: Leased, attempt: int, result: CallResult, message: str, wait: float) -> Counter[str]:
+        """Give up a shipment on which the platform failed as a whole; return the new states of its records.
+
+        They go afresh after `wait` seconds, in smaller shipments when it was not the first time; a record that fails by
+        itself, while others of its kind do not, is found.
+        """
+
+        def work(connection: Connection) -> Counter[str]:
+            self._write(connection, leased.lease, attempt, result, "settled", result.code, message)
+            number = leased.shipment.label.shipment_no
+            parameters = {"shipment_no": number, "code": result.code, "message": message, "wait": wait}
+            parameters["found_message"] = f"{message}；单独报送仍然如此，同类的其他记录则没有"
+            return Counter(connection.execute(sql.load("push/lines_failed"), parameters).scalars())
+
+        return self._safely(work)
+
     def _dissolve(
         self, connection: Connection, lease: Mapping[str, object], attempt: int | None, result: CallResult, problem: str
     ) -> None:
@@ -280,6 +296,11 @@ class Desk:
         """Return how many records are not finished, by state."""
         rows = self._safely(lambda connection: connection.execute(sql.load("push/left"), self._base).all())
         return {row.state: row.records for row in rows}
+
+    def overdue(self) -> dict[str, tuple[str, int]]:
+        """Return state and records of the shipments that nobody has found out about for a day: a person is told."""
+        rows = self._safely(lambda connection: connection.execute(sql.load("push/overdue"), self._base).all())
+        return {row.shipment_no: (row.state, row.records) for row in rows}
 
     def next_due(self, skip: Sequence[str], skip_rows: Sequence[int]) -> dict[str, float]:
         """Return in how many seconds the next shipment, unknown, task, other worker's lease or record is due."""

@@ -10,7 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
@@ -47,14 +47,15 @@ _EVERYTHING = 32_767
 _LONGEST_NAP = 1.0
 _RECOVER_EVERY = 2.0
 _LOOK_EVERY = 0.5
+_POLL = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class DrainResult:
     """What one drain did (delivered, rejected, held, calls) and what it left (retry, unknown, awaiting), in records.
 
-    unseen: shipments that were looked at in vain. `problem` says in one sentence why something is left that a person
-    should know of, or is None.
+    unseen: shipments of the last day that were looked at in vain. `problem` says in one sentence why something is left
+    that a person should know of, or is None.
     """
 
     delivered: int = 0
@@ -85,8 +86,9 @@ def drain(
 
 
 def poll_receipts(exchange: Exchange, platform_id: str, *, payload_source: PayloadSource = payloads) -> DrainResult:
-    """Look after open tasks and unknown shipments that are due, without sending anything and without waiting."""
-    return _run(exchange, platform_id, None, payload_source, sending=False)
+    """Look once at each open task and unknown shipment that is due, for five minutes at most; nothing is sent."""
+    until = datetime.now(SHANGHAI) + _POLL  # other platforms have to be asked in the same run
+    return _run(exchange, platform_id, until, payload_source, sending=False)
 
 
 def _run(
@@ -185,7 +187,7 @@ class _Drain:
             return self._send_part(part)
         if self._packed:
             self._ahead.begin()
-            self._call(self._packed.popleft(), "send", self._dialect.send)
+            self._send_now(self._packed.popleft())
             return True
         return self._send(takedowns_only=False) or self._claim(_EVERYTHING) or self._look_last()
 
@@ -231,8 +233,12 @@ class _Drain:
             self._settler.counts.update(done.aside)
             self._packed.extendleft(reversed(done.packed))
             if done.packed:
-                self._call(self._packed.popleft(), "send", self._dialect.send)
+                self._send_now(self._packed.popleft())
         return True
+
+    def _send_now(self, leased: Leased) -> None:
+        if not self._settler.keeps_back(leased):
+            self._call(leased, "send", self._dialect.send)
 
     def _pack(
         self, priority: int, *, ahead: bool = False, lots: bool = True, only: list[int] | None = None
@@ -250,7 +256,7 @@ class _Drain:
         if leased is None:
             return False
         if isinstance(leased, Leased):
-            self._call(leased, "send", self._dialect.send)
+            self._send_now(leased)
         return True
 
     def _look_after(self) -> bool:
@@ -271,6 +277,8 @@ class _Drain:
         leased = self._desk.take_open(state, sorted(self._settler.skip_shipments))
         if leased is None:
             return False
+        if not self._sending:  # once: the next round is minutes away
+            self._settler.skip_shipments.add(leased.shipment.label.shipment_no)
         self._call(leased, kind, method)
         return True
 
@@ -343,15 +351,20 @@ class _Drain:
         counts: Counter[str] = self._settler.counts
         waiting = left.get("ready", 0) + left.get("retry", 0) + left.get("sending", 0)
         unknown = left.get("unknown", 0)
-        if problem is None and self._sending and (waiting or unknown):
+        overdue = self._desk.overdue()  # the watchdog tells of them; they redden no run of every night
+        sought = unknown - sum(records for state, records in overdue.values() if state == "unknown")
+        if problem is None and self._sending and (waiting or sought > 0):
             problem = (
                 f"{self._platform.name}：还有 {waiting} 条没有送出、{unknown} 条结果不明；"
-                f"{self._settler.last_problem or '下次上报时继续'}"
+                f"{'；'.join(self._settler.broken.values()) or self._settler.last_problem or '下次上报时继续'}"
             )
-        unseen = self._settler.unseen
+        unseen = {number: why for number, why in self._settler.unseen.items() if number not in overdue}
         if problem is None and unseen:
-            why = next(reversed(unseen.values()))
-            problem = f"{self._platform.name}：有 {len(unseen)} 个上报批次没有查询到结果；{why}，下次再查询"
+            number, why = next(reversed(unseen.items()))
+            problem = (
+                f"{self._platform.name}：有 {len(unseen)} 个上报批次没有查询到结果，如批次 {number}：{why}；"
+                "下次再查询，仍无结果请与平台核实"
+            )
         return DrainResult(
             delivered=counts["delivered"],
             rejected=counts["rejected"],

@@ -6,7 +6,7 @@ from collections import Counter
 
 from credit_exchange.config.platform import Platform
 from credit_exchange.steps.push.apart import Apart, Finding
-from credit_exchange.steps.push.claim import STATE_OF, Claimer, Leased
+from credit_exchange.steps.push.claim import STATE_OF, Claimer, Leased, kind_of
 from credit_exchange.steps.push.desk import Desk
 from credit_exchange.steps.push.dialects.answers import said
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Outcome, Refusal, Verdict
@@ -35,9 +35,12 @@ class Settler:
         self.unseen: dict[str, str] = {}
         """Shipments of which the last look found nothing out, and why."""
         self._failed: Counter[str] = Counter()
+        self._absent: Counter[str] = Counter()
         self._again: Counter[tuple[str, int]] = Counter()
         self.troubled = True
         """The platform failed lately, as far as was seen when the last call began: a success has to be written."""
+        self.broken: dict[str, str] = {}
+        """Data sets and operations that are not sent any more by this drain, since all of them is refused, and why."""
         self.apart = Apart()
         """What was refused as a whole, and goes afresh in parts."""
         self._busy = 0
@@ -79,7 +82,8 @@ class Settler:
                 self._failed[number] += 1
                 wait = self._pause_or_skip(number)
                 self._desk.record(leased, attempt, result, state="retry", wait=wait)
-                if result.refusal is Refusal.UNREACHABLE:
+                # a clock that is off is refused for every shipment
+                if result.refusal in (Refusal.UNREACHABLE, Refusal.SIGN_AGAIN):
                     self._trouble(result)
 
     def _part(self, leased: Leased, attempt: int, result: CallResult) -> None:
@@ -106,10 +110,11 @@ class Settler:
         why = said(result.reply)
         why = f"，平台称：{why}" if why else ""
         if finding is Finding.BROKEN:
-            reason = f"接口约定不符：{words}，拆成单条仍连续不被接受{why}；{contract} 及其 dialect"
-            self._gate.open(reason)
-            raise Stop(f"{self._platform.name}：{reason}")
-        if finding is Finding.ASIDE:
+            kind = kind_of(shipment.label)
+            self._claimer.stopped.add(kind)
+            reason = f"{words}，拆成单条仍连续不被接受{why}；{contract} 及其 dialect"
+            self.broken[kind] = f"数据集 {kind} 接口约定不符：{reason}"
+        elif finding is Finding.ASIDE:
             self.last_problem = f"{words}{why}；{contract}"
 
     def _guilty(self, leased: Leased, attempt: int, result: CallResult) -> None:
@@ -119,6 +124,14 @@ class Settler:
         message = "：".join(filter(None, (words + ("，未能撤下" if takedown else ""), said(result.reply))))
         verdict = Verdict(Outcome.HELD if takedown else Outcome.REJECTED, result.code, message)
         self._settle(leased, attempt, CallResult(Kind.STORED, {1: verdict}, code=result.code, reply=result.reply))
+
+    def keeps_back(self, leased: Leased) -> bool:
+        """Give a shipment back for the next drain, if all of its kind is refused."""
+        if kind_of(leased.shipment.label) not in self._claimer.stopped:
+            return False
+        self._desk.put_back(leased, None)
+        self.skip_shipments.add(leased.shipment.label.shipment_no)
+        return True
 
     # --- after asking
 
@@ -137,9 +150,15 @@ class Settler:
             self._desk.record(leased, attempt, result, state="awaiting_receipt", wait=wait)
             self._fine()
             return
-        if result.kind is Kind.ABSENT and self._failed[number] < self._platform.retry.attempts:
+        self._absent[number] += result.kind is Kind.ABSENT
+        # also what was taken, and is not known there afterwards, goes again so many times only
+        tries = max(self._failed[number], self._absent[number])
+        if result.kind is Kind.ABSENT and tries < self._platform.retry.attempts:
             # surely never arrived: the same bytes under the same key, and no other version may overtake them
             self._desk.record(leased, attempt, result, state="ready")
+            return
+        if result.refusal is Refusal.FAILED:
+            self._given_up(leased, attempt, result)
             return
         busy = result.refusal is Refusal.BUSY
         if not busy:
@@ -159,7 +178,29 @@ class Settler:
             # no failure of the platform: one shipment would close it to all others, night after night
             if result.http_status not in _ANSWERS:
                 self.unanswered.add(number)
-            self.last_problem = problem
+            self.last_problem = f"批次 {number}：{problem}"
+
+    def _given_up(self, leased: Leased, attempt: int, result: CallResult) -> None:
+        """The platform took a shipment and failed on all of it: which record it is, if it is one, is found in time.
+
+        Answers come hours later, in another process: how small the next shipments are is kept with the records.
+        """
+        lines = leased.shipment.lines
+        versions = [(line.record_id, line.version) for line in lines]
+        self._again.update(versions)
+        times = max((self._again[version] for version in versions), default=0)
+        wait = 0.0
+        if times < self._platform.retry.attempts:
+            wait = pause(self._platform.retry, times)
+        else:
+            self.skip_records |= {line.outbox_id for line in lines}
+        message = "：".join(filter(None, ("平台任务失败，整批都没有保存", said(result.reply))))
+        states = self._desk.failed(leased, attempt, result, message, wait)
+        if states["retry"]:
+            self.last_problem = f"{message}（{result.code}）；拆小后重新上报，以找出引起失败的记录"
+        self.counts.update({state: count for state, count in states.items() if state != "retry"})
+        self._busy = 0
+        self._fine()
 
     # --- common
 
@@ -217,6 +258,8 @@ class Settler:
         """Count a failure of the platform; refused credentials stop everything at once."""
         self.troubled = True
         problem = result.problem or f"{result.words}（{result.code}）"
+        if result.refusal is Refusal.SIGN_AGAIN:
+            problem += "；请核对本机时钟"
         self.last_problem = problem
         if result.credentials_refused:
             reason = f"平台不接受凭证（{result.code}）；请更正连接 {self._platform.connection}"

@@ -172,7 +172,8 @@ class Transport:
         for piece in response.iter_content(_PIECE):
             body += piece
             if len(body) > self._limit:
-                raise Lost(f"平台的答复超过 {self._limit} 字节", bytes(body[:_PIECE]), response.status_code)
+                problem = f"平台的答复超过 {self._limit} 字节（max_reply_bytes）"
+                raise Lost(problem, bytes(body[:_PIECE]), response.status_code)
             if guard.expired or time.monotonic() - started > self._total:
                 raise Lost(f"{self._total:g} 秒内没有收到完整的答复", bytes(body), response.status_code)
         if guard.expired:

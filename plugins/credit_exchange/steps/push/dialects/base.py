@@ -57,6 +57,7 @@ class Refusal(StrEnum):
     BUSY = "busy"
     SIGN_AGAIN = "sign_again"
     UNREACHABLE = "unreachable"
+    FAILED = "failed"  # the platform took it, worked on it, and gave all of it up
 
 
 _KIND_WORDS = {
@@ -73,6 +74,7 @@ _REFUSAL_WORDS = {
     Refusal.BUSY: "平台繁忙",
     Refusal.SIGN_AGAIN: "需重新签名",
     Refusal.UNREACHABLE: "连接不上",
+    Refusal.FAILED: "任务失败",
 }
 
 

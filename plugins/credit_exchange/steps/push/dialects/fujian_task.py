@@ -352,9 +352,7 @@ def _task(shipment: Shipment, reply: Reply, data: Mapping[str, Any]) -> CallResu
     if state in ("QUEUED", "RUNNING"):
         return CallResult(Kind.PENDING, code=state, http_status=200, task_id=shipment.task_id, reply=reply.body)
     if state == "FAILED":
-        again = Verdict(Outcome.AGAIN, "FAILED", "平台任务失败，未保存任何记录")
-        verdicts = {line.line_no: again for line in shipment.lines}
-        return CallResult(Kind.STORED, verdicts, code="FAILED", http_status=200, reply=reply.body)
+        return CallResult(Kind.REFUSED, refusal=Refusal.FAILED, code="FAILED", http_status=200, reply=reply.body)
     if state != "DONE":
         raise forms.BadReply("任务的状态不在约定之内")
     receipt_no = forms.text(data, "receipt_no")

@@ -1,0 +1,2 @@
+-- How a shipment stands.
+select state, tries from exchange.shipment where shipment_no = :shipment_no

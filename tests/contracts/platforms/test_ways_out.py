@@ -1,0 +1,69 @@
+"""What a platform refused, or nobody found out about, has a way out that a person can take, through a real release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from moving import history, ordered, push, query, shown, told
+
+from credit_exchange.steps import orders, watchdog
+from credit_exchange.steps.context import Exchange
+from platforms import Sandbox
+
+pytestmark = pytest.mark.parametrize("kind", ["fujian"])
+
+
+@pytest.fixture(autouse=True)
+def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", str(tmp_path / "landing"))
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-23T01:30:00")
+
+
+def takedowns_told(exchange: Exchange) -> int:
+    """How many incidents tell of takedowns that failed."""
+    return sum(one.incident_key.startswith("takedown:") for one in watchdog.check(exchange))
+
+
+def test_a_takedown_that_was_refused_is_told_and_goes_again_by_two_orders(exchange: Exchange, sandbox: Sandbox) -> None:
+    told(exchange, 20, "legal")
+    push(exchange)
+    sandbox.faults.add("upload", "reject", records="all")
+    ordered(exchange, "withdraw")
+    push(exchange)
+    assert history(exchange)[-1] == (2, "withdraw", "rejected")
+    assert takedowns_told(exchange) == 1
+    ordered(exchange, "reinstate")
+    assert push(exchange).calls == 0  # it lies there as it should
+    ordered(exchange, "withdraw")
+    push(exchange)
+    assert history(exchange)[-1] == (4, "withdraw", "delivered")
+    assert shown(sandbox) == {}
+    assert takedowns_told(exchange) == 0
+
+
+def test_what_was_refused_by_mistake_goes_again_by_two_orders(exchange: Exchange, sandbox: Sandbox) -> None:
+    sandbox.faults.add("upload", "reject", records="all")
+    told(exchange, 20, "legal")
+    push(exchange)
+    assert history(exchange) == [(1, "upsert", "rejected")]
+    for action in ("withdraw", "reinstate"):
+        ordered(exchange, action)
+        push(exchange)
+    assert history(exchange)[-1] == (3, "upsert", "delivered")
+    assert shown(sandbox) == {"frxk": 3}
+
+
+def test_a_takedown_that_waits_behind_a_task_without_an_end_goes_when_a_person_states_what_became_of_it(
+    exchange: Exchange, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add("upload", "task_never_done", seconds=3600)
+    told(exchange, 20, "legal")
+    push(exchange)
+    ordered(exchange, "withdraw")
+    push(exchange)
+    assert history(exchange) == [(1, "upsert", "awaiting_receipt"), (2, "withdraw", "ready")]
+    (found,) = query(exchange, "select shipment_no from exchange.shipment")
+    orders.settle(exchange, found["shipment_no"], "delivered", "平台确认已入库", "tester")
+    push(exchange)
+    assert history(exchange) == [(1, "upsert", "delivered"), (2, "withdraw", "delivered")]
