@@ -1,4 +1,4 @@
--- How many records of a shipment that waited for a retry may still go with it: not those overtaken meanwhile.
+-- How many records of a shipment that waited to be sent may still go with it: not those overtaken meanwhile.
 select count(*)
 from exchange.shipment_run as n
 cross join lateral (

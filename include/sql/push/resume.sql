@@ -1,2 +1,2 @@
--- A shipment that waited for a retry is under way again.
+-- A shipment that waited to be sent (again) is under way.
 update exchange.shipment set state = 'ready' where shipment_no = :shipment_no and fence = :fence

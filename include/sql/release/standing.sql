@@ -7,6 +7,7 @@ select
     e.effect,
     e.payload_digest,
     last_there.op as there_op,
+    last_there.outbox_id as there_id,
     last_there.payload_digest as there_digest,
     last_there.lane as there_lane,
     exists (
@@ -22,7 +23,7 @@ from (
     order by record_id, platform, version desc
 ) as e
 left join lateral (
-    select case o.state when 'rejected' then 'withdraw' else o.op end as op, o.payload_digest, o.lane
+    select case o.state when 'rejected' then 'withdraw' else o.op end as op, o.outbox_id, o.payload_digest, o.lane
     from exchange.outbox as o
     where
         o.record_id = e.record_id and o.platform = e.platform

@@ -162,6 +162,17 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
 
     Raises FatalError when the content worked out now is not the one that was released (the digest differs).
     """
+    return _sheets(connection, _READER, outbox_ids, platform_id)
+
+
+def sheets_there(connection: Connection, reader: jsontext.Reader, outbox_ids: Sequence[int]) -> list[Sheet]:
+    """Return what these rows carried, as far as can be said by now: nothing is compared with what was released."""
+    return _sheets(connection, reader, outbox_ids, None)
+
+
+def _sheets(
+    connection: Connection, reader: jsontext.Reader, outbox_ids: Sequence[int], platform_id: str | None
+) -> list[Sheet]:
     found = list(runs(outbox_ids))
     parameters = {"first_ids": [run.first_id for run in found], "last_ids": [run.last_id for run in found]}
     rows = connection.execute(sql.load("release/payload_rows"), parameters).all()
@@ -171,7 +182,7 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
     treatments = _treatments(connection, {decision_id for _, _, decision_id in alike})
     sheets = []
     for (dataset, op, decision_id), some in alike.items():
-        columns = _READER.columns([row[8] for row in some])
+        columns = reader.columns([row[8] for row in some])
         kinds = _kinds(connection, some, columns)
         sheets.append(_sheet(dataset, op, some, columns, kinds, treatments[decision_id], platform_id))
     return sheets
@@ -195,12 +206,12 @@ def _sheet(
     columns: Columns,
     kinds: list[str],
     treatment: Treatment,
-    platform_id: str,
+    platform_id: str | None,
 ) -> Sheet:
     released = treat(columns, treatment)
     canonical = canonical_of(released, len(rows))
     outbox_ids, record_ids, versions, _, _, payload_digests, reasons, _, _ = zip(*rows, strict=True)
-    if op == "upsert":
+    if op == "upsert" and platform_id is not None:
         made = jsontext.sm3_of(canonical)
         if made != list(payload_digests):
             place = next(n for n, digest in enumerate(payload_digests) if digest != made[n])

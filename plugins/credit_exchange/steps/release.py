@@ -25,11 +25,13 @@ from credit_exchange.core.canonical import canonical_json, sm3_hex
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
+from credit_exchange.steps.identities import by_identity, renamed
 from credit_exchange.steps.outbox import Written, overtake
 from credit_exchange.steps.payload import Columns, Treatment, canonical_of, treat
+from credit_exchange.steps.push.dialects.base import Dialect
 from credit_exchange.steps.reference import sync_reference
 from credit_exchange.steps.retired import forgotten, rules_of
-from credit_exchange.steps.wishes import MOVED, Desired, Verdict, bumps_of, reason_of, wish_of
+from credit_exchange.steps.wishes import Desired, Plan, Verdict, bumps_of, reason_of, wish_of
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
@@ -43,14 +45,6 @@ GONE = {
 }
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What the rules say of all records that look alike to them, per platform; released ones with a treatment."""
-
-    verdicts: tuple[Verdict, ...]
-    treatments: tuple[Treatment, ...]
-
-
 @dataclass
 class _Rules:
     """The rules in force, and the plans worked out so far, by data set and the values that the rules look at."""
@@ -58,15 +52,16 @@ class _Rules:
     by_dataset: dict[str, dict[str, RuleSet]]
     routes: dict[tuple[str, str], Route]
     digests: dict[str, str]
+    dialects: dict[str, Dialect]
     ids: dict[str, int] = field(default_factory=dict)
     reader: jsontext.Reader = field(default_factory=jsontext.Reader)
-    _plans: dict[tuple[str, str, tuple[tuple[str | None, ...], ...]], _Plan] = field(default_factory=dict)
+    _plans: dict[tuple[str, str, tuple[tuple[str | None, ...], ...]], Plan] = field(default_factory=dict)
 
     def alike(self) -> _Rules:
         """Return the same rules with a memory of their own, for another thread."""
-        return _Rules(self.by_dataset, self.routes, self.digests)
+        return _Rules(self.by_dataset, self.routes, self.digests, self.dialects)
 
-    def plans(self, dataset: str, statuses: Sequence[str], columns: Columns) -> list[_Plan]:
+    def plans(self, dataset: str, statuses: Sequence[str], columns: Columns) -> list[Plan]:
         """Return the plan of each record of this data set, by its status and content."""
         sets = self.by_dataset.get(dataset, {}).values()
         looked_at = sorted({name for rule_set in sets for name in rule_set.looks_at})
@@ -74,7 +69,7 @@ class _Rules:
             pc.fill_null(columns[name], "").to_pylist() if name in columns else [""] * len(statuses)
             for name in looked_at
         ]
-        known: dict[tuple[str, ...], _Plan] = {}
+        known: dict[tuple[str, ...], Plan] = {}
         plans = []
         for seen in zip(statuses, *values, strict=True):
             plan = known.get(seen)
@@ -83,7 +78,7 @@ class _Rules:
             plans.append(plan)
         return plans
 
-    def _plan(self, dataset: str, status: str, content: dict[str, str]) -> _Plan:
+    def _plan(self, dataset: str, status: str, content: dict[str, str]) -> Plan:
         rule_sets = self.by_dataset.get(dataset, {}).values()
         key = (dataset, status, () if status in GONE else tuple([rule_set.key(content) for rule_set in rule_sets]))
         plan = self._plans.get(key)
@@ -93,7 +88,7 @@ class _Rules:
             plan = self._plans[key] = self._make(dataset, status, content)
         return plan
 
-    def _make(self, dataset: str, status: str, content: dict[str, str]) -> _Plan:
+    def _make(self, dataset: str, status: str, content: dict[str, str]) -> Plan:
         verdicts = []
         treatments: dict[Treatment, int] = {}
         for platform, rule_set in self.by_dataset.get(dataset, {}).items():
@@ -102,7 +97,7 @@ class _Rules:
             if decision.effect == "release":
                 place = treatments.setdefault((decision.drop_fields, decision.mask_fields), len(treatments))
             verdicts.append(Verdict(platform, decision, decision.digest(), place))
-        return _Plan(tuple(verdicts), tuple(treatments))
+        return Plan(tuple(verdicts), tuple(treatments))
 
 
 def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> dict[str, int]:
@@ -185,7 +180,7 @@ def _rules_in_force(exchange: Exchange, platforms: list[str]) -> _Rules:
                 routes[platform, name] = route
                 mine[name] = rule_set.digest()
         digests_of[platform] = sm3_hex(canonical_json(mine))
-    return _Rules(by_dataset, routes, digests_of)
+    return _Rules(by_dataset, routes, digests_of, by_identity(exchange.config, platforms))
 
 
 def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str], counts: dict[str, int]) -> None:
@@ -216,10 +211,11 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
     _store_decisions(connection, rules, decisions)  # of all data sets at once: their order differs from part to part
     for dataset, some, columns, plans in planned:
         payloads = _payload_digests(columns, plans)
+        renamed_at = renamed(connection, rules.reader, rules.dialects, standing, columns, some, plans, payloads)
         first: dict[int, list[int]] = {}
         for place, (row, plan) in enumerate(zip(some, plans, strict=True)):
             if row[0] in known:
-                again.append((row, _desire(row, plan, payloads[place], standing, rules.routes)))
+                again.append((row, _desire(row, plan, payloads[place], standing, rules.routes, renamed_at)))
             else:
                 first.setdefault(id(plan), []).append(place)
         for places in first.values():  # nothing of them was ever decided: nothing to compare
@@ -229,7 +225,7 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
 
 
 def _write_first(
-    rules: _Rules, dataset: str, plan: _Plan, rows: list[tuple[Any, tuple[str, ...]]], written: Written
+    rules: _Rules, dataset: str, plan: Plan, rows: list[tuple[Any, tuple[str, ...]]], written: Written
 ) -> None:
     """Write what one plan says about records of which no platform knows anything."""
     record_ids = [row[0] for row, _ in rows]
@@ -244,7 +240,7 @@ def _write_first(
             written.add_first(platform, dataset, "upsert", "send", record_ids, versions, decision_id, digests)
 
 
-def _payload_digests(columns: Columns, plans: list[_Plan]) -> list[tuple[str, ...]]:
+def _payload_digests(columns: Columns, plans: list[Plan]) -> list[tuple[str, ...]]:
     """Return the digests of every row, one for each treatment of its plan: treated once for all that are alike."""
     made: list[tuple[str, ...]] = [()] * len(plans)
     alike: dict[tuple[Treatment, ...], list[int]] = {}
@@ -264,10 +260,11 @@ def _payload_digests(columns: Columns, plans: list[_Plan]) -> list[tuple[str, ..
 
 def _desire(
     row: Any,
-    plan: _Plan,
+    plan: Plan,
     payloads: Sequence[str],
     standing: dict[tuple[str, str], Any],
     routes: dict[tuple[str, str], Route],
+    renamed_at: set[tuple[str, str]],
 ) -> list[Desired]:
     """Return what platforms that know the record should have of it."""
     record_id, dataset = row[0], row[1]
@@ -281,7 +278,9 @@ def _desire(
                 Desired(verdict.platform, verdict.decision, verdict.digest, digest, effect, op, False, False, 0)
             )
         else:
-            wishes.append(wish_of(verdict, digest, row, known, routes[verdict.platform, dataset]))
+            route = routes[verdict.platform, dataset]
+            is_renamed = (verdict.platform, record_id) in renamed_at
+            wishes.append(wish_of(verdict, digest, row, known, route, renamed=is_renamed))
     return wishes
 
 
@@ -307,7 +306,7 @@ def _write_again(
             if wish.moves:
                 # the takedown goes first, under a version of its own; the new row waits until it is settled
                 takedown = ("withdraw", "withdraw", record_id, version - 1, decision_id, None)
-                written.add(wish.platform, dataset, *takedown, fresh=False, reason=MOVED)
+                written.add(wish.platform, dataset, *takedown, fresh=False, reason=wish.moves)
             written.add(
                 wish.platform,
                 dataset,

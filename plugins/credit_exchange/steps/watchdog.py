@@ -23,7 +23,7 @@ from credit_exchange.stores.database import transaction
 DUE = time(6, 0)
 QUIET = timedelta(hours=6)  # longer than a night takes: without any for so long, nobody is about to fill a hole
 LATE, HOLE, CIRCUIT, UNKNOWN, OVERDUE = "late:", "hole:", "circuit:", "unknown:", "overdue:"
-TAKEDOWN, HELD, FORGOTTEN = "takedown:", "held:", "forgotten:"
+SHOWN, HELD, FORGOTTEN = "shown:", "held:", "forgotten:"
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def check(exchange: Exchange) -> list[Finding]:
         (CIRCUIT, _circuits),
         (UNKNOWN, _unknown),
         (OVERDUE, _overdue),
-        (TAKEDOWN, _takedowns),
         (HELD, _held),
         (FORGOTTEN, _forgotten),
+        (SHOWN, _still_shown),
     )
     for prefix, look in looks:
         found.extend(_record(exchange, prefix, look(exchange)))
@@ -203,20 +203,6 @@ def _overdue(exchange: Exchange) -> Iterable[Finding]:
         )
 
 
-def _takedowns(exchange: Exchange) -> Iterable[Finding]:
-    """Find takedowns that did not succeed and will not go again by themselves: an incident a platform and day."""
-    for row in _rows(exchange, "alerts/failed_takedowns"):
-        record = row["record_id"]
-        yield Finding(
-            f"{TAKEDOWN}{row['platform']}:{row['day']}",
-            "critical",
-            f"{_name(exchange, row['platform'])}有 {row['records']} 条 {row['day']} 的撤下没有成功，可能仍在公示",
-            f"代码 {row['codes']}；平台的答复见 python -m credit_exchange explain {record}；请与平台核实并消除原因，"
-            "再对该记录先 reinstate、后 withdraw，各上报一次，撤下即重新送出",
-            f"/exchange/platforms?platform={row['platform']}",
-        )
-
-
 def _name(exchange: Exchange, platform: str) -> str:
     """Return how people call a platform, also one whose file is gone."""
     known = exchange.config.platforms.get(platform)
@@ -238,6 +224,18 @@ def _forgotten(exchange: Exchange) -> Iterable[Finding]:
     for one in forgotten(exchange):
         key = f"{FORGOTTEN}{one.platform}:{one.dataset}"
         yield Finding(key, "critical", one.what, one.remedy, f"/exchange/platforms?platform={one.platform}")
+
+
+def _still_shown(exchange: Exchange) -> Iterable[Finding]:
+    for row in _rows(exchange, "alerts/held_takedowns"):
+        yield Finding(
+            f"{SHOWN}{row['platform']}",
+            "critical",
+            f"{_name(exchange, row['platform'])}没有接受 {row['records']} 条撤下，这些记录可能仍在公示",
+            f"最早决定于 {row['since']:%Y-%m-%d %H:%M}，平台答复 {row['codes'] or '无代码'}；每夜自动再试，"
+            "请与平台核对原因，或请平台自行撤下",
+            f"/exchange/platforms?platform={row['platform']}",
+        )
 
 
 def _first_date() -> date | None:

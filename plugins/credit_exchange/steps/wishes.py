@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from credit_exchange.config.platform import Route
 from credit_exchange.config.sharing_engine import Decision
 from credit_exchange.core.masking import scrub_text
+from credit_exchange.steps.payload import Treatment
 
 MOVED = "相对人类别更正，改在平台的另一目录公示"
-"""Why a record is taken down that comes again at once, elsewhere."""
+RENAMED = "文书号、机关代码或相对人更正，改以更正后的标识公示"
+"""Why a record is taken down that comes again at once: elsewhere, or under another identity."""
 
 
 class Verdict(NamedTuple):
@@ -23,11 +25,19 @@ class Verdict(NamedTuple):
     place: int | None
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What the rules say of all records that look alike to them, per platform; released ones with a treatment."""
+
+    verdicts: tuple[Verdict, ...]
+    treatments: tuple[Treatment, ...]
+
+
 @dataclass(slots=True)
 class Desired:
     """What a platform should have of one record of which it knows something, and what has to be done for it.
 
-    moves: it lies in another catalogue than it belongs to, and has to be taken down there before it is sent.
+    moves: why it has to be taken down before it is sent, where it lies elsewhere than it belongs.
     """
 
     platform: str
@@ -39,16 +49,22 @@ class Desired:
     cancel: bool
     changed: bool
     decided_version: int
-    moves: bool = False
+    moves: str = ""
 
 
-def wish_of(verdict: Verdict, digest: str | None, row: Any, known: Any, route: Route) -> Desired:
-    """Compare what should be there with what is there, or waits to go there."""
+def wish_of(
+    verdict: Verdict, digest: str | None, row: Any, known: Any, route: Route, *, renamed: bool = False
+) -> Desired:
+    """Compare what should be there with what is there, or waits to go there.
+
+    renamed: at a platform without record ids it lies under another identity than it would.
+    """
     there = known.there_op == "upsert"
-    moves = False
+    moves = ""
     if digest is not None:
         placed = there and bool(route.catalog) and bool(known.there_lane)
-        moves = placed and known.there_lane != route.catalog_of(row.subject_kind)
+        moves = MOVED if placed and known.there_lane != route.catalog_of(row.subject_kind) else ""
+        moves = RENAMED if renamed else moves
         same = there and not moves and known.there_digest == digest
         op, effect = (None if same else "upsert"), "send"
         outlook = known.effect == "send" and known.payload_digest == digest

@@ -1,6 +1,7 @@
-"""A record that moves between the catalogues of 信用福建: merged, released and delivered by the real steps.
+"""A record that moves: between the catalogues of 信用福建, or from one identity to another at 信用中国. It is merged,
+released and delivered by the real steps.
 
-Also a program, `python moving.py <URL of the platform> <database URL>`: drains once in a process of its own, to be
+Also a program, `python moving.py <platform> <its URL> <database URL>`: drains once in a process of its own, to be
 killed at a fault point.
 """
 
@@ -32,33 +33,63 @@ KINDS = {"legal": "法人及非法人组织", "sole_trader": "个体工商户", 
 CATALOG = {"legal": "frxk", "sole_trader": "frxk", "person": "zrrxk"}
 WAY = [("legal", "person"), ("person", "legal")]
 """From which kind of subject to which."""
-HISTORY = "select version, op, state from report.delivery where platform = 'fujian' order by version"
+HISTORY = "select version, op, state from report.delivery where platform = :platform order by version"
+PUBLISHED = """
+    select p.version, v.content ->> 'XK_XDR_LB' as kind, v.content ->> 'XK_NR' as text
+    from report.published as p
+    cross join lateral (
+        select w.content::jsonb as content from exchange.record_version as w
+        where w.record_id = p.record_id and w.version <= p.version and w.content is not null
+        order by w.version desc limit 1
+    ) as v
+    where p.platform = :platform order by p.version"""
 
 
 def told(
-    exchange: Exchange, day: int, kind: str, text: str = "准予经营", *, platforms: Any = ("fujian",)
+    exchange: Exchange,
+    day: int,
+    kind: str,
+    text: str = "准予经营",
+    *,
+    platforms: Any = ("fujian",),
+    fields: dict[str, str] | None = None,
 ) -> dict[str, int]:
     """One more night: the department says who the permit is about; what was released for it."""
-    fields = permit("r0001", 1) | {"XK_XDR_MC": "陈榕生", "XK_XDR_LB": KINDS[kind], "XK_NR": text}
-    merge(exchange, batch(exchange, [row(exchange, "1号", subject_kind=kind, fields=fields)], date(2026, 11, day)))
+    said = permit("r0001", 1) | {"XK_XDR_MC": "陈榕生", "XK_XDR_LB": KINDS[kind], "XK_NR": text} | (fields or {})
+    day_of = date(2026, 11, 1) + timedelta(days=day - 1)
+    merge(exchange, batch(exchange, [row(exchange, "1号", subject_kind=kind, fields=said)], day_of))
     return release(exchange, platforms)
 
 
-def ordered(exchange: Exchange, action: str, reason: str = "信用修复") -> dict[str, int]:
+def ordered(
+    exchange: Exchange, action: str, reason: str = "信用修复", *, platforms: Any = ("fujian",)
+) -> dict[str, int]:
     """A person orders it to be taken down, or back; what was released for it."""
     (found,) = query(exchange, "select record_id from exchange.record")
     orders.order(exchange, found["record_id"], action, "repair", reason, "发改委令第36号", "tester")
-    return release(exchange, ["fujian"])
+    return release(exchange, platforms)
 
 
-def push(exchange: Exchange) -> DrainResult:
+def push(exchange: Exchange, platform: str = "fujian") -> DrainResult:
     """One drain."""
-    return drain(exchange, "fujian")
+    return drain(exchange, platform)
 
 
-def history(exchange: Exchange) -> list[tuple[int, str, str]]:
+def history(exchange: Exchange, platform: str = "fujian") -> list[tuple[int, str, str]]:
     """Version, operation and state of every delivery."""
-    return [(r["version"], r["op"], r["state"]) for r in query(exchange, HISTORY)]
+    return [(r["version"], r["op"], r["state"]) for r in query(exchange, HISTORY, platform=platform)]
+
+
+def message(exchange: Exchange, version: int) -> str:
+    """What is told of one delivery."""
+    (found,) = query(exchange, "select outcome_message from report.delivery where version = :version", version=version)
+    return str(found["outcome_message"])
+
+
+def as_published(exchange: Exchange, sandbox: Sandbox) -> None:
+    """Our view says what the platform without versions shows: who it is about, and the very text."""
+    published = [(r["kind"], r["text"]) for r in query(exchange, PUBLISHED, platform="china")]
+    assert published == [(row["XK_XDR_LB"], row["XK_NR"]) for row in sandbox.current().values()]
 
 
 def shown(sandbox: Sandbox) -> dict[str, int]:
@@ -75,7 +106,7 @@ def in_order(exchange: Exchange, sandbox: Sandbox) -> None:
     assert [r["version"] for r in published] == sorted(shown(sandbox).values())
 
 
-def quiet(exchange: Exchange, sandbox: Sandbox) -> None:
+def quiet(exchange: Exchange, sandbox: Sandbox, platform: str = "fujian") -> None:
     """The next night finds nothing to do, writes nothing and calls nobody."""
 
     def traces() -> list[Any]:
@@ -86,8 +117,8 @@ def quiet(exchange: Exchange, sandbox: Sandbox) -> None:
         ]
 
     before = traces()
-    assert release(exchange, ["fujian"]) == {}
-    assert push(exchange).calls == 0
+    assert release(exchange, [platform]) == {}
+    assert push(exchange, platform).calls == 0
     assert traces() == before
 
 
@@ -96,7 +127,7 @@ def pushed_and_killed(sandbox: Sandbox, database_url: str, point: str) -> int:
     path = f"{ROOT / 'plugins'}:{ROOT / 'include' / 'sandbox'}"
     with environment(CREDIT_EXCHANGE_FAULT=f"{point}:kill", PYTHONPATH=path) as variables:
         return subprocess.run(
-            [sys.executable, __file__, sandbox.url, database_url], env=variables, timeout=60, check=False
+            [sys.executable, __file__, sandbox.kind, sandbox.url, database_url], env=variables, timeout=60, check=False
         ).returncode
 
 
@@ -113,4 +144,4 @@ def let_time_pass(exchange: Exchange, shipments: timedelta = timedelta(hours=2))
 
 
 if __name__ == "__main__":
-    print(push(open_exchange(sys.argv[2], {"fujian": sys.argv[1]})))
+    print(push(open_exchange(sys.argv[3], {sys.argv[1]: sys.argv[2]}), sys.argv[1]))

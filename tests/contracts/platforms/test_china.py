@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from moving import told
 from sqlalchemy import event
 from world import CREDENTIALS, made_up, names, open_exchange, outbox, permit, put, query, run, states
 
@@ -20,10 +18,6 @@ from credit_exchange.stores import sql
 from platforms import Sandbox
 
 pytestmark = pytest.mark.parametrize("kind", ["china"])
-
-
-def ops(sandbox: Sandbox) -> list[str]:
-    return [apply.op for apply in sandbox.ledger.applies()]
 
 
 def test_the_rows_before_a_bad_one_are_delivered_and_the_rest_goes_afresh(exchange: Exchange, sandbox: Sandbox) -> None:
@@ -47,54 +41,6 @@ def test_an_unchanged_row_counts_as_delivered_and_the_rest_goes_on(exchange: Exc
     assert sandbox.ledger.repeated() == []
 
 
-def test_a_changed_identity_is_revoked_read_back_and_imported_anew(exchange: Exchange, sandbox: Sandbox) -> None:
-    put(exchange, "china", ["x0001", "r0002"])
-    run(exchange, "china")
-    put(exchange, "china", ["x0001"], version=2)
-    assert run(exchange, "china").delivered == 1
-    assert ops(sandbox) == ["upsert", "upsert", "withdraw", "upsert"]
-    assert len(sandbox.current()) == 2
-    calls = [r.endpoint for r in sandbox.ledger.requests()]
-    assert calls[-3:] == ["revoke", "query_permission", "import_permission"]
-    put(exchange, "china", ["x0001"], version=3, op="withdraw")
-    assert run(exchange, "china").delivered == 1
-    assert len(sandbox.current()) == 1
-
-
-@pytest.mark.parametrize("endpoint", ["revoke", "query_permission", "import_permission"])
-@pytest.mark.parametrize("fault", ["commit_then_close", "close_before_commit"])
-def test_a_changed_identity_survives_lost_replies(
-    exchange: Exchange, sandbox: Sandbox, endpoint: str, fault: str
-) -> None:
-    put(exchange, "china", ["x0001"])
-    run(exchange, "china")
-    put(exchange, "china", ["x0001"], version=2)
-    sandbox.faults.add(endpoint, fault)
-    result = run(exchange, "china")
-    assert (result.delivered, result.problem) == (1, None)
-    assert ops(sandbox) == ["upsert", "withdraw", "upsert"]
-    assert len(sandbox.current()) == 1
-
-
-def test_a_changed_identity_whose_new_row_is_refused_is_published_no_more(exchange: Exchange, sandbox: Sandbox) -> None:
-    published = "select version from report.published"
-    put(exchange, "china", ["x0001"])
-    run(exchange, "china")
-    assert query(exchange, published) == [(1,)]
-    put(exchange, "china", ["x0001"], version=2)
-    sandbox.faults.add("import_permission", "reject", line=1)
-    assert run(exchange, "china").rejected == 1
-    assert sandbox.current() == {}
-    assert query(exchange, published) == []
-    row = outbox(exchange)["x0001", 2]
-    assert (row.state, row.outcome_code) == ("rejected", "REVOKED")
-    assert "已撤下" in row.outcome_message
-    put(exchange, "china", ["x0001"], version=3)
-    assert run(exchange, "china").delivered == 1
-    assert query(exchange, published) == [(3,)]
-    assert ops(sandbox) == ["upsert", "withdraw", "upsert"]
-
-
 def test_a_refused_change_within_one_identity_leaves_what_was_there(exchange: Exchange, sandbox: Sandbox) -> None:
     put(exchange, "china", ["r0001"])
     run(exchange, "china")
@@ -104,23 +50,6 @@ def test_a_refused_change_within_one_identity_leaves_what_was_there(exchange: Ex
     assert len(sandbox.current()) == 1
     assert query(exchange, "select version from report.published") == [(1,)]
     assert outbox(exchange)["r0001", 2].outcome_code == "02"
-
-
-def test_a_change_that_was_refused_and_taken_back_brings_the_old_row_again(
-    exchange: Exchange, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", str(tmp_path / "landing"))
-    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-23T01:30:00")
-    told(exchange, 20, "legal", platforms=["china"])
-    drain(exchange, "china")
-    told(exchange, 21, "person", platforms=["china"])  # a person has no code there: another identity
-    sandbox.faults.add("import_permission", "reject", line=1)
-    assert drain(exchange, "china").rejected == 1
-    assert told(exchange, 22, "legal", platforms=["china"]) == {"china.upsert": 1}
-    drain(exchange, "china")
-    assert len(sandbox.current()) == 1
-    assert len(query(exchange, "select 1 from report.published")) == 1
-    assert ops(sandbox) == ["upsert", "withdraw", "upsert"]
 
 
 def test_two_records_with_one_identity_there_are_both_held(exchange: Exchange, sandbox: Sandbox) -> None:

@@ -123,7 +123,7 @@ def test_a_takedown_that_is_refused_is_for_a_person_and_stops_no_other(
     assert len(sandbox.current()) == 1
     for is_new in (True, False):
         [finding] = watchdog.check(exchange)
-        assert (finding.incident_key.split(":")[:2], finding.is_new) == (["takedown", kind], is_new)
+        assert (finding.incident_key.split(":")[:2], finding.is_new) == (["shown", kind], is_new)
         assert "explain r0002" in finding.detail
     put(exchange, kind, ["r0002"], version=3, op="withdraw")
     poison.records = set()

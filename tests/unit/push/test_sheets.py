@@ -123,11 +123,12 @@ def test_identities_of_a_sheet_tell_apart_what_identities_tell_apart(data: st.Da
             assert key == china.identity_key(identity)
 
 
-def test_a_changed_identity_is_kept_with_what_it_replaces() -> None:
+def test_a_row_is_held_while_the_record_lies_under_another_identity() -> None:
     china = dialect("china")
     payload = Payload(1, "r1", 2, "upsert", "permit", "legal", plain_fields("permit"))
-    old = {"kind": "permission", "wsh": "旧1号", "jgdm": "x", "xdr": "y"}
-    piece = china.encode(payload, [old])
-    assert isinstance(piece, Piece)
-    assert piece.alone
-    assert china.identities("permit", china.assemble(None, [piece.data])) == {1: china.identity_of(payload)}  # type: ignore[arg-type]
+    now = china.identity_of(payload)
+    assert now is not None
+    assert isinstance(china.encode(payload, [now]), Piece)
+    verdict = china.encode(payload, [now | {"wsh": "旧1号"}])
+    assert isinstance(verdict, Verdict)
+    assert (verdict.outcome, verdict.code) == (Outcome.HELD, "PLACE")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row
 from sqlalchemy.exc import OperationalError
 
 from credit_exchange.config.platform import Platform
+from credit_exchange.core import business_time
 from credit_exchange.core.canonical import sm3_hex
 from credit_exchange.core.crypto import open_sealed, seal
 from credit_exchange.steps.faultpoint import faultpoint
@@ -86,6 +87,15 @@ class Desk:
 
         self._safely(work)
 
+    def takedowns_again(self) -> None:
+        """Let takedowns that the platform did not take an earlier night wait again."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(sql.load("push/lock"), self._base)
+            connection.execute(sql.load("push/takedowns_again"), {**self._base, "now": business_time.now()})
+
+        self._safely(work)
+
     def take(self, skip: Sequence[str], *, takedowns_only: bool) -> Leased | str | None:
         """Lease the next packed shipment that nobody holds.
 
@@ -99,15 +109,15 @@ class Desk:
             ).one_or_none()
             if row is None:
                 return None
-            if row.state == "retry":
-                # while it waits for a retry its records may be overtaken; under the platform's lock they are not
-                connection.execute(sql.load("push/lock"), self._base)
-                free = connection.execute(sql.load("push/lines_free"), {"shipment_id": row.shipment_id}).scalar_one()
-                if free != row.records:
-                    nothing = CallResult(Kind.REFUSED)
-                    self._dissolve(connection, self._lease(row), None, nothing, "等待期间已被新版本取代")
-                    return str(row.shipment_no)
-                connection.execute(sql.load("push/resume"), {"shipment_no": row.shipment_no, "fence": row.fence})
+            # it surely stored nothing; its records may have been overtaken while it waited, and under the platform's
+            # lock they are not
+            connection.execute(sql.load("push/lock"), self._base)
+            free = connection.execute(sql.load("push/lines_free"), {"shipment_id": row.shipment_id}).scalar_one()
+            if free != row.records:
+                nothing = CallResult(Kind.REFUSED)
+                self._dissolve(connection, self._lease(row), None, nothing, "等待期间已被新版本取代")
+                return str(row.shipment_no)
+            connection.execute(sql.load("push/resume"), {"shipment_no": row.shipment_no, "fence": row.fence})
             return self._leased(connection, row, row.state)
 
         return self._safely(work)

@@ -149,6 +149,8 @@ class _Drain:
         problem: str | None = None
         left: dict[str, int] | None = None
         try:
+            if self._sending:
+                self._desk.takedowns_again()
             self._gate.prepare(at_once=self._sending, try_again=self._desk.anything_left())
             while True:
                 if time.monotonic() >= self._end:
@@ -365,6 +367,9 @@ class _Drain:
                 f"{self._platform.name}：有 {len(unseen)} 个上报批次没有查询到结果，如批次 {number}：{why}；"
                 "下次再查询，仍无结果请与平台核实"
             )
+        refused = self._settler.not_taken_down
+        if problem is None and refused:
+            problem = f"{self._platform.name}：有 {refused} 条撤下没有被平台接受，每夜自动再试；请与平台核对原因"
         return DrainResult(
             delivered=counts["delivered"],
             rejected=counts["rejected"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from credit_exchange.config.platform import Platform
 from credit_exchange.steps.push.apart import Apart, Finding
@@ -16,6 +17,21 @@ from credit_exchange.steps.push.waiting import pause, retry_after
 _BUSY_IN_A_ROW = 100
 _ANSWERS = (200, 500)
 """Answers to a question about one shipment that do not settle it, and show that the platform is there."""
+
+
+_REFUSED = (Outcome.REJECTED, Outcome.HELD, Outcome.RECONCILE)
+_STILL_SHOWN = "没有撤下，记录可能仍在平台公示，每夜自动再试；请与平台核对原因"
+
+
+def _of_takedowns(result: CallResult) -> CallResult:
+    """Return what a platform said about takedowns: one that it did not take is for a person, not for the department."""
+    verdicts = {
+        number: Verdict(Outcome.HELD, v.code, "；".join(filter(None, (v.message, _STILL_SHOWN))))
+        if v.outcome in _REFUSED
+        else v
+        for number, v in result.verdicts.items()
+    }
+    return replace(result, verdicts=verdicts)
 
 
 class Settler:
@@ -32,6 +48,8 @@ class Settler:
         self.last_problem = ""
         self.unanswered: set[str] = set()
         """Shipments that the platform was asked about since it last answered such a question."""
+        self.not_taken_down = 0
+        """Records whose takedown the platform did not take: they are still shown there."""
         self.unseen: dict[str, str] = {}
         """Shipments of which the last look found nothing out, and why."""
         self._failed: Counter[str] = Counter()
@@ -120,9 +138,8 @@ class Settler:
     def _guilty(self, leased: Leased, attempt: int, result: CallResult) -> None:
         """One record is what the platform cannot take: for its department, or of a takedown for a person here."""
         words = "单条记录超过平台允许的大小" if result.refusal is Refusal.TOO_LARGE else "平台不接受这条记录的格式"
-        takedown = leased.shipment.label.op == "withdraw"
-        message = "：".join(filter(None, (words + ("，未能撤下" if takedown else ""), said(result.reply))))
-        verdict = Verdict(Outcome.HELD if takedown else Outcome.REJECTED, result.code, message)
+        message = "：".join(filter(None, (words, said(result.reply))))
+        verdict = Verdict(Outcome.REJECTED, result.code, message)
         self._settle(leased, attempt, CallResult(Kind.STORED, {1: verdict}, code=result.code, reply=result.reply))
 
     def keeps_back(self, leased: Leased) -> bool:
@@ -151,11 +168,14 @@ class Settler:
             self._fine()
             return
         self._absent[number] += result.kind is Kind.ABSENT
+        lost = self._failed[number] >= self._platform.retry.attempts
         # also what was taken, and is not known there afterwards, goes again so many times only
-        tries = max(self._failed[number], self._absent[number])
-        if result.kind is Kind.ABSENT and tries < self._platform.retry.attempts:
-            # surely never arrived: the same bytes under the same key, and no other version may overtake them
-            self._desk.record(leased, attempt, result, state="ready")
+        if result.kind is Kind.ABSENT and (lost or self._absent[number] < self._platform.retry.attempts):
+            # surely never arrived: the same bytes under the same key, unless a record of it was overtaken meanwhile
+            if lost:
+                self.skip_shipments.add(number)
+                self.last_problem = f"{result.words}（{result.code}）"
+            self._desk.record(leased, attempt, result, state="retry")
             return
         if result.refusal is Refusal.FAILED:
             self._given_up(leased, attempt, result)
@@ -199,6 +219,7 @@ class Settler:
         if states["retry"]:
             self.last_problem = f"{message}（{result.code}）；拆小后重新上报，以找出引起失败的记录"
         self.counts.update({state: count for state, count in states.items() if state != "retry"})
+        self.not_taken_down += states.get("held", 0)  # of what is given up, only takedowns are held
         self._busy = 0
         self._fine()
 
@@ -208,6 +229,9 @@ class Settler:
         return result.verdicts.keys() == {line.line_no for line in leased.shipment.lines}
 
     def _settle(self, leased: Leased, attempt: int, result: CallResult) -> None:
+        if leased.shipment.label.op == "withdraw":
+            result = _of_takedowns(result)
+            self.not_taken_down += sum(v.outcome in _REFUSED for v in result.verdicts.values())
         alike = result.alike()
         waits: dict[int, float] = {}
         together: dict[int, float] = {}  # what comes again from one shipment comes at one time, in one shipment

@@ -291,6 +291,14 @@ def problems_of(platform: Platform, datasets: Mapping[str, Dataset]) -> list[tup
     return list(_NEEDS[platform.dialect](platform, datasets)) if platform.dialect in _NEEDS else []
 
 
+def at_rest(platform: Platform, datasets: Mapping[str, Dataset]) -> Dialect | None:
+    """Return the dialect of a platform for what needs no call; None where its file does not do for it."""
+    if problems_of(platform, datasets):
+        return None
+    nowhere = Connection(platform.connection, host="https://platform.invalid")
+    return _REGISTRY[platform.dialect](Context(platform, datasets, nowhere))
+
+
 def dialect_for(context: Context) -> Dialect:
     """Return the dialect of a platform. Raises ConfigurationError when its file does not do for it."""
     wrong = problems_of(context.platform, context.datasets)

@@ -1,8 +1,9 @@
 """What stands on the wire of dialect C: the row of a record, its identity there, and a shipment's bytes read again.
 
 A row lies at the platform under document number, deciding agency's code and subject. A shipment is kept as the very XML
-that is imported, or, where something must be revoked first, as a JSON list of rows: the row's XML, the identity it will
-have, and the old identities that go before it.
+that is imported, or, where something is revoked, as a JSON list of rows: the identities that are revoked. What was
+packed before a changed identity had a takedown of its own says there as well which row is imported then, and its
+identity.
 """
 
 from __future__ import annotations

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from credit_exchange.steps.payload import Payload, Sheet
 
 _STILL_THERE = Verdict(Outcome.HELD, "07", "平台未能撤下且查询仍有该行，请人工核对")
+_ELSEWHERE = Verdict(
+    Outcome.HELD,
+    "PLACE",
+    "该记录仍以原文书号、机关代码或相对人在平台公示，撤下未成功，因此暂不报送；请与平台核对原因，再先撤下、后恢复该记录",
+)
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -50,7 +55,7 @@ class ChinaXml:
     # --- writing
 
     def encode(self, payload: Payload, there: Sequence[Identity]) -> Piece | Verdict:
-        """Return the row; a record whose identity changed, and every withdrawal, travels alone."""
+        """Return the row; a withdrawal travels alone. While a record lies under another identity its row is held."""
         if payload.op == "withdraw":
             known = list(there) or [i for i in [self.identity_of(payload)] if i]
             if not known:
@@ -66,11 +71,7 @@ class ChinaXml:
             xml = self._rows.row(payload)
         except forms.BadValue as bad:
             return Verdict(Outcome.REJECTED, bad.code, str(bad))
-        old = [one for one in there if one != identity]
-        if not old:
-            return Piece(payload.dataset, xml.encode())
-        row = {"xml": xml, "identity": identity, "revoke": old, "reason": "标识变更，重新报送"}
-        return Piece(payload.dataset, canonical_json(row), alone=True)
+        return _ELSEWHERE if any(one != identity for one in there) else Piece(payload.dataset, xml.encode())
 
     def _refuses(self, name: str, subject_kind: str) -> bool:
         route, _ = self._rows.route(name)
@@ -115,7 +116,7 @@ class ChinaXml:
     # --- sending
 
     def send(self, shipment: Shipment, wire: Wire) -> CallResult:
-        """Import the rows, or revoke one; a changed identity is revoked and read back first."""
+        """Import the rows, or revoke one and read back; what an earlier version packed does one after the other."""
         last: CallResult | None = None
         if not shipment.body.startswith(b"<"):
             for row in self._rows.sent(shipment.label.dataset, shipment.body):
