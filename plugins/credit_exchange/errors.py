@@ -13,6 +13,9 @@ Messages say what happened, where, and what to do. They never contain personal d
 
 from __future__ import annotations
 
+import traceback
+from typing import Any
+
 
 class ExchangeError(Exception):
     """Base of all errors raised on purpose by the exchange."""
@@ -40,3 +43,19 @@ class RejectRow(ExchangeError):
 
 class HoldForPerson(ExchangeError):
     """A person has to decide before this goes on, e.g. a delivery that shrank by half."""
+
+
+def without_values(error: BaseException) -> str:
+    """Return what kind of error it was and where, without its message: class, SQLSTATE and constraint, our frames."""
+    driver: Any = getattr(error, "orig", None) or error
+    parts = [f"{type(error).__module__}.{type(error).__qualname__}"]
+    sqlstate = getattr(driver, "sqlstate", None)
+    if isinstance(sqlstate, str):
+        parts.append(f"SQLSTATE {sqlstate}")
+    constraint = getattr(getattr(driver, "diag", None), "constraint_name", None)
+    if isinstance(constraint, str):
+        parts.append(f"constraint {constraint}")
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "credit_exchange" in frame.filename] or list(frames)
+    places = " > ".join(f"{frame.filename.rsplit('credit_exchange/', 1)[-1]}:{frame.lineno}" for frame in ours[-4:])
+    return f"unexpected {', '.join(parts)} at {places}; the message is left out because it may quote a row"

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from credit_exchange.core.masking import scrub_text
+from credit_exchange.core.text import document_key
 from credit_exchange.stores.database import connect
 
 # Airflow's API server imports Starlette's test client (by way of svcs), which speaks of its next HTTP library
@@ -48,7 +49,8 @@ def client(database_url: str) -> Iterator[Any]:
     try:
         with engine.begin() as connection:
             for statement in SEED:
-                connection.execute(text(statement), {"hostile": HOSTILE, "record": RECORD})
+                given = {"hostile": HOSTILE, "number": document_key(HOSTILE), "record": RECORD}
+                connection.execute(text(statement), given)
         app = build(Pages(engine))
         app.dependency_overrides = {LOGIN: lambda: None, MAY_READ: lambda: None}
         with TestClient(app) as opened:
@@ -72,8 +74,8 @@ SEED = (
     "insert into exchange.subject (kind) values ('legal')",
     "insert into exchange.record (record_id, dataset, agency_code, document_key, document_no, subject_ref, subject_id,"
     " subject_kind, subject_name, department, feed, business_date, version, status, content_digest, content_version)"
-    " values (:record, 'permit', 'a', 'k', :hostile, 'org:1', 1, 'legal', :hostile, 'f', 'f_permit', '2026-11-22', 1,"
-    " 'current', 'd', 1)",
+    " values (:record, 'permit', 'a', :number, :hostile, 'org:1', 1, 'legal', :hostile, 'f', 'f_permit', '2026-11-22',"
+    " 1, 'current', 'd', 1)",
     "insert into exchange.record_version (record_id, version, reason, status, content_digest, batch_id, line_no,"
     " business_date) values (:record, 1, 'content', 'current', 'd', 1, 5, '2026-11-22')",
     "insert into exchange.decision (digest, effect, deciding_rule, legal_basis, rules, drop_fields, mask_fields)"

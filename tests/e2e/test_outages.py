@@ -93,7 +93,9 @@ def test_a_reply_lost_in_the_middle_of_a_night_is_asked_about_and_nothing_goes_t
 
 def test_a_rejected_record_stops_no_other_and_is_shown(outages: Town) -> None:
     for kind, sandbox in outages.platforms.items():
-        sandbox.faults.add(SEND[kind], "reject", **({"line": 2} if kind == "china" else {"records": 1}))
+        # the first call of the day brings takedowns; one that is refused is a red night
+        options = {"line": 2} if kind == "china" else {"records": 1, "after": 1}
+        sandbox.faults.add(SEND[kind], "reject", **options)
     night = outages.night(outages.days[6], feeds=FEEDS)
     assert night.good, night.failed
     rejected = outages.query("select * from report.delivery where state = 'rejected' order by platform")

@@ -114,6 +114,21 @@ def test_a_retired_data_set_is_withdrawn_and_may_go_then(published: Exchange) ->
     assert release(published)["fujian.upsert"] == 2
 
 
+def test_what_was_revoked_and_then_refused_may_go_as_well(published: Exchange) -> None:
+    merge(published, batch(published, [row(published, "1号", fields={"XK_NR": "更正后的内容"})], date(2026, 11, 21)))
+    release(published)
+    arrive(published)
+    query(
+        published,
+        "update exchange.release set state = 'rejected', outcome_code = 'REVOKED' "
+        "where platform = 'fujian' and version = 2 returning 1",
+    )
+    assert len(query(published, "select 1 from report.published")) == 2
+    published.config = without(published.config, "data set")
+    assert release(published) == {}
+    assert [f for f in watchdog.check(published) if f.incident_key.startswith("forgotten:")] == []
+
+
 def test_what_was_never_published_may_go_at_once(exchange: Exchange) -> None:
     merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
     exchange.config = without(exchange.config, "platform")

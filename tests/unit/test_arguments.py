@@ -71,7 +71,7 @@ def test_a_defect_is_told_without_its_text_which_may_quote_a_row(
     monkeypatch.setattr("credit_exchange.cli.main.load", broken)
     assert main(["config", "check"]) == 1
     told = capsys.readouterr().err
-    assert "unexpected ValueError at test_arguments.py:" in told
+    assert "unexpected builtins.ValueError at cli/main.py:" in told
     assert "110101199003070011" not in told
     with pytest.raises(ValueError, match="张三"):
         main(["--debug", "config", "check"])

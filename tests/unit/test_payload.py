@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credit_exchange.core.canonical import canonical_json
-from credit_exchange.core.masking import mask_id_number, mask_person_name, scrub_free_text
+from credit_exchange.core.masking import hide_name, mask_id_number, mask_person_name, scrub_free_text
 from credit_exchange.steps.payload import canonical_of, treat
 
 CODES = ["XK_NR", "XK_XDR_MC", "XK_XDR_ZJHM", "_subject_kind", "BZ"]
@@ -43,9 +43,10 @@ def expected(content: dict[str, str], drop: list[str], mask: dict[str, str]) -> 
         code: MASKS[mask[code]](pd.Series([value], dtype="str"))[0] if code in mask else value
         for code, value in kept.items()
     }
-    for code in sorted(code for code in shown if mask.get(code) == "person_name" and len(kept[code]) > 1):
-        for text in (text for text in shown if mask.get(text) == "free_text"):
-            shown[text] = shown[text].replace(kept[code], shown[code])
+    for code in sorted(code for code in mask if mask[code] == "person_name"):
+        name = content.get(code, "")
+        for text in (text for text in shown if mask.get(text) == "free_text" and not name.startswith("enc:v1:")):
+            shown[text] = hide_name(shown[text], name)
     return shown
 
 
@@ -77,3 +78,14 @@ def test_a_masked_name_cannot_be_read_in_the_text_beside_it() -> None:
     assert released["XK_NR"] == [f"准予{released['XK_XDR_MC'][0]}执业", "准予欧阳锋执业"]
     assert "欧阳锋" not in released["XK_NR"][0]
     assert treat(columns, ((), (("XK_NR", "free_text"),)))["XK_NR"].to_pylist() == ["准予欧阳锋执业"] * 2
+
+
+def test_a_dropped_name_cannot_be_read_in_the_text_beside_it() -> None:
+    columns = {
+        "XK_XDR_MC": pa.array(["欧阳锋"], pa.large_string()),
+        "XK_NR": pa.array(["准予欧阳锋执业"], pa.large_string()),
+    }
+    treatment = (("XK_XDR_MC",), (("XK_NR", "free_text"), ("XK_XDR_MC", "person_name")))
+    assert {code: column.to_pylist() for code, column in treat(columns, treatment).items()} == {
+        "XK_NR": ["准予欧阳*执业"]
+    }

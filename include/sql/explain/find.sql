@@ -1,2 +1,2 @@
--- Records by their document number, for people who do not have a record id.
-select record_id from report.record where document_no = :document_no order by record_id
+-- Records by their document number as it is compared, for people who do not have a record id.
+select record_id from exchange.record where document_key = :document_key order by record_id

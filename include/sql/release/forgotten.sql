@@ -17,9 +17,11 @@ gone as (
 select g.platform, g.dataset, count(*) as records
 from gone as g
 cross join lateral (
-    select distinct on (o.record_id) o.op
+    select distinct on (o.record_id) case o.state when 'rejected' then 'withdraw' else o.op end as op
     from exchange.outbox as o
-    where o.platform = g.platform and o.dataset = g.dataset and (o.state = 'delivered' or o.under_way)
+    where
+        o.platform = g.platform and o.dataset = g.dataset
+        and (o.state = 'delivered' or o.under_way or (o.state = 'rejected' and o.outcome_code = 'REVOKED'))
     order by o.record_id, o.version desc
 ) as l
 where l.op = 'upsert'

@@ -1,4 +1,6 @@
--- The records with a document number; names of natural persons are masked in the view.
-select record_id, dataset, department, document_no, subject_name, subject_kind, decided_on, status, version
-from report.record where document_no = :document_no
-order by decided_on desc nulls last, record_id limit 50
+-- The records with a document number, as it is compared; names of natural persons are masked in the view.
+select r.record_id, r.dataset, r.department, r.document_no, r.subject_name, r.subject_kind, r.decided_on, r.status, r.version
+from report.record as r
+inner join exchange.record as k on k.record_id = r.record_id
+where k.document_key = :document_key
+order by r.decided_on desc nulls last, r.record_id limit 50

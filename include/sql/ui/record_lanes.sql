@@ -1,6 +1,6 @@
 -- For every platform the newest decision about a record, what became of its delivery, and what is visible there now.
 select l.platform, l.version, l.effect, l.decided_at, d.effect as decided, d.deciding_rule, d.legal_basis, d.drop_fields,
-       array(select jsonb_object_keys(d.mask_fields)) as masked_fields,
+       array(select k from jsonb_object_keys(d.mask_fields) as k where k <> all(d.drop_fields)) as masked_fields,
        o.op, o.state, o.outcome_code, o.outcome_message, o.attempts, o.shipment_no, o.receipt_no, o.settled_at,
        s.sent_at, s.body_digest, s.reply_digest,
        p.version as visible_version

@@ -1,5 +1,7 @@
 -- Older open rows of a record that has now come in good order are corrected by this batch: those of the same department.
 -- What another one says of the record corrects nothing, and the row has yet to go back to whoever sent it.
+-- An order that was not carried out (OP03) is settled by an order only: tomorrow's full file has the record again, and a
+-- withdrawal would be lost. What may have been one (OP01) is settled by contents as long as there is no such record.
 update exchange.quarantine as q set
     state = 'corrected',
     settled_at = cast(:now as timestamptz),
@@ -14,4 +16,25 @@ where
     and b.batch_id <> mine.batch_id
     and b.department = mine.department
     and (b.business_date, b.generation) <= (mine.business_date, mine.generation)
-    and exists (select 1 from good_record as g where g.record_id = q.record_id)
+    and exists (
+        select 1
+        from good_record as g
+        where
+            g.record_id = q.record_id
+            and (
+                g.is_order
+                or not exists (
+                    select 1
+                    from exchange.quarantine_reason as r
+                    where
+                        r.quarantine_id = q.quarantine_id
+                        and (
+                            r.rule_id = 'OP03'
+                            or (
+                                r.rule_id = 'OP01'
+                                and exists (select 1 from exchange.record as k where k.record_id = q.record_id)
+                            )
+                        )
+                )
+            )
+    )

@@ -5,15 +5,14 @@ from __future__ import annotations
 import ctypes
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from credit_exchange.adapters.connections import resolve
-from credit_exchange.errors import ExchangeError, RetriableError
+from credit_exchange.errors import ExchangeError, RetriableError, without_values
 
 if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
@@ -62,22 +61,6 @@ def guarded(work: Callable[[], T]) -> T:
     except Exception as error:  # noqa: BLE001 - told again below, without what may be personal data
         failure = StepFailed(without_values(error))
     raise failure
-
-
-def without_values(error: BaseException) -> str:
-    """Return what kind of error it was and where, without its message: class, SQLSTATE and constraint, our frames."""
-    driver: Any = getattr(error, "orig", None) or error
-    parts = [f"{type(error).__module__}.{type(error).__qualname__}"]
-    sqlstate = getattr(driver, "sqlstate", None)
-    if isinstance(sqlstate, str):
-        parts.append(f"SQLSTATE {sqlstate}")
-    constraint = getattr(getattr(driver, "diag", None), "constraint_name", None)
-    if isinstance(constraint, str):
-        parts.append(f"constraint {constraint}")
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "credit_exchange" in frame.filename] or list(frames)
-    places = " > ".join(f"{frame.filename.rsplit('credit_exchange/', 1)[-1]}:{frame.lineno}" for frame in ours[-4:])
-    return f"unexpected {', '.join(parts)} at {places}; the message is left out because it may quote a row"
 
 
 def die_with_parent() -> None:

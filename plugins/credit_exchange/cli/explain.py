@@ -8,6 +8,8 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from credit_exchange.core.masking import hide_name, scrub_text
+from credit_exchange.core.text import document_key
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
@@ -33,13 +35,17 @@ def explanation(exchange: Exchange, record_id: str) -> dict[str, Any]:
         for part in PARTS:
             found = connection.execute(sql.load(f"explain/{part}"), {"record_id": record_id}).mappings()
             told[part] = [dict(item) for item in found]
+        person = connection.execute(sql.load("explain/person"), {"record_id": record_id}).scalar()
+    for item, key in [(v, "note") for v in told["versions"]] + [(o, "reason") for o in told["orders"]]:
+        item[key] = hide_name(scrub_text(item[key] or ""), person) or None  # people wrote it
     return told
 
 
 def find(exchange: Exchange, document_no: str) -> list[str]:
-    """Return the ids of the records with this document number."""
+    """Return the ids of the records with this document number, whatever its brackets, width and blanks."""
     with transaction(exchange.engine) as connection:
-        return list(connection.execute(sql.load("explain/find"), {"document_no": document_no}).scalars())
+        given = {"document_key": document_key(document_no)}
+        return list(connection.execute(sql.load("explain/find"), given).scalars())
 
 
 def as_json(told: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ import getpass
 import json
 import logging
 import sys
-import traceback
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -23,7 +22,7 @@ from credit_exchange.config.loader import load
 from credit_exchange.config.platform import Platform
 from credit_exchange.config.sharing import SharingFile
 from credit_exchange.core.business_time import last_business_date, today
-from credit_exchange.errors import ExchangeError, FatalError
+from credit_exchange.errors import ExchangeError, FatalError, without_values
 
 SCHEMAS: dict[str, type[Model]] = {"feed": Feed, "platform": Platform, "dataset": Dataset, "sharing": SharingFile}
 
@@ -164,9 +163,7 @@ def _unexpected(error: Exception) -> str:
     if isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None:  # the server itself has a state to tell
         first = str(cause).splitlines()[0]
         return f"the database cannot be reached, see CREDIT_EXCHANGE_DATABASE_URL: {first}"
-    at = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(at.filename).name}:{at.lineno}"
-    return f"unexpected {type(error).__name__} at {place}; run it with --debug before the command to see all"
+    return f"{without_values(error)}; run it with --debug before the command to see all"
 
 
 def _checked(given: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,8 @@ from credit_exchange.config.base import Model
 M = TypeVar("M", bound=Model)
 Place = tuple[int | str, ...]
 """Where in a file: the keys, and the positions in lists, from the top."""
+
+_READ_AS = ((bool, "true or false"), ((int, float), "a number"), (date, "a date"))
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -71,9 +74,17 @@ def files(root: Path, folder: str, model: type[M], problems: list[str]) -> Itera
                 problems.append(
                     file.problem(
                         item["loc"],
-                        f"{item['msg']}; `python -m credit_exchange schema` shows what may stand there",
+                        f"{_what(item)}; `python -m credit_exchange schema` shows what may stand there",
                     )
                 )
+
+
+def _what(error: Any) -> str:
+    """Return what is wrong; of text without quotes, which YAML reads as something else, what to do."""
+    read_as = next((word for kind, word in _READ_AS if isinstance(error["input"], kind)), None)
+    if error["type"] != "string_type" or read_as is None:
+        return str(error["msg"])
+    return f'text is expected, and without quotes this is {read_as}; put it in quotes, as in "2099-12-31"'
 
 
 def like(name: str, known: Collection[str]) -> str:

@@ -12,12 +12,14 @@ from datetime import date
 from typing import Literal
 
 from credit_exchange.config.catalog import Condition, Dataset
-from credit_exchange.config.sharing import SharingRule
+from credit_exchange.config.sharing import MaskKind, SharingRule
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 
 NO_RULE = "NO-RULE"
-FLOOR = "FLOOR"
-_STRICTNESS = ("free_text", "id_number", "person_name")
+TREATMENT = 2
+"""Counts how masks are carried out: what lies at a platform under an older way is released again where it differs."""
+_NAME: MaskKind = "person_name"
+_STRICTNESS = ("free_text", "id_number", _NAME)
 """Of masks: what shows less stands later, whatever the order of the rules."""
 _SPLIT = str.maketrans(dict.fromkeys(";；&、,，", "\n"))
 
@@ -117,6 +119,7 @@ class RuleSet:
         self._floor_drop -= {dataset.shared_code}  # an ID number in it is sealed, and what is sealed never leaves
         subject = dataset.identity.subject
         self._floor_drop |= {f for f in (subject.representative_id_type, subject.representative_id_number) if f}
+        self._names = {f.code for f in dataset.current.fields if f.personal == "name"}
         # the note of a 其他- value is free text as well
         self._floor_mask = {
             f.code: "free_text" for f in dataset.current.fields if f.personal == "text" or f.other_prefix
@@ -135,10 +138,12 @@ class RuleSet:
         return tuple([part(content.get(name, "")) for name, part in self._parts])
 
     def digest(self) -> str:
-        """Return the SM3 of the rules in force: another digest means that every record is looked at again."""
+        """Return the SM3 of the rules in force and of how they are carried out: another digest means that every record
+        is looked at again."""
         catalogue = [f.model_dump(mode="json") for f in self.dataset.current.fields]
         rules = [r.model_dump(mode="json") for r in self.rules]
-        return sm3_hex(canonical_json([rules, catalogue, sorted(self._floor_drop), sorted(self._floor_mask)]))
+        floors = [sorted(self._floor_drop), sorted(self._floor_mask)]
+        return sm3_hex(canonical_json([TREATMENT, rules, catalogue, *floors]))
 
     def decide(self, content: Mapping[str, str]) -> Decision:
         """Return the decision for a record's content (catalogue fields and derived `_` attributes)."""
@@ -168,5 +173,7 @@ class RuleSet:
         for rule in matching:
             if rule.effect == "mask" and rule.mask:
                 mask |= {f: max(mask.get(f, rule.mask), rule.mask, key=_STRICTNESS.index) for f in rule.fields}
-        masked = tuple(sorted((f, m) for f, m in mask.items() if f not in drop))
+        # a name that is dropped must not be readable in a text either: the mask says which it is
+        kept = {f: m for f, m in mask.items() if f not in drop} | dict.fromkeys(drop & self._names, _NAME)
+        masked = tuple(sorted(kept.items()))
         return Decision("release", release.id, release.legal_basis, told, tuple(sorted(drop)), masked)

@@ -8,6 +8,8 @@ data dictionary. Basis: 个人信息保护法 art. 6 (minimum) and 25 (no public
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -209,18 +211,73 @@ def scrub_free_text(s: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(values, index=s.index, name=s.name, dtype="str")
 
 
-def hide_names(texts: pa.Array, names: pa.Array, shown: pa.Array) -> pa.Array:
-    """Texts in which the name of the same row stands as it is shown elsewhere: a masked name must not be readable in
-    the text beside it. Names of one character are words more often than names and stay. Absent stays absent."""
-    values = texts.to_numpy(zero_copy_only=False)
-    rows = [
-        place
-        for place, (value, name) in enumerate(zip(values, names.to_numpy(zero_copy_only=False), strict=True))
-        if value and name and len(name) > 1 and name in value
+# --- names in free text -----------------------------------------------------------------------------------------------
+
+_BETWEEN = WHITE_SPACE + ZERO_WIDTH + "·•‧∙⋅・●"
+"""What may stand between the characters of a name in a text: 张 三, 买买提·艾力."""
+
+
+def hide_names(texts: pa.Array, names: Iterable[tuple[pa.Array, pa.Array]]) -> pa.Array:
+    """Texts in which the names of the same row stand as they are shown elsewhere: a masked name must not be readable
+    in the text beside it, however it is spaced there, in whatever width or case. Names of one character are words more
+    often than names and stay. Absent stays absent.
+
+    names: columns of names, each with the column of what is shown instead.
+    """
+    folded: list[str | None] = []
+    values: list[str | None] = []
+    for column, shown in names:
+        if column.null_count == len(column):
+            continue
+        folded = folded or _folded(texts).to_pylist()
+        for place, (text, key) in enumerate(zip(folded, _folded(column).to_pylist(), strict=True)):
+            if text and key and len(key) > 1 and key in text:
+                values = values or texts.to_pylist()
+                values[place] = _with_name_as(str(values[place]), column[place].as_py(), shown[place].as_py())
+    return pa.array(values, type=pa.large_string()) if values else texts
+
+
+def hide_name(text: str, name: str | None) -> str:
+    """:func:`hide_names` for one text and the name of a natural person."""
+    if not name or not text:
+        return text
+    return _with_name_as(text, name, str(mask_person_name(pd.Series([name], dtype="str"))[0]))
+
+
+def _folded(array: pa.Array) -> pa.Array:
+    plain = pc.replace_substring_regex(pc.utf8_normalize(array, form="NFKD"), pattern=f"[{_BETWEEN}]+", replacement="")
+    return pc.utf8_upper(plain)
+
+
+def _fold(text: str) -> tuple[str, list[int]]:
+    """The text as it is compared, and for each of its characters the place in `text` that it comes from."""
+    pairs = [
+        (one, place)
+        for place, char in enumerate(text)
+        for one in unicodedata.normalize("NFKD", char).upper()
+        if one not in _BETWEEN
     ]
-    if not rows:
-        return texts
-    values = values.copy()
-    for place in rows:
-        values[place] = values[place].replace(names[place].as_py(), shown[place].as_py())
-    return pa.array(values, type=pa.large_string())
+    return "".join(one for one, _ in pairs), [place for _, place in pairs]
+
+
+def _with_name_as(text: str, name: str, shown: str) -> str:
+    key, (folded, places) = _fold(name)[0], _fold(text)
+    if len(key) < 2:
+        return text
+    pieces: list[str] = []
+    done = at = 0
+    while (start := folded.find(key, at)) >= 0:
+        end = start + len(key)
+        at = start + 1
+        first, last = places[start], places[end - 1] + 1
+        if first >= done and not _goes_on(folded, places, start) and not _goes_on(folded, places, end):
+            pieces += [text[done:first], shown]
+            done, at = last, end
+    return "".join(pieces) + text[done:] if pieces else text
+
+
+def _goes_on(folded: str, places: list[int], at: int) -> bool:
+    """Whether a Latin word goes on over this place: Li is no part of LIMITED."""
+    if not 0 < at < len(folded) or places[at] - places[at - 1] > 1:
+        return False
+    return all(char.isascii() and char.isalpha() for char in folded[at - 1 : at + 1])

@@ -54,6 +54,7 @@ _EXCEL_FIRST, _EXCEL_LAST = 20_000, 80_000  # reliability C7
 _EXCEL_SERIAL = re.compile(r"(\d{5})(?:\.0+)?", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _LONGEST_DECIMAL = 60
+_TEXT_MARKER = rf"(?s)^['`]{_ANY_SPACE[:-1]}*([^'`]*)$"
 
 
 # --- between pandas and Arrow -----------------------------------------------------------------------------------------
@@ -111,6 +112,16 @@ def clean(s: pd.Series[Any]) -> pd.Series[Any]:
     return as_series(pc.utf8_trim(as_arrow(s), characters=_EDGE), s)
 
 
+def without_text_marker(s: pd.Series[Any]) -> pd.Series[Any]:
+    """Drop the one apostrophe (or `) before a value: spreadsheets, exports and our own return files mark text by it,
+    and it is no part of the text. A value with another one in it is quoted or abbreviated, and stays."""
+    array = as_arrow(s)
+    data = bytes_of(array)
+    if not ((data == ord("'")) | (data == ord("`"))).any():
+        return s
+    return as_series(pc.replace_substring_regex(array, pattern=_TEXT_MARKER, replacement=r"\1"), s)
+
+
 def clean_code(s: pd.Series[Any]) -> pd.Series[Any]:
     """Clean a column of codes: NFKC (full-width letters and digits to ASCII), no zero-width characters, trimmed, upper
     case."""
@@ -163,6 +174,11 @@ def document_no_key(s: pd.Series[Any]) -> pd.Series[Any]:
     ):
         array = pc.replace_substring_regex(array, pattern=pattern, replacement=replacement)
     return as_series(pc.utf8_upper(array), s)
+
+
+def document_key(number: str) -> str:
+    """:func:`document_no_key` of one number, as a person types it who looks a record up."""
+    return str(document_no_key(pd.Series([number], dtype="str"))[0])
 
 
 def name_key(s: pd.Series[Any]) -> pd.Series[Any]:

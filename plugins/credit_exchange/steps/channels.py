@@ -20,7 +20,7 @@ from typing import Any
 import requests
 
 from credit_exchange.config.connections import Connection
-from credit_exchange.errors import ConfigurationError
+from credit_exchange.errors import ConfigurationError, RetriableError
 from credit_exchange.steps.alerts import Alert, ChannelAbsent, ChannelFailed
 
 SMTP_CONNECTION = "credit_smtp"
@@ -33,11 +33,13 @@ Resolve = Callable[[str], Connection]
 
 
 def find(resolve: Resolve, conn_id: str) -> Connection:
-    """Return a channel's connection; raises ChannelAbsent when it is not defined."""
+    """Return a channel's connection; raises ChannelAbsent when it is not defined, ChannelFailed when nobody can say."""
     try:
         return resolve(conn_id)
     except ConfigurationError as error:
         raise ChannelAbsent(str(error)) from None
+    except RetriableError as error:
+        raise ChannelFailed(str(error)) from None
 
 
 def subject_line(alert: Alert) -> str:

@@ -46,7 +46,8 @@ def approve_batch(exchange: Exchange, batch_id: int, reason: str, approved_by: s
     """Approve a held delivery, so that running its night again takes it. Raises FatalError when it is not held."""
     with transaction(exchange.engine) as connection:
         done = connection.execute(
-            sql.load("orders/approve_batch"), {"batch_id": batch_id, "reason": reason, "approved_by": approved_by}
+            sql.load("orders/approve_batch"),
+            {"batch_id": batch_id, "reason": scrub_text(reason), "approved_by": approved_by},
         )
         if done.rowcount != 1:
             raise FatalError(f"batch {batch_id} is not held, there is nothing to approve")
@@ -57,7 +58,7 @@ def dismiss(exchange: Exchange, batch_id: int, line_no: int, reason: str, dismis
     with transaction(exchange.engine) as connection:
         done = connection.execute(
             sql.load("orders/dismiss"),
-            {"batch_id": batch_id, "line_no": line_no, "reason": reason, "dismissed_by": dismissed_by},
+            {"batch_id": batch_id, "line_no": line_no, "reason": scrub_text(reason), "dismissed_by": dismissed_by},
         )
         if done.rowcount != 1:
             raise FatalError(f"batch {batch_id} has no open quarantined row at line {line_no}")

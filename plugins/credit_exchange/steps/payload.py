@@ -112,7 +112,7 @@ def sheets_of(payloads: Iterable[Payload]) -> list[Sheet]:
 
 
 def treat(columns: Columns, treatment: Treatment) -> dict[str, jsontext.Array]:
-    """Return the released columns: dropped ones left out, masked ones masked.
+    """Return the released columns: dropped ones left out, masked ones masked; a name that is either is in no text.
 
     What begins with an underscore is ours, and what is sealed is an ID number: neither ever leaves, whatever a decision
     says.
@@ -126,11 +126,11 @@ def treat(columns: Columns, treatment: Treatment) -> dict[str, jsontext.Array]:
     for code, mask in mask_fields:
         if code in released:
             released[code] = _masked(released[code], mask)
-    names = [code for code, mask in mask_fields if mask == "person_name" and code in released]
-    texts = [code for code, mask in mask_fields if mask == "free_text" and code in released]
-    for name in names:
-        for text in texts:
-            released[text] = hide_names(released[text], columns[name], released[name])
+    named = [_without_sealed(columns[code]) for code, mask in mask_fields if mask == "person_name" and code in columns]
+    names = [(column, _masked(column, "person_name")) for column in named]
+    for code, mask in mask_fields:
+        if mask == "free_text" and code in released:
+            released[code] = hide_names(released[code], names)
     return released
 
 

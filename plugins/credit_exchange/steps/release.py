@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
@@ -22,6 +23,7 @@ from credit_exchange.config.sharing_engine import Decision, RuleSet
 from credit_exchange.core import jsontext
 from credit_exchange.core.business_time import today
 from credit_exchange.core.canonical import canonical_json, sm3_hex
+from credit_exchange.core.masking import hide_name
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
@@ -317,9 +319,21 @@ def _write_again(
                 decision_id,
                 wish.payload_digest,
                 fresh=wish.decided_version == 0,
-                reason=reason_of(row, wish) if wish.op == "withdraw" else None,
+                reason=_reason(rules, row, wish) if wish.op == "withdraw" else None,
             )
     overtake(connection, overtaken)
+
+
+def _reason(rules: _Rules, row: Any, wish: Desired) -> str:
+    """Return why a record is taken down; it leaves with the takedown, and names nobody whose name is not open."""
+    reason = reason_of(row, wish)
+    if row.status != "withdrawn":
+        return reason
+    content = orjson.loads(row.content)
+    subject = rules.by_dataset[row.dataset][wish.platform].dataset.identity.subject
+    for code in (subject.name if row.subject_kind == "person" else None, subject.representative):
+        reason = hide_name(reason, content.get(code))
+    return reason
 
 
 def _standing(connection: Connection, record_ids: list[str]) -> dict[tuple[str, str], Any]:

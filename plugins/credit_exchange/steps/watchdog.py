@@ -233,7 +233,7 @@ def _still_shown(exchange: Exchange) -> Iterable[Finding]:
             "critical",
             f"{_name(exchange, row['platform'])}没有接受 {row['records']} 条撤下，这些记录可能仍在公示",
             f"最早决定于 {row['since']:%Y-%m-%d %H:%M}，平台答复 {row['codes'] or '无代码'}；每夜自动再试，"
-            "请与平台核对原因，或请平台自行撤下",
+            f"请与平台核对原因，或请平台自行撤下；全过程见 python -m credit_exchange explain {row['record_id']}",
             f"/exchange/platforms?platform={row['platform']}",
         )
 

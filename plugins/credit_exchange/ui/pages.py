@@ -149,8 +149,11 @@ class Pages:
 
     def find(self, document_no: str) -> dict[str, Any]:
         """The records with a document number."""
+        from credit_exchange.core.text import document_key  # pandas: only where somebody looks for one
+
         with self.reading() as connection:
-            found = _all(connection, "record_find", document_no=document_no) if document_no else []
+            given = {"document_key": document_key(document_no)} if document_no else {}
+            found = _all(connection, "record_find", **given) if given else []
         return {"title": "记录查询", "document_no": document_no, "found": found, **_names()}
 
     def record(self, record_id: str) -> dict[str, Any] | None:

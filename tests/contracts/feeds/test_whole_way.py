@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 from sqlalchemy import text
 
+from credit_exchange.cli.explain import as_json, explanation, find
+from credit_exchange.cli.returns import make_return_file
 from credit_exchange.config.connections import Connection
 from credit_exchange.config.feed import Feed
 from credit_exchange.config.loader import Configuration, load
+from credit_exchange.steps import orders
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import run_feed
 from credit_exchange.steps.release import release
 from credit_exchange.stores.database import connect, transaction
+from credit_exchange.ui.pages import Pages
 from samples import PERMIT
 
 DAY, NEXT = date(2026, 9, 1), date(2026, 9, 2)
@@ -161,3 +165,71 @@ def test_every_row_of_an_odd_workbook_is_somewhere(way_of: Callable[..., Way]) -
     told = way.rows("select field, message from report.quarantine where line_no = 3")
     assert [row["field"] for row in told] == ["BZ"]
     assert "公式错误" in told[0]["message"]
+
+
+# --- personal data
+
+
+PERSON = {"XK_XDR_MC": "陈榕生", "XK_XDR_LB": "自然人", "XK_XDR_SHXYM": "", "XK_FRDB": ""}
+CARD = {"XK_XDR_ZJLX": "身份证", "XK_XDR_ZJHM": "11010519491231002X"}
+ORDERED = {"操作": "", "原因": ""}
+
+
+def test_what_people_write_about_a_withdrawal_names_nobody_outside_and_in_no_explanation(
+    way_of: Callable[..., Way],
+) -> None:
+    whole = GOOD | PERSON | CARD | ORDERED
+    why = f"应陈 榕生（{CARD['XK_XDR_ZJHM']}，电话13805910000）申请"
+    way = way_of(
+        CSV,
+        columns={code: code for code in GOOD | CARD},
+        operation={"column": "操作", "withdraw": ["撤销"], "reason_column": "原因"},
+    )
+    for name, change in (("20260901.csv", {}), ("20260902.csv", {"操作": "撤销", "原因": why})):
+        way.put(",".join(whole) + "\n" + ",".join((whole | change).values()) + "\n", name)
+    way.run()
+    release(way.exchange)
+    shipped = (
+        "with s as (insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, "
+        "body_sealed, body_digest, records, state, settled_at) select platform, platform, dataset, op, 'b', 'k', '', "
+        "'', 1, 'settled', now() from exchange.outbox returning shipment_id, platform) "
+        "insert into exchange.shipment_run (first_id, last_id, shipment_id, first_line) "
+        "select outbox_id, outbox_id, s.shipment_id, 1 from exchange.outbox join s using (platform) returning 1"
+    )
+    assert len(way.rows(shipped)) == 3
+    assert way.run(NEXT)["accepted"] == 1
+    release(way.exchange)
+    said = f"应陈**（{'*' * 18}，电话{'*' * 11}）申请"
+    assert [row["reason"] for row in way.rows("select reason from report.delivery where op = 'withdraw'")] == [said] * 3
+    record_id = way.rows("select record_id from exchange.record")[0]["record_id"]
+    orders.order(way.exchange, record_id, "reinstate", "office", "陈榕生13805910000来电", "", "tester")
+    told = explanation(way.exchange, record_id)
+    assert [one["reason"] for one in told["orders"]] == [said, f"陈**{'*' * 11}来电"]
+    assert said in [version["note"] for version in told["versions"]]
+    for secret in ("陈榕生", "陈 榕生", CARD["XK_XDR_ZJHM"], "13805910000"):
+        assert secret not in as_json(told)
+
+
+def test_a_control_character_in_one_row_keeps_no_row_from_going_back(
+    way_of: Callable[..., Way], tmp_path: Path
+) -> None:
+    way = way_of(CSV)
+    way.put(csv_of({"XK_NR": "甲\x07乙"}, {"XK_NR": "", "XK_XKWS": "-1"}), "20260901.csv")
+    assert way.run()["quarantined"] == 2
+    target = tmp_path / "rows.xlsx"
+    assert make_return_file(way.exchange, "fz_test", DAY, DAY, target) == 2
+    book = load_workbook(target).active
+    assert book is not None
+    head, first, second = book.iter_rows(values_only=True)
+    assert first[head.index("XK_NR")] == "甲␇乙"
+    assert second[head.index("XK_XKWS")] == "'-1"
+
+
+@pytest.mark.parametrize("number", ["榕市监许〔2026〕1号", "榕市监许[２０２６] 1号", "榕市监许（2026）第1号"])
+def test_a_record_is_found_by_its_number_whatever_its_brackets(way_of: Callable[..., Way], number: str) -> None:
+    way = way_of(CSV)
+    way.put(csv_of({}, {}), "20260901.csv")
+    way.run()
+    (record,) = way.rows("select record_id from exchange.record where document_no = '榕市监许〔2026〕1号'")
+    assert find(way.exchange, number) == [record["record_id"]]
+    assert [row["record_id"] for row in Pages(way.exchange.engine).find(number)["found"]] == [record["record_id"]]

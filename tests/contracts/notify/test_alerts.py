@@ -19,7 +19,8 @@ from aiosmtpd.controller import Controller
 from sqlalchemy import text
 
 from credit_exchange.cli.main import main
-from credit_exchange.config.connections import from_environment
+from credit_exchange.config.connections import Connection, from_environment
+from credit_exchange.errors import RetriableError
 from credit_exchange.laptop.ports import free_port
 from credit_exchange.steps import alerts, watchdog
 from credit_exchange.steps.alerts import clear_alert, notify, raise_alert
@@ -174,6 +175,23 @@ def test_a_dead_mail_server_does_not_keep_the_webhook_from_being_told(
     for channels in (through_airflow(), without_airflow(from_environment)):
         raise_alert(exchange, *TEXT)
         notify(exchange, channels)
+        assert row(exchange)["channels"] == ["mail:failed", "webhook:sent"]
+        clear_alert(exchange, TEXT[0])
+
+
+def test_a_connection_that_nobody_can_give_keeps_no_other_channel_from_being_told(
+    exchange: Exchange, robot: Robot
+) -> None:
+    from credit_exchange.adapters.notifiers import channels
+
+    def resolve(conn_id: str) -> Connection:
+        if conn_id == "credit_smtp":
+            raise RetriableError("连接 credit_smtp：Airflow 的 API 服务没有给出")
+        return from_environment(conn_id)
+
+    for some in (channels(resolve), without_airflow(resolve)):
+        raise_alert(exchange, *TEXT)
+        notify(exchange, some)
         assert row(exchange)["channels"] == ["mail:failed", "webhook:sent"]
         clear_alert(exchange, TEXT[0])
 

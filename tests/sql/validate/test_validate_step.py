@@ -202,10 +202,10 @@ def test_system_columns_that_nobody_can_use_quarantine_their_row_and_nothing_els
     number = office.deliver([order | one for one in changes])
     office.validate(number)
     assert {line: rules for line, rules in office.quarantined(number).items() if line < 6} == {
-        2: {"SEQ01"},
-        3: {"OP02"},
+        2: {"SEQ01", "OP03"},
+        3: {"OP02", "OP03"},
         4: {"OP01"},
-        5: {"S16"},
+        5: {"S16", "OP03"},
     }
     merge(office.exchange, number)
     orders = office.rows("select line_no from exchange.withdrawal_order order by line_no")
@@ -266,6 +266,43 @@ def test_another_department_corrects_nothing(office: Office) -> None:
         connection.execute(text("update exchange.batch set department = 'fz_other' where batch_id = :n"), {"n": number})
     office.validate(number)
     assert [r["state"] for r in office.rows("select state from exchange.quarantine")] == ["open"]
+
+
+@pytest.mark.parametrize(
+    "who", [{"XK_XDR_SHXYM": ""}, {"XK_XDR_SHXYM": "9135010026017703XA"}, PERSON | {"XK_XDR_ZJHM": ""}]
+)
+def test_a_withdrawal_by_name_alone_of_what_goes_by_a_code_is_not_taken_for_done(
+    office: Office, who: dict[str, str]
+) -> None:
+    order = {"_operation": "撤下"} | who
+    number = office.deliver([order, order | {"XK_XDR_LB": ""}, order | {"XK_XDR_SHXYM": "0" * 17 + "X"}, {}])
+    office.validate(number)
+    assert office.quarantined(number) == {2: {"S16", "OP03"}, 3: {"S16", "OP03"}}
+    assert [row["line_no"] for row in office.accepted(number)] == [4, 5]  # what has no code goes by its name
+    office.validate(office.deliver([{"_operation": "撤下"}] * 2, day=2))
+    corrected = [] if "XK_XDR_MC" in who else ["corrected"] * 2
+    assert [r["state"] for r in office.rows("select state from exchange.quarantine where state <> 'open'")] == corrected
+
+
+@pytest.mark.parametrize("order", [{"_operation": "撤消"}, {"_operation": "撤下", "_sequence": "-1"}])
+def test_a_withdrawal_in_quarantine_is_settled_by_a_withdrawal_and_not_by_the_next_full_file(
+    office: Office, order: dict[str, str]
+) -> None:
+    first = office.deliver([{}, {}, {}], day=1)
+    office.validate(first)
+    merge(office.exchange, first)
+    office.validate(office.deliver([order, {}, {}], day=2))
+    states = "select state from exchange.quarantine"
+    office.validate(office.deliver([{}, {}, {}], day=3))
+    assert [row["state"] for row in office.rows(states)] == ["open"]
+    office.validate(office.deliver([{"_operation": "撤下"}, {}, {}], day=4))
+    assert [row["state"] for row in office.rows(states)] == ["corrected"]
+
+
+def test_what_cannot_have_been_a_withdrawal_is_settled_by_the_record(office: Office) -> None:
+    office.validate(office.deliver([{"_operation": "新增"}, {}, {}], day=1))
+    office.validate(office.deliver([{}, {}, {}], day=2))
+    assert [row["state"] for row in office.rows("select state from exchange.quarantine")] == ["corrected"]
 
 
 def test_a_delivery_of_bad_rows_waits_until_a_person_approves_it(office: Office) -> None:

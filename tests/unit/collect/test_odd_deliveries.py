@@ -26,6 +26,7 @@ from test_readers import (
 from credit_exchange.config.feed import HttpSource, XlsxSource
 from credit_exchange.errors import FatalError, HoldForPerson
 from credit_exchange.steps.collect import delimited
+from credit_exchange.steps.collect.delimited import read_delimited
 from credit_exchange.steps.collect.delivery import parse_manifest
 from credit_exchange.steps.collect.pages import read_pages
 from credit_exchange.steps.collect.rows import report_ruined_numbers
@@ -50,6 +51,22 @@ def test_well_placed_quotes_stay_on_the_fast_way(monkeypatch: pytest.MonkeyPatch
     body = '"甲","","""引""号","x"\r\n"乙,丙",",","""",""""\r\n丁,,"4",""'
     found = [["甲", "", '"引"号', "x"], ["乙,丙", ",", '"', '"'], ["丁", "", "4", ""]]
     assert records(csv_of(f"{HEADER}\r\n{body}")) == found
+
+
+@pytest.mark.parametrize("slow", ["", '乙,"关于"三无"的决定",2,\n'])
+def test_a_row_of_delimiters_is_nothing_and_the_lines_below_keep_their_numbers(slow: str) -> None:
+    body = "甲,,1,\n,,,\n \t,\u3000,,\n丙,,3,\n,,,乱\n" + slow + ",,,\n" * 3
+    whole = f"{HEADER}\n{body}".replace("\n", ",\n").replace("备注,", "备注,不用", 1) + ",,,,留\n"
+    chunks = csv_of(whole, ignore=["不用"])
+    found = [2, 5, 6, *([7] if slow else []), 11 if slow else 10]
+    assert lines(chunks) == found
+    assert problems(chunks) == ([(7, "ROW01", "")] if slow else [])
+    assert records(chunks)[-1] == ["", "", "", ""]
+
+
+def test_a_row_of_nulls_of_a_table_is_a_row() -> None:
+    raw = io.BytesIO(f"{HEADER}\n甲,,1,\n,,,\n".encode())
+    assert lines(read_delimited(raw, layout(), ",", "utf-8", 10, number_rows=True)) == [1, 2]
 
 
 def test_lines_in_another_encoding_are_never_taken_for_text() -> None:

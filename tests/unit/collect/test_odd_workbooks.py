@@ -78,6 +78,10 @@ def test_rows_that_hold_nothing_else_are_counted_wherever_they_stand() -> None:
         assert [line for line, *_ in problems(chunks)] == [2, 4, 6]
 
 
+def test_a_row_of_blanks_is_nothing() -> None:
+    assert lines(xlsx_of(book_of(HEADER.split(","), ["甲"], [" ", None, "\u3000"], ["乙"]))) == [2, 4]
+
+
 def test_what_a_formula_gave_is_a_value_and_an_empty_text_is_a_blank() -> None:
     cells = (
         '<c r="A2" t="str"><f>X</f><v>甲</v></c><c r="B2" t="str"><f>X</f><v></v></c>'

@@ -92,6 +92,13 @@ def test_drop_beats_mask_and_floors_cannot_be_lifted() -> None:
     assert dict(decision.mask_fields)["BZ"] == "free_text"
 
 
+def test_a_name_that_is_dropped_is_still_known_as_a_name() -> None:
+    decision = decide(rule("release"), rule("drop_field", "T-2", fields=["XK_XDR_MC", "XK_ZT"]))
+    assert {"XK_XDR_MC", "XK_ZT"} <= set(decision.drop_fields)
+    assert dict(decision.mask_fields)["XK_XDR_MC"] == "person_name"  # by which it is found in the texts
+    assert "XK_ZT" not in dict(decision.mask_fields)
+
+
 @pytest.mark.parametrize("kinds", list(permutations(["free_text", "id_number", "person_name"])))
 def test_the_strictest_mask_of_a_field_wins_in_any_order(kinds: tuple[Any, ...]) -> None:
     masks = [rule("mask", f"T-{kind.upper()}", fields=["XK_XDR_MC", "BZ"], mask=kind) for kind in kinds]

@@ -32,6 +32,13 @@ def test_names_are_trimmed_and_keep_their_brackets():
     assert text.clean(s).name == "c"
 
 
+def test_the_mark_of_a_text_cell_is_no_part_of_the_text():
+    s = series("'350100", "' =甲", "`文1", "'", "'十三五'规划", "'90s'", "甲'乙", "甲", "", None, "'一\n二")
+    assert values(text.without_text_marker(s)) == [
+        "350100", "=甲", "文1", "", "'十三五'规划", "'90s'", "甲'乙", "甲", "", None, "一\n二",
+    ]  # fmt: skip
+
+
 def test_codes_become_ascii_upper_case():
     assert values(text.clean_code(series(" ９１ａ\u200bＸ\u3000", None))) == ["91AX", None]
 

@@ -45,6 +45,19 @@ def test_a_row_of_2016_says_what_the_current_one_says(permit: Any) -> None:
     assert permit.judge([PERMIT_2016], whole=True, **OLD) == [set()]
 
 
+@pytest.mark.parametrize("mark", ["'", "' ", "`"])
+def test_the_mark_of_a_text_cell_makes_no_other_record(permit: Any, mark: str) -> None:
+    options = {"operation": {"column": "操作", "withdraw": ["撤销"]}, "sequence": "次序"}
+    plain, marked = (
+        permit.sheet([{code: lead + value for code, value in row.items()}], **options)
+        for lead in ("", mark)
+        for row in [PERMIT | {"_operation": "撤销", "_sequence": "7"}]
+    )
+    assert dict(marked.frame.iloc[0].dropna()) == dict(plain.frame.iloc[0].dropna())
+    assert marked.operation.tolist() == ["withdraw"]
+    assert marked.sequence.tolist() == plain.sequence.tolist()
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from credit_exchange.core.text import as_mask
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.collect.columns import Layout
 from credit_exchange.steps.collect.encoding import BLOCK, Encoding, detect, line_in_utf8, recode
@@ -61,6 +64,7 @@ def read_delimited(
     file: IO[bytes], layout: Layout, delimiter: str, declared: str, chunk_rows: int, *, number_rows: bool = False
 ) -> Iterator[RawChunk]:
     """Yield the rows below the header; line_no is the line of the file (with `number_rows` the number of the row).
+    A row of delimiters and blanks is none, as in a workbook; with `number_rows` it is a row of a table, and is one.
 
     Raises FatalError for a file without header, cut off, with an unclosed quote, with a line over 1 MiB, or with more
     than 1 % of its rows of another width than the header; HoldForPerson as Layout.check.
@@ -176,13 +180,16 @@ def _fast(
 
     def chunk(table: pa.Table) -> RawChunk:
         nonlocal given
+        first = given + 1 + (0 if slow.number_rows else slow.header_line)
+        lines = np.arange(first, first + table.num_rows, dtype=np.int64)
+        given += table.num_rows
+        if not slow.number_rows and (nothing := _blank(table)).any():
+            table, lines = table.filter(pa.array(~nothing)), lines[~nothing]
         columns = dict.fromkeys(layout.columns, pa.repeat(pa.scalar("", pa.large_string()), table.num_rows))
         for name, targets in wanted:
             array = table.column(name).combine_chunks()
             columns |= dict.fromkeys(targets, array)
-        first = given + 1 + (0 if slow.number_rows else slow.header_line)
-        given += table.num_rows
-        return RawChunk(frame_of(columns, table.num_rows), np.arange(first, first + table.num_rows, dtype=np.int64))
+        return RawChunk(frame_of(columns, table.num_rows), lines)
 
     try:
         batches = pa_csv.open_csv(
@@ -194,8 +201,7 @@ def _fast(
             ),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.large_string()),
-                strings_can_be_null=False,
-                include_columns=[name for name, _ in wanted],
+                strings_can_be_null=False,  # those that are ignored as well: they tell whether a row is blank
             ),
         )
         for batch in batches:
@@ -215,6 +221,16 @@ def _fast(
         # a row of another width, or nothing below the header: csv says which and goes on from here
         return given
     return None
+
+
+def _blank(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Where nothing stands in any column; mostly the first column tells that there is no such row."""
+    nothing: npt.NDArray[np.bool_] = np.ones(table.num_rows, dtype=np.bool_)
+    for column in table.columns:
+        nothing &= as_mask(pc.equal(pc.utf8_trim_whitespace(column), "").combine_chunks())
+        if not nothing.any():
+            break
+    return nothing
 
 
 class _Unclosed(io.RawIOBase):
@@ -268,7 +284,7 @@ class _SlowReader:
 
     def _records(self) -> Iterator[tuple[int, list[str] | None]]:
         """Yield (first line, values); None for a row with broken quotes."""
-        if self.number_rows and self.encoding.sound:
+        if self.number_rows:
             yield from own_rows(self._file, len(self.filled) or None)
             return
         reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
@@ -324,6 +340,9 @@ class _SlowReader:
             self.rows += 1
             if self.rows <= self.skip:
                 continue
+            if not self.number_rows and row is not None and not any(value.strip() for value in row):
+                last = line, len(row) < width
+                continue  # delimiters and nothing else; of a table it is a row
             problems = self._problems(row, width)
             short = row is None or len(row) < width
             ragged += row is None or len(row) != width

@@ -46,7 +46,7 @@ def own_rows(file: IO[bytes], width: int | None) -> Iterator[tuple[int, list[str
 
 
 def _plain(row: bytes) -> list[str]:
-    return next(csv.reader([row.decode()]), [""])
+    return next(csv.reader([row.decode(errors="surrogateescape")]), [""])
 
 
 def _cut(row: bytes, width: int | None) -> Cut:

@@ -35,6 +35,8 @@ def read(exchange: Exchange, batch_id: int, chunk_rows: int = 50_000, *, approve
     rows = 0
     with exchange.landing.open(batch.landed_uri) as file:
         for chunk in _chunks(file, feed, layout, chunk_rows):
+            if not len(chunk.frame):
+                continue  # blank rows and nothing else
             rows += len(chunk.frame)
             report_ruined_numbers(chunk, layout.texts)
             yield chunk

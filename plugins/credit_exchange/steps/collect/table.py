@@ -215,13 +215,16 @@ def _copy(engine: Engine, query: Select[Any], target: IO[bytes]) -> int:
 def _stream(engine: Engine, query: Select[Any], names: Sequence[str], target: IO[bytes]) -> int:
     """Any other database: a server-side cursor where there is one, rows in batches."""
     rows = 0
-    text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
+    # what SQLite cannot decode lands as the bytes it is: the reader quarantines that row, and takes the others
+    text = io.TextIOWrapper(target, encoding="utf-8", errors="surrogateescape", newline="", write_through=True)
     try:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
         with engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
             if engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("PRAGMA query_only = ON")
+                driver: Any = connection.connection.driver_connection
+                driver.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
             for batch in connection.execute(query).partitions(_BATCH):
                 writer.writerows([[_text(value) for value in row] for row in batch])
                 rows += len(batch)

@@ -167,7 +167,7 @@ def _read(
             header = [_label(cell) for cell in row]
             filled, named = layout.check(header, f"第 {number + 1} 行"), [bool(name) for name in header]
             continue
-        cells = [(index, cell) for index, cell in enumerate(row) if cell != "" and cell is not None]
+        cells = [(index, cell) for index, cell in enumerate(row) if not _is_blank(cell)]
         if not cells:
             continue
         first = cells[0][1]
@@ -188,7 +188,7 @@ def _read(
                 if problem:
                     problems.append(problem)
         for index in merged.columns(number):
-            if index < len(filled) and row[index] in ("", None):
+            if index < len(filled) and _is_blank(row[index]):
                 problems += [(BROKEN_ROW, column, _MERGED_MESSAGE) for column in filled[index]]
         chunk = builder.add(number + 1, values, problems)
         if chunk:
@@ -208,6 +208,10 @@ def _value(cell: Any, column: str, layout: Layout, from_1904: bool) -> tuple[str
     if (column in layout.identifiers and _is_number(cell)) or _is_rounded(cell):
         return _text(cell), (NUMERIC_CELL, column, _NUMERIC_MESSAGE)
     return _text(cell), None
+
+
+def _is_blank(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
 def _label(cell: Any) -> str:

@@ -121,6 +121,23 @@ def identify(dataset: Dataset, keys: Keys, frame: pd.DataFrame, *, alternatives:
     )
 
 
+def nowhere(dataset: Dataset, frame: pd.DataFrame, who: Identities, orders: BoolArray) -> BoolArray:
+    """Orders that say by a name only who is meant, although no record goes by one: it would withdraw nothing.
+
+    A record needs a code of its subject (S03, S04); where the placeholder says that there is none, it goes by name.
+    """
+    subject = dataset.identity.subject
+    needed = {code for code in (subject.uscc, subject.id_number) if code}
+    if not orders.any() or not any(
+        rule.check == "required" and rule.on_failure == "reject" and needed & set(rule.fields) for rule in dataset.rules
+    ):
+        return np.zeros(len(orders), dtype=np.bool_)
+    named: BoolArray = as_mask(pc.starts_with(as_arrow(who.subject_ref), "name:"))
+    if subject.uscc:
+        named &= ~frame[subject.uscc].isin(dataset.placeholder_codes).to_numpy()
+    return orders & named
+
+
 def _agency(dataset: Dataset, frame: pd.DataFrame) -> pd.Series[Any]:
     """The deciding agency's code; where only the placeholder stands, which many share, its name makes it one agency."""
     code, name = frame[dataset.identity.agency_code], frame[dataset.identity.agency_name]

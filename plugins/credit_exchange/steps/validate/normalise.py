@@ -32,6 +32,7 @@ from credit_exchange.core.text import (
     name_key,
     parse_dates,
     parse_decimals,
+    without_text_marker,
 )
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.validate.newness import sequence_key
@@ -82,7 +83,7 @@ class Normaliser:
         index = pd.RangeIndex(len(raw))
         nothing = pd.Series(np.nan, index=index, dtype="str")
         given = {c: raw[c].set_axis(index) for c in raw.columns if not c.startswith("_")}
-        given = {c: _look_up(clean(s), self._feed.values.get(c, {})) for c, s in given.items()}
+        given = {c: _look_up(_plain(s), self._feed.values.get(c, {})) for c, s in given.items()}
         columns = self._crosswalk(given)
         for code, column in columns.items():
             if code not in given:
@@ -224,7 +225,7 @@ class Normaliser:
 
     def _envelope(self, raw: pd.DataFrame, index: pd.RangeIndex, nothing: Column[Any]) -> tuple[Any, ...]:
         def extra(name: str) -> Column[Any]:
-            return without_blanks(clean(raw[name].set_axis(index))) if name in raw.columns else nothing
+            return without_blanks(_plain(raw[name].set_axis(index))) if name in raw.columns else nothing
 
         declared = self._feed.operation
         delivered = extra("_operation")
@@ -268,6 +269,10 @@ def without_blanks(column: Column[Any]) -> Column[Any]:
     empty = np.zeros(len(column), dtype=np.bool_)
     empty[short] = blank(column[short])
     return column.mask(empty) if empty.any() else column
+
+
+def _plain(column: Column[Any]) -> Column[Any]:
+    return without_text_marker(clean(column))
 
 
 def _look_up(column: Column[Any], values: dict[str, str]) -> Column[Any]:

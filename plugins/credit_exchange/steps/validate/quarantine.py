@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from credit_exchange.core.business_time import now
@@ -93,13 +94,18 @@ class Quarantine:
         self._connection.execute(sql.load("validate/insert_quarantine"), parameters)
         self._connection.execute(sql.load("validate/insert_reasons"), parameters)
 
-    def correct(self, record_ids: Iterable[pa.Array]) -> int:
-        """Settle open rows of records that this batch brings in good order; return how many."""
+    def correct(self, good: Iterable[pa.Table]) -> int:
+        """Settle open rows of records that this batch brings in good order (:func:`good_records`); return how many."""
         self._connection.execute(sql.load("validate/create_good_record"))
-        for ids in record_ids:
-            copy_table(self._connection, "validate/copy_good_record", pa.table({"record_id": ids}))
+        for table in good:
+            copy_table(self._connection, "validate/copy_good_record", table)
         parameters = {"batch_id": self._batch_id, "now": now()}
         return self._connection.execute(sql.load("validate/correct_quarantine"), parameters).rowcount
+
+
+def good_records(record_id: Any, operation: Any) -> pa.Table:
+    """Rows in good order: the records that they are about, and whether they are orders (withdraw, reinstate)."""
+    return pa.table({"record_id": record_id, "is_order": pc.not_equal(operation, "upsert")})
 
 
 def delivered(raw: pd.DataFrame, places: npt.NDArray[np.int64]) -> list[dict[str, str]]:

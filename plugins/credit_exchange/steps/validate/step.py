@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -19,16 +20,17 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
 from credit_exchange.config.catalog import Dataset
+from credit_exchange.core.text import as_arrow
 from credit_exchange.errors import ExchangeError, FatalError, HoldForPerson
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.validate import docs, volume
 from credit_exchange.steps.validate.accepted import Contents, Writer, rewrite
 from credit_exchange.steps.validate.checks import Case
-from credit_exchange.steps.validate.identity import Identities, identify
-from credit_exchange.steps.validate.normalise import Normaliser, version_of
+from credit_exchange.steps.validate.identity import Identities, identify, nowhere
+from credit_exchange.steps.validate.normalise import Normaliser, Sheet, version_of
 from credit_exchange.steps.validate.plan import message_of
-from credit_exchange.steps.validate.quarantine import Quarantine, Reason
+from credit_exchange.steps.validate.quarantine import Quarantine, Reason, good_records
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
@@ -51,6 +53,8 @@ _ENVELOPE = {
     ),
 }
 """Rule and message of a row whose operation, reason or sequence nobody can use, by what the sheet calls it."""
+_NOT_DONE = ("OP03", "本行是撤销或恢复操作，因上述问题没有执行；请更正后仍按该操作重新报送")
+"""Said of every order in quarantine, beside what is wrong with it: contents in good order do not settle it."""
 _COUNTS = ("rows_delivered", "rows_accepted", "rows_quarantined", "rows_unchanged", "rows_held")
 
 
@@ -79,7 +83,7 @@ class _Work:
     delivered: int = 0
     positions: list[npt.NDArray[np.int64]] = field(default_factory=list)
     reader_checks: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    alternatives: list[pa.Array] = field(default_factory=list)
+    alternatives: list[pa.Table] = field(default_factory=list)
     wants_alternatives: bool = False
 
 
@@ -196,9 +200,12 @@ def _validate(
         if work.wants_alternatives:
             source.seek(0)
             parquet = pq.ParquetFile(source)
-            groups = range(parquet.num_row_groups)
-            ids_of = (parquet.read_row_group(g, columns=["record_id"])["record_id"] for g in groups)
-            work.quarantine.correct([*ids_of, *work.alternatives])
+            groups = (
+                parquet.read_row_group(group, columns=["record_id", "operation"])
+                for group in range(parquet.num_row_groups)
+            )
+            good = (good_records(group["record_id"], group["operation"]) for group in groups)
+            work.quarantine.correct(chain(good, work.alternatives))
     _store_checks(connection, batch_id, checks)
     connection.execute(
         sql.load("validate/finish_batch"),
@@ -229,7 +236,7 @@ def _chunk(exchange: Exchange, work: _Work, chunk: Chunk) -> None:
         version=version_of(work.dataset, work.batch["schema_version"]),
         sheet=sheet,
         kind=who.kind,
-        identified=who.identified,
+        identified=who.identified & ~nowhere(work.dataset, sheet.frame, who, (sheet.operation != "upsert").to_numpy()),
         business_date=work.batch["business_date"],
     )
     failures = work.judge.judge(case)
@@ -251,6 +258,7 @@ def _chunk(exchange: Exchange, work: _Work, chunk: Chunk) -> None:
             seen.add((position, rule_id, code))
             key = (rule_id, code or "", message)
             work.reader_checks[key] = work.reader_checks.get(key, 0) + 1
+    reasons += _not_done(sheet, reasons)
     taken = work.quarantine.add(raw, line_no, who.record_id, reasons)
     good = np.flatnonzero(~taken)
     del case, raw  # making contents takes several times the memory of its rows
@@ -258,14 +266,21 @@ def _chunk(exchange: Exchange, work: _Work, chunk: Chunk) -> None:
         work.writer.add(work.contents.table(sheet, who, line_no, good[start : start + CONTENT_ROWS]))
     work.positions.append(good + work.delivered)
     if work.wants_alternatives:
-        work.alternatives.append(_alternatives(who, good))
+        work.alternatives.append(_alternatives(who, sheet.operation, good))
     work.delivered += rows
 
 
-def _alternatives(who: Identities, rows: npt.NDArray[np.int64]) -> pa.Array:
+def _not_done(sheet: Sheet, reasons: list[Reason]) -> list[Reason]:
+    """Say it of the orders among rows that are not taken; what becomes of the row the other reasons decide."""
+    orders = (sheet.operation != "upsert").to_numpy()
+    places = sorted({reason.position for reason in reasons})
+    return [Reason(place, _NOT_DONE[0], "", _NOT_DONE[1], hold=True) for place in places if orders[place]]
+
+
+def _alternatives(who: Identities, operation: pd.Series[Any], rows: npt.NDArray[np.int64]) -> pa.Table:
     """The ids under which rows of these records lie in quarantine when their codes were unusable: by name."""
-    some = who.by_name[rows]
-    return pa.array(some[some != None], type=pa.string())  # noqa: E711 - an element-wise comparison
+    some = rows[who.by_name[rows] != None]  # noqa: E711 - an element-wise comparison
+    return good_records(pa.array(who.by_name[some], type=pa.string()), as_arrow(operation.take(some)))
 
 
 def _conflicts(exchange: Exchange, work: _Work, chunks: Iterator[Chunk], conflicts: npt.NDArray[np.bool_]) -> None:
@@ -284,8 +299,10 @@ def _conflicts(exchange: Exchange, work: _Work, chunks: Iterator[Chunk], conflic
         here = places[(places >= start) & (places < start + len(chunk.frame))] - start
         start += len(chunk.frame)
         if len(here):
-            who = identify(work.dataset, exchange.keys, work.normaliser.sheet(chunk.frame).frame)
+            sheet = work.normaliser.sheet(chunk.frame)
+            who = identify(work.dataset, exchange.keys, sheet.frame)
             reasons = [Reason(int(p), rule.id, code, message, rule.on_failure == "hold") for p in here]
+            reasons += _not_done(sheet, reasons)
             work.quarantine.add(chunk.frame, np.asarray(chunk.line_no), who.record_id, reasons)
 
 
