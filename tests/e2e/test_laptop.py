@@ -57,6 +57,16 @@ class Place:
 
 @pytest.fixture
 def place() -> Iterator[Place]:
+    yield from a_place()
+
+
+@pytest.fixture(scope="module")
+def used() -> Iterator[Place]:
+    """For the tests that do not mind what was there before: making the databases takes longest."""
+    yield from a_place()
+
+
+def a_place() -> Iterator[Place]:
     home = Path(tempfile.mkdtemp(prefix="credit-exchange-laptop-"))
     home.chmod(0o711)
     yield Place(home, Ports.free())
@@ -102,39 +112,39 @@ def test_a_taken_port_ends_the_start_with_its_name(place: Place) -> None:
     assert "CREDIT_EXCHANGE_CHINA_PORT=" in output
 
 
-def test_one_night_then_the_same_again_and_a_stop_without_a_trace(place: Place) -> None:
-    first = place.start("--once")
+def test_one_night_then_the_same_again_and_a_stop_without_a_trace(used: Place) -> None:
+    first = used.start("--once")
     output, _ = first.communicate(timeout=300)
-    assert first.returncode == 0, output + place.logs()
-    assert living(place.home) == []
+    assert first.returncode == 0, output + used.logs()
+    assert living(used.home) == []
     # nothing that identifies a person or opens a door is readable for others
     for name in ("secrets.json", "users.json", "platform-credentials.json", "postgres.passwords"):
-        assert (place.home / name).stat().st_mode & 0o077 == 0, name
-    secrets = json.loads((place.home / "secrets.json").read_text())
+        assert (used.home / name).stat().st_mode & 0o077 == 0, name
+    secrets = json.loads((used.home / "secrets.json").read_text())
 
-    second = place.start()
+    second = used.start()
     try:
         seen = wait_for(second, "Ctrl-C", 120)
         assert "is done already" in seen
-        assert json.loads((place.home / "secrets.json").read_text()) == secrets
+        assert json.loads((used.home / "secrets.json").read_text()) == secrets
         second.send_signal(signal.SIGINT)
         second.communicate(timeout=60)
     finally:
         second.kill()
         second.wait()
     assert second.returncode == 0
-    assert living(place.home) == []
+    assert living(used.home) == []
 
 
-def test_killing_the_launcher_leaves_nothing_that_hinders_the_next_start(place: Place) -> None:
-    process = place.start()
+def test_killing_the_launcher_leaves_nothing_that_hinders_the_next_start(used: Place) -> None:
+    process = used.start()
     wait_for(process, "everything is up", 180)
     process.kill()
     process.communicate(timeout=30)
     end = time.monotonic() + 30
-    while living(place.home) and time.monotonic() < end:
+    while living(used.home) and time.monotonic() < end:
         time.sleep(0.2)
-    again = place.start()
+    again = used.start()
     try:
         wait_for(again, "everything is up", 180)
         again.terminate()
@@ -142,7 +152,7 @@ def test_killing_the_launcher_leaves_nothing_that_hinders_the_next_start(place: 
     finally:
         again.kill()
         again.wait()
-    assert living(place.home) == []
+    assert living(used.home) == []
 
 
 def test_airflow_comes_back_after_a_database_crash(place: Place) -> None:

@@ -1,5 +1,6 @@
 -- What was last decided for these records on each platform, and what lies or may lie there, or waits to go there. What was
--- refused after the old row had been revoked for it is a takedown: nothing lies there any more.
+-- refused after the old row had been revoked for it is a takedown: nothing lies there any more. Where the platform says
+-- that it has something newer than was sent (信用福州 1006, 信用福建 OLD), something lies there, whoever brought it.
 select
     e.platform,
     e.record_id,
@@ -27,7 +28,12 @@ left join lateral (
     from exchange.outbox as o
     where
         o.record_id = e.record_id and o.platform = e.platform
-        and (o.state = 'delivered' or o.under_way or (o.state = 'rejected' and o.outcome_code = 'REVOKED'))
+        and (
+            o.state = 'delivered'
+            or o.under_way
+            or (o.state = 'rejected' and o.outcome_code = 'REVOKED')
+            or (o.state = 'held' and o.op = 'upsert' and o.outcome_code in ('1006', 'OLD'))
+        )
     order by o.version desc
     limit 1
 ) as last_there on true

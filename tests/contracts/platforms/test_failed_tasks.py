@@ -94,7 +94,7 @@ def test_a_platform_on_which_every_task_fails_gets_few_more_of_them_and_nothing_
     for _ in range(2):
         assert "任务" in str(run(exchange, "fujian").problem)
     assert states(exchange) == {"retry": 300}
-    assert poison.failed <= 2 * 4 * 3 * 4
+    assert poison.failed < 300  # each record by itself, four times a drain, would be 2,400
     poison.everything = False
     assert run(exchange, "fujian").delivered == 300
     assert len(sandbox.ledger.applies()) == 300

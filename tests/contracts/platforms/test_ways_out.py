@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 from moving import history, ordered, push, query, shown, told
+from world import SEND
 
 from credit_exchange.steps import orders, watchdog
 from credit_exchange.steps.context import Exchange
 from platforms import Sandbox
-
-pytestmark = pytest.mark.parametrize("kind", ["fujian"])
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +24,7 @@ def takedowns_told(exchange: Exchange) -> int:
     return sum(one.incident_key.startswith("shown:") for one in watchdog.check(exchange))
 
 
+@pytest.mark.parametrize("kind", ["fujian"])
 def test_a_takedown_that_was_refused_is_told_and_goes_again_by_two_orders(exchange: Exchange, sandbox: Sandbox) -> None:
     told(exchange, 20, "legal")
     push(exchange)
@@ -42,6 +42,7 @@ def test_a_takedown_that_was_refused_is_told_and_goes_again_by_two_orders(exchan
     assert takedowns_told(exchange) == 0
 
 
+@pytest.mark.parametrize("kind", ["fujian"])
 def test_what_was_refused_by_mistake_goes_again_by_two_orders(exchange: Exchange, sandbox: Sandbox) -> None:
     sandbox.faults.add("upload", "reject", records="all")
     told(exchange, 20, "legal")
@@ -54,6 +55,7 @@ def test_what_was_refused_by_mistake_goes_again_by_two_orders(exchange: Exchange
     assert shown(sandbox) == {"frxk": 3}
 
 
+@pytest.mark.parametrize("kind", ["fujian"])
 def test_a_takedown_that_waits_behind_a_task_without_an_end_goes_when_a_person_states_what_became_of_it(
     exchange: Exchange, sandbox: Sandbox
 ) -> None:
@@ -67,3 +69,16 @@ def test_a_takedown_that_waits_behind_a_task_without_an_end_goes_when_a_person_s
     orders.settle(exchange, found["shipment_no"], "delivered", "平台确认已入库", "tester")
     push(exchange)
     assert history(exchange) == [(1, "upsert", "delivered"), (2, "withdraw", "delivered")]
+
+
+@pytest.mark.parametrize(("kind", "code"), [("fuzhou", "1006"), ("fujian", "OLD")])
+def test_what_a_platform_says_to_have_newer_than_we_know_is_taken_down_there_all_the_same(
+    exchange: Exchange, sandbox: Sandbox, kind: str, code: str
+) -> None:
+    sandbox.faults.add(SEND[kind], "reject", records="all", code=code)
+    told(exchange, 20, "legal", platforms=[kind])
+    push(exchange, kind)
+    assert history(exchange, kind) == [(1, "upsert", "held")]  # for a person, who compares
+    ordered(exchange, "withdraw", platforms=[kind])
+    push(exchange, kind)
+    assert history(exchange, kind)[-1] == (2, "withdraw", "delivered")

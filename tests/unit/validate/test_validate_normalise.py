@@ -98,7 +98,11 @@ def test_every_way_to_say_nothing_is_nothing(permit: Any, word: str, pad: str, c
 
 
 @SAME_BENCH
-@given(st.text(alphabet=st.characters(blacklist_categories=["Cs", "Cc", "Cf", "Z"]), min_size=9, max_size=30))
+@given(
+    st.text(alphabet=st.characters(blacklist_categories=["Cs", "Cc", "Cf", "Z"]), min_size=9, max_size=30).filter(
+        lambda text: text[0] not in "'`"  # by which spreadsheets mark a text: no part of it
+    )
+)
 def test_free_text_keeps_its_own_characters(permit: Any, text: str) -> None:
     assert frame(permit, PERMIT | {"XK_NR": f"　{text}\t"}).get("XK_NR") == text
 
