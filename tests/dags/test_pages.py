@@ -361,7 +361,8 @@ def test_the_numbers_of_the_night_page_are_those_of_the_reporting_views(night: t
         assert counts["kept"] == kept[0]["n"]
     shown = Pages(town.exchange.engine).quarantine("", "", None)
     (open_rows,) = town.query(
-        "select count(distinct (batch_id, line_no)) as n from report.quarantine where state = 'open'"
+        "select count(distinct q.row_key) as n from report.quarantine inner join exchange.quarantine as q "
+        "using (quarantine_id) where q.state = 'open'"
     )
     assert shown["open_rows"] == open_rows["n"]
     for batch in town.query("select batch_id, rows_quarantined from report.batch where rows_quarantined > 0"):

@@ -54,13 +54,16 @@ def approve_batch(exchange: Exchange, batch_id: int, reason: str, approved_by: s
 
 
 def dismiss(exchange: Exchange, batch_id: int, line_no: int, reason: str, dismissed_by: str) -> None:
-    """Dismiss a quarantined row: it will not be corrected. Raises FatalError when no such row is open."""
+    """Dismiss a quarantined row, however often it was or will be delivered: it will not be corrected.
+
+    Raises FatalError when no such row is open.
+    """
     with transaction(exchange.engine) as connection:
         done = connection.execute(
             sql.load("orders/dismiss"),
             {"batch_id": batch_id, "line_no": line_no, "reason": scrub_text(reason), "dismissed_by": dismissed_by},
         )
-        if done.rowcount != 1:
+        if not done.rowcount:
             raise FatalError(f"batch {batch_id} has no open quarantined row at line {line_no}")
 
 

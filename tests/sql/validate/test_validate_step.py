@@ -21,10 +21,12 @@ from credit_exchange.config import loader
 from credit_exchange.config.connections import Connection
 from credit_exchange.core.crypto import open_sealed
 from credit_exchange.errors import FatalError, HoldForPerson
+from credit_exchange.steps import orders
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.validate import validate
 from credit_exchange.stores.database import connect, transaction
+from credit_exchange.ui.pages import Pages
 from samples import PERMIT
 
 FEED = "fz_test_permit"
@@ -251,6 +253,25 @@ def test_a_row_that_comes_again_keeps_its_first_day_and_a_good_one_corrects_it(
     rows = office.rows("select state, corrected_by_batch, settled_at from exchange.quarantine")
     assert [(r["state"], r["corrected_by_batch"]) for r in rows] == [("corrected", last)] * 2
     assert all(r["settled_at"] is not None for r in rows)
+
+
+def test_a_row_that_is_dismissed_stays_dismissed_however_often_it_is_delivered(office: Office) -> None:
+    wrong = {"XK_XDR_SHXYM": "9135010026017703XA"}
+    numbers = [office.deliver([wrong, {"XK_NR": ""}, {}], day=day) for day in (1, 2)]
+    for number in numbers:
+        office.validate(number)
+    orders.dismiss(office.exchange, numbers[0], 2, "部门确认不再更正", "tester")
+    office.validate(office.deliver([wrong, {"XK_NR": ""}, {}], day=3))
+    found = office.rows("select line_no, state, settled_by from exchange.quarantine order by batch_id, line_no")
+    assert [(r["line_no"], r["state"], r["settled_by"]) for r in found] == [
+        (2, "dismissed", "tester"),
+        (3, "open", None),
+    ] * 3
+    shown = Pages(office.exchange.engine).quarantine("", "", None)
+    assert shown["open_rows"] == 1, "delivered three times, it waits once"
+    assert [(row["business_date"].day, row["line_no"]) for row in shown["rows"]] == [(3, 3)]
+    with pytest.raises(FatalError, match="no open quarantined row"):
+        orders.dismiss(office.exchange, numbers[1], 2, "再次", "tester")
 
 
 def test_an_older_day_does_not_correct_what_came_later(office: Office) -> None:
