@@ -109,8 +109,9 @@ def test_a_partition_key_is_the_business_date(monkeypatch: pytest.MonkeyPatch) -
     assert business_date(None) == date(2026, 11, 22)
     with pytest.raises(FatalError, match="not a business date"):
         business_date("2026-11")
-    with pytest.raises(FatalError, match="future"):
-        business_date("2026-11-24")
+    for day in ("2026-11-23", "2026-11-24"):
+        with pytest.raises(FatalError, match="has not ended: start the run with 2026-11-22"):
+            business_date(day)
 
 
 def test_the_first_night_is_the_one_of_the_configured_date(monkeypatch: pytest.MonkeyPatch) -> None:
