@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -100,6 +101,21 @@ def test_rows_longer_than_a_block_of_arrow_are_read_like_the_others() -> None:
     assert [len(chunk.frame) for chunk in chunks] == [5] * 8
     assert [record[0] for record in records(chunks)] == texts
     assert lines(chunks) == list(range(2, 42))
+
+
+class _SlowDisk(io.BytesIO):
+    """A file of a slow disk, on which the reads of two threads mix."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        time.sleep(0.02 if size and size > 100_000 else 0.0005)
+        return super().read(size)
+
+
+def test_what_arrow_still_reads_ahead_takes_nothing_from_what_is_read_after_it() -> None:
+    texts = [f"名{n}" + "长" * (250_000 if n % 7 == 3 else n) for n in range(40)]
+    content = "名称,文号\n" + "".join(f"{text},{n}\n" for n, text in enumerate(texts))
+    chunks = list(read_delimited(_SlowDisk(content.encode()), layout(), ",", "auto", 5))
+    assert [record[0] for record in records(chunks)] == texts
 
 
 def test_short_and_long_rows_are_reported_and_nothing_after_them_is_lost() -> None:

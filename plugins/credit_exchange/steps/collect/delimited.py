@@ -25,6 +25,7 @@ from credit_exchange.core.text import as_mask
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.collect.columns import Layout
 from credit_exchange.steps.collect.encoding import BLOCK, Encoding, detect, line_in_utf8, recode
+from credit_exchange.steps.collect.lent import Lent, Whole
 from credit_exchange.steps.collect.own_csv import Cut, own_rows
 from credit_exchange.steps.collect.rows import BROKEN_ROW, ChunkBuilder, RawChunk, frame_of
 
@@ -191,10 +192,11 @@ def _fast(
             columns |= dict.fromkeys(targets, array)
         return RawChunk(frame_of(columns, table.num_rows), lines)
 
+    source = Lent(file)
     try:
         batches = pa_csv.open_csv(
-            pa.PythonFile(_Unclosed(file), mode="r"),
-            # small blocks, none read ahead: each costs many times its size in memory
+            pa.PythonFile(source, mode="r"),
+            # small blocks, none parsed ahead: each costs many times its size in memory
             read_options=pa_csv.ReadOptions(column_names=names, block_size=_ARROW_BLOCK, use_threads=False),
             parse_options=pa_csv.ParseOptions(
                 delimiter=delimiter, quote_char='"' if look.quotes else False, newlines_in_values=False
@@ -220,6 +222,8 @@ def _fast(
     except pa.ArrowInvalid:
         # a row of another width, or nothing below the header: csv says which and goes on from here
         return given
+    finally:
+        source.take_back()
     return None
 
 
@@ -231,19 +235,6 @@ def _blank(table: pa.Table) -> npt.NDArray[np.bool_]:
         if not nothing.any():
             break
     return nothing
-
-
-class _Unclosed(io.RawIOBase):
-    """Keeps Arrow from closing a file that is still needed."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)
 
 
 class _SlowReader:
@@ -269,7 +260,7 @@ class _SlowReader:
     def _lines(self) -> Iterator[str]:
         self._file.seek(self.encoding.bom)
         errors = "strict" if self.encoding.sound else "surrogateescape"
-        text = io.TextIOWrapper(io.BufferedReader(_Whole(self._file)), self.encoding.codec, errors=errors, newline="")
+        text = io.TextIOWrapper(io.BufferedReader(Whole(self._file)), self.encoding.codec, errors=errors, newline="")
         number = 0
         while line := text.readline(MAX_LINE + 1):
             number += 1
@@ -373,18 +364,3 @@ class _SlowReader:
         if any(row[index].strip() for index in self._unnamed):
             return [(BROKEN_ROW, "", "没有列名的列中有内容，请核对是否错列")]
         return []
-
-
-class _Whole(io.RawIOBase):
-    """The file from where it stands, for a text wrapper that shall not close it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self._file.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
