@@ -50,7 +50,7 @@ def explain(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
         ids.extend(explaining.find(exchange, given.document_no))
     if not ids and given.document_no:
         raise FatalError(
-            f"no record has the document number {given.document_no!r}: write the whole 文书号 with its brackets; "
+            f"no record has the document number {given.document_no!r}: write the whole 文书号; "
             "rows that failed a check are no records, they are in quarantine"
         )
     if not ids:

@@ -21,7 +21,7 @@ from credit_exchange.config.feed import Feed
 from credit_exchange.config.loader import load
 from credit_exchange.config.platform import Platform
 from credit_exchange.config.sharing import SharingFile
-from credit_exchange.core.business_time import last_business_date, today
+from credit_exchange.core.business_time import ended, last_business_date, today
 from credit_exchange.errors import ExchangeError, FatalError, without_values
 
 SCHEMAS: dict[str, type[Model]] = {"feed": Feed, "platform": Platform, "dataset": Dataset, "sharing": SharingFile}
@@ -168,11 +168,8 @@ def _unexpected(error: Exception) -> str:
 
 def _checked(given: argparse.Namespace) -> None:
     """Raise FatalError for dates that cannot be meant together or yet."""
-    if given.command == "night" and given.date and given.date > last_business_date():
-        raise FatalError(
-            f"business date {given.date} has not ended: what it brings later would be missed; "
-            f"the last one is {last_business_date()}"
-        )
+    if given.command == "night" and given.date:
+        ended(given.date)
     since, until = getattr(given, "since", None), getattr(given, "until", None)
     if since and until and until < since:
         raise FatalError(f"--until {until} is before --since {since}")

@@ -10,7 +10,7 @@ import os
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from credit_exchange.errors import ConfigurationError
+from credit_exchange.errors import ConfigurationError, FatalError
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -48,6 +48,16 @@ def today() -> date:
 def last_business_date() -> date:
     """Return the newest business date whose night may have run: yesterday in Asia/Shanghai."""
     return today() - timedelta(days=1)
+
+
+def ended(business_date: date) -> date:
+    """Return the business date. Raises FatalError when it has not ended: what it brings later would be missed."""
+    if business_date > (last := last_business_date()):
+        raise FatalError(
+            f"business date {business_date} has not ended, and what it brings later would be missed; "
+            f"the last one is {last}"
+        )
+    return business_date
 
 
 def day_bounds(business_date: date) -> tuple[datetime, datetime]:

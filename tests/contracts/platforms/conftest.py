@@ -52,3 +52,10 @@ def exchange_with(database_url: str, sandbox: Sandbox, kind: str) -> Iterator[Ca
 def exchange(exchange_with: Callable[..., Exchange]) -> Exchange:
     """The exchange, quick."""
     return exchange_with()
+
+
+@pytest.fixture
+def a_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the real merge and release need: somewhere to land, and a business time."""
+    monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", str(tmp_path / "landing"))
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-23T01:30:00")

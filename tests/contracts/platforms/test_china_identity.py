@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from pathlib import Path
 
 import pytest
 from moving import (
@@ -33,15 +32,9 @@ from credit_exchange.steps.release import release
 from platforms import Sandbox
 from platforms.china import _result
 
-pytestmark = pytest.mark.parametrize("kind", ["china"])
+pytestmark = [pytest.mark.usefixtures("a_night"), pytest.mark.parametrize("kind", ["china"])]
 POINTS = ("before_claim", "after_claim", "after_attempt_row", "after_send", "after_record")
 LATER = "1000000000"
-
-
-@pytest.fixture(autouse=True)
-def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", str(tmp_path / "landing"))
-    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-23T01:30:00")
 
 
 def said(exchange: Exchange, day: int, kind: str, text: str = "准予经营") -> dict[str, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from moving import (
@@ -27,14 +26,8 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.release import release
 from platforms import Sandbox
 
-pytestmark = pytest.mark.parametrize("kind", ["fujian"])
+pytestmark = [pytest.mark.usefixtures("a_night"), pytest.mark.parametrize("kind", ["fujian"])]
 POINTS = ("before_claim", "after_claim", "after_attempt_row", "after_send", "after_record")
-
-
-@pytest.fixture(autouse=True)
-def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", str(tmp_path / "landing"))
-    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-23T01:30:00")
 
 
 def reported(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from moving import CATALOG, as_published, history, ordered, push, query, told
@@ -15,14 +14,9 @@ from credit_exchange.stores import sql
 from platforms import Sandbox
 from platforms.china import _result
 
-NIGHTS = [f"2026-11-{day}T01:30:00" for day in range(22, 29)]
+pytestmark = pytest.mark.usefixtures("a_night")
+NIGHTS = [f"2026-11-{day}T01:30:00" for day in range(23, 30)]
 SHOWN = "select incident_key, severity, subject, detail from exchange.alert where cleared_at is null"
-
-
-@pytest.fixture(autouse=True)
-def first_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", str(tmp_path / "landing"))
-    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", NIGHTS[0])
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from moving import history, ordered, push, query, shown, told
 from world import SEND
@@ -12,11 +10,7 @@ from credit_exchange.steps import orders, watchdog
 from credit_exchange.steps.context import Exchange
 from platforms import Sandbox
 
-
-@pytest.fixture(autouse=True)
-def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", str(tmp_path / "landing"))
-    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-23T01:30:00")
+pytestmark = pytest.mark.usefixtures("a_night")
 
 
 def takedowns_told(exchange: Exchange) -> int:

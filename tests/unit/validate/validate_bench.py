@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import samples
 from credit_exchange.config import files
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.feed import Feed
@@ -22,23 +23,11 @@ KEYS = Keys.derive("11" * 32, "22" * 32)
 DAY = date(2026, 9, 1)
 CATALOG = Path(__file__).resolve().parents[3] / "include" / "catalog"
 
-PERMIT = {
-    "XK_XDR_MC": "福州示例贸易有限公司",
-    "XK_XDR_LB": "法人及非法人组织",
-    "XK_XDR_SHXYM": "9135010026017703XW",
-    "XK_FRDB": "林某甲",
-    "XK_XKWS": "食品经营许可决定书",
+PERMIT = samples.PERMIT | {
     "XK_WSH": "榕市监许〔2026〕0012号",
-    "XK_XKLB": "普通",
-    "XK_NR": "食品销售经营者",
     "XK_JDRQ": "2026/08/20",
     "XK_YXQZ": "2026/08/20",
     "XK_YXQZI": "2031/08/19",
-    "XK_XKJG": "福州市市场监督管理局",
-    "XK_XKJGDM": "11230500001755309F",
-    "XK_ZT": "1",
-    "XK_LYDW": "福州市市场监督管理局",
-    "XK_LYDWDM": "11230500001755309F",
 }
 PERSON = {
     "XK_XDR_LB": "自然人",

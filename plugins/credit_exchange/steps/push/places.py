@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection
 
 from credit_exchange.config.platform import Platform
-from credit_exchange.steps.push.dialects.base import Outcome, Verdict
+from credit_exchange.steps.push.dialects.base import Verdict, elsewhere
 from credit_exchange.stores import sql
 
 
@@ -50,20 +50,11 @@ def put_in_place(
     for (dataset, lane, alone), rows in lanes.items():
         for row in rows:
             there = lying.get(row.record_id, [])
-            elsewhere = [one for one in there if one != lane]
+            others = [one for one in there if one != lane]
             if op == "withdraw":
                 placed.setdefault((dataset, there[0] if there else lane, alone), []).append(row)
-            elif elsewhere:
-                held[row.outbox_id] = _held(elsewhere, lane)
+            elif others:
+                held[row.outbox_id] = elsewhere(f"在平台的目录 {'、'.join(others)} 中")
             else:
                 placed.setdefault((dataset, lane, alone), []).append(row)
     return placed, held
-
-
-def _held(elsewhere: Collection[str], lane: str) -> Verdict:
-    return Verdict(
-        Outcome.HELD,
-        "PLACE",
-        f"该记录仍在平台的目录 {'、'.join(elsewhere)} 中公示，撤下未成功，因此暂不报送到目录 {lane}；"
-        "请与平台核对原因，再先撤下、后恢复该记录",
-    )

@@ -291,6 +291,16 @@ def problems_of(platform: Platform, datasets: Mapping[str, Dataset]) -> list[tup
     return list(_NEEDS[platform.dialect](platform, datasets)) if platform.dialect in _NEEDS else []
 
 
+def elsewhere(where: str) -> Verdict:
+    """Return what becomes of a row while its record lies elsewhere at the platform; where: `在平台的目录 … 中`."""
+    return Verdict(
+        Outcome.HELD,
+        "PLACE",
+        f"该记录仍{where}公示，撤下还没有成功，因此暂不报送；撤下每夜自动再试，成功后自动报送，请与平台核对原因；"
+        "没有要撤下的，请先撤下、后恢复该记录",
+    )
+
+
 def at_rest(platform: Platform, datasets: Mapping[str, Dataset]) -> Dialect | None:
     """Return the dialect of a platform for what needs no call; None where its file does not do for it."""
     if problems_of(platform, datasets):

@@ -23,6 +23,7 @@ from credit_exchange.steps.push.dialects.base import (
     Shipment,
     Verdict,
     Wire,
+    elsewhere,
     register,
 )
 from credit_exchange.steps.push.dialects.china_query import Rows, query
@@ -32,11 +33,7 @@ if TYPE_CHECKING:
     from credit_exchange.steps.payload import Payload, Sheet
 
 _STILL_THERE = Verdict(Outcome.HELD, "07", "平台未能撤下且查询仍有该行，请人工核对")
-_ELSEWHERE = Verdict(
-    Outcome.HELD,
-    "PLACE",
-    "该记录仍以原文书号、机关代码或相对人在平台公示，撤下未成功，因此暂不报送；请与平台核对原因，再先撤下、后恢复该记录",
-)
+_ELSEWHERE = elsewhere("以原文书号、机关代码或相对人在平台")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
