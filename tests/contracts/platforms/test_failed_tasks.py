@@ -116,6 +116,25 @@ def test_a_record_that_is_alone_is_rejected_only_when_others_of_its_kind_were_ju
     assert outbox(exchange)["r0001", 1].state == "rejected"
 
 
+def test_a_record_that_is_alone_is_tried_three_times_in_all_whatever_is_judged_meanwhile(
+    exchange_with: Callable[..., Exchange], poison: Poison
+) -> None:
+    exchange = exchange_with(poll_in_drain_seconds=20, retry={"attempts": 1})
+    put(exchange, "fujian", ["r0001"])
+    poison.records = {"r0001"}
+    run(exchange, "fujian")
+    for first, state in ((10, "retry"), (20, "rejected")):
+        query(
+            exchange,
+            "update exchange.release set not_before = now() + interval '1 day' where state = 'retry' returning 1",
+        )
+        put(exchange, "fujian", names(2, first=first))
+        assert run(exchange, "fujian").delivered == 2
+        query(exchange, "update exchange.release set not_before = null where state = 'retry' returning 1")
+        run(exchange, "fujian")
+        assert outbox(exchange)["r0001", 1].state == state
+
+
 def test_two_outages_with_good_hours_in_between_have_no_record_rejected(
     exchange_with: Callable[..., Exchange], poison: Poison
 ) -> None:
