@@ -95,5 +95,5 @@ def test_the_view_of_what_is_published_is_replaced_and_keeps_its_grants(exchange
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0007"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0008"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]

@@ -1,4 +1,5 @@
--- Each row with the record it speaks about (the same id, or the same decision under an earlier code of the same subject)
+-- Each row with the record it speaks about (the same id, the same decision under an earlier code of the same subject, the id
+-- under which orders wait for it, or that of an earlier row of this batch by linked codes)
 -- and, detected before anything is written, whether that is unchanged, older than what we know, or new.
 -- 'earlier' is the content this feed stands by today, said on a day before the one we knew of: it has stood since then.
 create temporary table found on commit drop as
@@ -6,12 +7,29 @@ with subject_of as (
     select distinct link.subject_ref, winner.subject_id
     from subject_link as link
     inner join subject_winner as winner on link.leader = winner.leader
+),
+
+ahead as (
+    select distinct on (a.agency_code, a.document_key, a.subject_id)
+        a.agency_code, a.document_key, a.subject_id, a.record_id
+    from exchange.order_ahead as a
+    where a.dataset = :dataset
+    order by a.agency_code, a.document_key, a.subject_id, a.record_id
+),
+
+beside as (
+    select distinct on (s.agency_code, s.document_key, o.subject_id)
+        s.agency_code, s.document_key, o.subject_id, s.derived_id as record_id
+    from staged as s
+    inner join subject_of as o on s.subject_ref = o.subject_ref
+    where o.subject_id in (select subject_id from subject_of group by subject_id having count(*) > 1)
+    order by s.agency_code, s.document_key, o.subject_id, s.operation <> 'upsert', s.line_no
 )
 
 select
     s.line_no,
     s.derived_id,
-    coalesce(r.record_id, i.record_id, s.derived_id) as record_id,
+    coalesce(r.record_id, i.record_id, ahead.record_id, beside.record_id, s.derived_id) as record_id,
     s.agency_code,
     s.document_no,
     s.document_key,
@@ -47,6 +65,8 @@ select
             end
         when c.content_digest = s.content_digest then 'unchanged'
         when exists (select 1 from later as l where l.record_id = s.derived_id) then 'older'
+        -- said again since, under another code of the subject: no other record has this content, its number is part of it
+        when exists (select 1 from later as l where l.content_digest = c.content_digest) then 'older'
         when c.record_id is not null then 'changed'
         else 'new'
     end as verdict
@@ -65,4 +85,12 @@ left join lateral (
     order by k.record_id
     limit 1
 ) as i on true
+left join ahead
+    on s.agency_code = ahead.agency_code
+    and s.document_key = ahead.document_key
+    and subject_of.subject_id = ahead.subject_id
+left join beside
+    on s.agency_code = beside.agency_code
+    and s.document_key = beside.document_key
+    and subject_of.subject_id = beside.subject_id
 left join exchange.claim as c on coalesce(r.record_id, i.record_id) = c.record_id and c.feed = :feed

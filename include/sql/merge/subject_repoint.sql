@@ -17,6 +17,12 @@ records as (
     update exchange.record set subject_id = loser.new_id
     from loser
     where exchange.record.subject_id = loser.old_id
+),
+
+ahead as (
+    update exchange.order_ahead set subject_id = loser.new_id
+    from loser
+    where exchange.order_ahead.subject_id = loser.old_id
 )
 
 update exchange.subject_code set subject_id = loser.new_id

@@ -35,7 +35,7 @@ _HEADS = [name for name in SCHEMA.names if name != "content"]
 _SUBJECTS = ("subject_new", "subject_winner", "subject_repoint", "subject_codes")
 _FOUND = ("create_found", "record_same_batch", "subject_for_names", "subject_names")
 _LATE = ("history", "create_raised", "raise_claims", "resettle")
-_ORDERS = ("orders_classify", "orders_insert")
+_ORDERS = ("orders_classify", "orders_insert", "orders_ahead")
 _WRITES = (
     "insert_records",
     "update_records",
@@ -106,6 +106,7 @@ def _stage_later(exchange: Exchange, connection: Connection, batch: dict[str, An
             copy_tables(connection, "merge/copy_later", _said_by(other, pq.ParquetFile(file)))
     if newer:
         connection.exec_driver_sql("create index on later (record_id)")
+        connection.exec_driver_sql("create index on later (content_digest)")
         connection.exec_driver_sql("analyze later")
 
 
@@ -179,7 +180,7 @@ def _merge_staged(
     run(*_WRITES)
     if several:
         run("keep_own_claims")
-    run("apply_orders")
+    run("orders_share", "apply_orders")
     return _finish(connection, batch)
 
 
