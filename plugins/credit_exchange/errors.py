@@ -13,8 +13,12 @@ Messages say what happened, where, and what to do. They never contain personal d
 
 from __future__ import annotations
 
+import os
 import traceback
 from typing import Any
+
+_NOT_THERE = {"42P01", "42703", "42883"}
+"""SQLSTATEs of a table, column or function that does not exist."""
 
 
 class ExchangeError(Exception):
@@ -46,12 +50,16 @@ class HoldForPerson(ExchangeError):
 
 
 def without_values(error: BaseException) -> str:
-    """Return what kind of error it was and where, without its message: class, SQLSTATE and constraint, our frames."""
+    """Return what kind of error it was and where, without its message: class, the system's word for its number,
+    SQLSTATE and constraint, our frames."""
     driver: Any = getattr(error, "orig", None) or error
     parts = [f"{type(error).__module__}.{type(error).__qualname__}"]
+    if isinstance(error, OSError) and isinstance(error.errno, int):
+        parts.append(os.strerror(error.errno))  # a full disk, too many files: nothing of a row
     sqlstate = getattr(driver, "sqlstate", None)
     if isinstance(sqlstate, str):
-        parts.append(f"SQLSTATE {sqlstate}")
+        hint = " (older than the code? run `airflow db migrate`)" if sqlstate in _NOT_THERE else ""
+        parts.append(f"SQLSTATE {sqlstate}{hint}")
     constraint = getattr(getattr(driver, "diag", None), "constraint_name", None)
     if isinstance(constraint, str):
         parts.append(f"constraint {constraint}")

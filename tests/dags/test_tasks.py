@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.exceptions import AirflowFailException
 
-from credit_exchange.adapters import tasks
+from credit_exchange.adapters import notifiers, tasks
 from credit_exchange.adapters.exchange import NotReady
 from credit_exchange.config.loader import load
 from credit_exchange.steps import push
@@ -51,6 +52,53 @@ def test_a_step_that_runs_again_takes_the_verdict_back(
 
 def test_the_verdict_gives_one_again(closed: Exchange) -> None:
     assert not tasks.Verdict.reopens
+
+
+def states_of(**states: str) -> dict[str, Any]:
+    """The context of a verdict: the states of the run's tasks as Airflow gives them, of two feeds."""
+    ti = SimpleNamespace(
+        get_task_states=lambda **_: {"scheduled__1": states},
+        xcom_pull=lambda task_ids: {"open_night": ["fz_gulou_permit", "fz_hbj_penalty"], "platforms": ["fuzhou"]}[
+            task_ids
+        ],
+    )
+    return {"dag_run": SimpleNamespace(run_id="scheduled__1", dag_id="nightly_exchange"), "ti": ti}
+
+
+@pytest.mark.parametrize("stage", ["collected", "validated"])
+def test_a_task_marked_as_success_by_hand_does_not_make_its_rows_count(
+    closed: Exchange, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setattr(notifiers, "tell", lambda _exchange: 0)
+    with closed.engine.begin() as connection:
+        for generation, feed, reached in ((1, "fz_gulou_permit", stage), (1, "fz_hbj_penalty", stage)):
+            add_batch(connection, feed, generation, reached)
+        add_batch(connection, "fz_hbj_penalty", 2, "merged")
+        add_batch(connection, "fz_of_a_feed_that_is_gone", 1, stage)
+    verdict = tasks.Verdict(task_id="verdict", feeds_task="open_night", platforms_task="platforms")
+    context = states_of(**{"feeds.merge_0": "success", "feeds.merge_1": "success", "release": "success"})
+    with pytest.raises(AirflowFailException, match=r"^1 个部分未完成：福州市鼓楼区[^；]*（归并）。"):
+        verdict.execute(context)
+    assert ended(closed) == ("partial", True)
+    with closed.engine.begin() as connection:
+        connection.exec_driver_sql("update exchange.batch set stage = 'merged', state = 'complete'")
+    assert verdict.execute(context) == {"failed": 0}
+    assert ended(closed) == ("good", True)
+
+
+def add_batch(connection: Any, feed: str, generation: int, stage: str) -> None:
+    connection.exec_driver_sql(
+        "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date, "
+        "generation, stage, state) values (%s, 'd', '部门', 'permit', 'v', '2026-11-22', %s, %s, 'failed')",
+        (feed, generation, stage),
+    )
+
+
+@pytest.mark.parametrize("operator", [tasks.Validate, tasks.Merge])
+def test_a_step_without_a_batch_says_what_to_clear(closed: Exchange, operator: Any) -> None:
+    """采集 marked as success by hand hands on nothing."""
+    with pytest.raises(AirflowFailException, match=r"采集没有给出批次.*清除它的采集"):
+        operator(task_id="t", feed="fz_gulou_permit", batch_id=None).execute(dict(RUN))
 
 
 @pytest.mark.parametrize(

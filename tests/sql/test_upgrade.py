@@ -13,7 +13,7 @@ FIRST_VERSION = Path(__file__).parent / "fixtures" / "delivery_0001.sql"
 NOW_GONE = """
 drop schema report cascade;
 create schema report;
-drop table exchange.skipped_date;
+drop table exchange.key_check, exchange.skipped_date;
 drop view exchange.on_its_way, exchange.outbox;
 drop table exchange.lot, exchange.shipment_run, exchange.release, exchange.attempt, exchange.shipment;
 drop sequence exchange.outbox_seq;
@@ -95,5 +95,17 @@ def test_the_view_of_what_is_published_is_replaced_and_keeps_its_grants(exchange
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0008"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0009"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
+
+
+def test_a_report_role_that_an_administrator_made_later_gets_its_grants_by_the_next_migration(
+    exchange: Exchange,
+) -> None:
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql("revoke usage on schema report from credit_report")
+        connection.exec_driver_sql("revoke select on all tables in schema report from credit_report")
+    migrate(exchange.engine.url.render_as_string(hide_password=False))
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql("set local role credit_report")
+        assert connection.exec_driver_sql("select count(*) from report.published").scalar() == 0

@@ -40,6 +40,21 @@ def test_the_image_is_the_official_one_of_the_locked_version() -> None:
     assert "\napache-airflow==3.3.2" in (ROOT / "requirements.in").read_text(encoding="utf-8")
 
 
+def test_the_builder_gets_what_the_image_is_made_of_and_nothing_else() -> None:
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    copied = re.findall(r"^COPY \S+ (\S+) ", (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert rules == ["*", *sorted(f"!{name}" for name in copied), "**/__pycache__"]
+
+
+def test_the_proxy_is_believed_when_it_says_that_a_browser_came_by_https() -> None:
+    """Else Airflow takes every login for one by HTTP and sets a cookie that a browser sends unencrypted as well."""
+    service = SERVICES["api-server"]
+    assert "--proxy-headers" in service["command"]
+    assert service["environment"]["FORWARDED_ALLOW_IPS"] == "*"
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"]), "only the proxy comes in"
+
+
 @each
 def test_a_service_is_confined(name: str) -> None:
     service = SERVICES[name]
@@ -50,6 +65,7 @@ def test_a_service_is_confined(name: str) -> None:
     assert "privileged" not in service
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["pids_limit"] > 0
+    assert service["ulimits"]["core"] == 0, "a core file holds keys and personal data"
     assert service["init"] is True
     assert re.fullmatch(r"[1-9]\d*:\d+", service["user"]), "not root"
     limits = service["deploy"]["resources"]["limits"]

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from credit_exchange.adapters.business_date import business_date
 from credit_exchange.adapters.exchange import NotReady, die_with_parent, guarded, opened
 from credit_exchange.config.labels import STEP_WORDS, feed_label, part_label
+from credit_exchange.errors import FatalError
 
 if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
@@ -105,6 +106,13 @@ class _FeedOperator(ExchangeOperator):
             self.page = f"/exchange/batch/{int(self.batch_id)}"
         return self.step(exchange, context)
 
+    @property
+    def batch(self) -> int:
+        """The batch that 采集 gave. Raises FatalError when it gave none: marked as success by hand it runs nothing."""
+        if self.batch_id is None:
+            raise FatalError(f"{self.feed}：采集没有给出批次（可能被手工标记为成功）；请清除它的采集（含下游）重新运行")
+        return int(self.batch_id)
+
     @abstractmethod
     def step(self, exchange: Exchange, context: Any) -> Any:
         """Run the step of this feed."""
@@ -135,7 +143,7 @@ class Validate(_FeedOperator):
         """Return the counts of the batch."""
         from credit_exchange.steps.validate import validate
 
-        return counts(validate(exchange, int(self.batch_id)))
+        return counts(validate(exchange, self.batch))
 
 
 class Merge(_FeedOperator):
@@ -147,7 +155,7 @@ class Merge(_FeedOperator):
         """Return the counts of the merge."""
         from credit_exchange.steps.merge import merge
 
-        return counts(merge(exchange, int(self.batch_id)))
+        return counts(merge(exchange, self.batch))
 
 
 class Release(ExchangeOperator):
@@ -225,8 +233,10 @@ class Verdict(ExchangeOperator):
             "feed": ti.xcom_pull(task_ids=self.feeds_task) or [],
             "platform": ti.xcom_pull(task_ids=self.platforms_task) or [],
         }
-        failed = failed_parts(states, mapped, own=self.task_id)
-        failed.update(_unbalanced(exchange, night.business_date))
+        unmerged = _feeds(exchange, "alerts/unmerged", night.business_date, "merge")
+        failed = {part: step for part, step in unmerged.items() if part.removeprefix("feed ") in mapped["feed"]}
+        failed |= failed_parts(states, mapped, own=self.task_id)
+        failed |= _feeds(exchange, "ui/unbalanced", night.business_date, "行数不符")
         close_night(exchange, run.run_id, sorted(failed))
         prefix = f"night:{night.business_date}:"
         link = f"/exchange/night?date={night.business_date}"
@@ -314,10 +324,11 @@ def failed_parts(states: Mapping[str, str], mapped: Mapping[str, list[str]], own
     return found
 
 
-def _unbalanced(exchange: Exchange, day: Any) -> dict[str, str]:
+def _feeds(exchange: Exchange, name: str, day: Any, what: str) -> dict[str, str]:
+    """Return part -> `what` for every feed that a statement finds for a business date."""
     from credit_exchange.stores import sql
     from credit_exchange.stores.database import transaction
 
     with transaction(exchange.engine) as connection:
-        feeds = connection.execute(sql.load("ui/unbalanced"), {"business_date": day}).scalars()
-        return {f"feed {feed}": "行数不符" for feed in feeds}
+        feeds = connection.execute(sql.load(name), {"business_date": day}).scalars()
+        return {f"feed {feed}": what for feed in feeds}

@@ -185,6 +185,8 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 
         found = load()
         readiness.check(found)
+        for note in readiness.notes(found):
+            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
         console.print(
             f"{found.root}: {len(found.datasets)} data sets, {len(found.feeds)} feeds, "
             f"{len(found.platforms)} platforms, "

@@ -30,6 +30,30 @@ def problems_of(dataset: Dataset) -> Iterator[Problem]:
     yield from _fields(dataset, list(dataset.source_priority.fields), ("source_priority", "fields"))
 
 
+def unguarded(dataset: Dataset) -> Iterator[Problem]:
+    """Yield what the fields say and no rule holds: rows that break it would be accepted, a date or an amount that
+    cannot be read be left out.
+
+    For `config check` only: no night stops for it. Code lists may be left open on purpose, as that of penalties is.
+    """
+    for number, field in enumerate(dataset.current.fields):
+        says = {
+            "required": field.required,
+            "max_length": field.length is not None,
+            "is_date": field.type == "date",
+            "amount": field.type == "decimal",
+        }
+        for check, is_said in says.items():
+            rules = (rule for rule in dataset.rules if rule.check == check)
+            if is_said and not any(not rule.fields or field.code in rule.fields for rule in rules):
+                every = ", or one without `fields`" if CHECKS[check].least == 0 else ""
+                yield (
+                    ("versions", 0, "fields", number),
+                    f"no rule checks {field.code} by {check}, so a row that breaks it would be accepted; "
+                    f"add {field.code} to the `fields` of such a rule{every}",
+                )
+
+
 def _twice(dataset: Dataset) -> Iterator[Problem]:
     """What is found by its name may have it alone."""
     for number, version in enumerate(dataset.versions):

@@ -6,17 +6,19 @@ departments, data sets and platforms, counts and links, never personal data.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
 from credit_exchange.core import business_time
-from credit_exchange.errors import ExchangeError
+from credit_exchange.errors import ExchangeError, without_values
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
+log = logging.getLogger(__name__)
 Severity = Literal["info", "warning", "critical"]
 
 
@@ -122,6 +124,10 @@ def _send(channel: Channel, alert: Alert) -> str:
         channel.send(alert)
     except ChannelAbsent:
         return "skipped"
-    except ChannelFailed:
+    except ChannelFailed as error:
+        log.warning("%s was not told: %s", alert.incident_key, error)
+        return "failed"
+    except Exception as error:  # noqa: BLE001 - one that is set up wrongly must keep nothing else from being told
+        log.warning("%s was not told by %s: %s", alert.incident_key, channel.name, without_values(error))
         return "failed"
     return "sent"

@@ -12,6 +12,7 @@ from credit_exchange.config.connections import Connection, Resolver, from_enviro
 from credit_exchange.config.loader import Configuration, load
 from credit_exchange.core.crypto import Keys
 from credit_exchange.stores.database import connect
+from credit_exchange.stores.keys import proved
 from credit_exchange.stores.landing import ObjectStore, open_store
 
 
@@ -33,8 +34,8 @@ class Exchange:
 
     @cached_property
     def keys(self) -> Keys:
-        """The encryption and HMAC keys of the connection `credit_keys`."""
-        return keys_of(self.resolve("credit_keys"))
+        """The encryption and HMAC keys of the connection `credit_keys`, those that the database is written with."""
+        return proved(self.engine, keys_of(self.resolve("credit_keys")))
 
     @cached_property
     def landing(self) -> ObjectStore:

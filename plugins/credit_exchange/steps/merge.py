@@ -27,7 +27,7 @@ from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.survivorship import settle
 from credit_exchange.stores import sql
 from credit_exchange.stores.copy import copy_numbers, copy_tables
-from credit_exchange.stores.database import transaction
+from credit_exchange.stores.database import check_clock, transaction
 
 _CHUNK = 2_000  # small pieces, one thread: half the client's seconds and a third of its memory
 _JOINS = 100  # each one at least doubles how far the links of a chain see
@@ -50,9 +50,11 @@ def merge(exchange: Exchange, batch_id: int) -> dict[str, int]:
     """Merge a validated batch into the record store; return its counts.
 
     Running it again on a merged batch changes nothing. Raises FatalError when the batch is not validated or when
-    delivered rows do not add up (promise 1); nothing is written then.
+    delivered rows do not add up (promise 1), RetriableError when this machine's clock is not the database's; nothing is
+    written then.
     """
     with transaction(exchange.engine) as connection:
+        check_clock(connection)
         head = connection.execute(sql.load("merge/lock_batch"), {"batch_id": batch_id}).mappings().one_or_none()
         if head is None:
             raise FatalError(f"归并：没有报送批次 {batch_id}")

@@ -13,7 +13,7 @@ from functools import partial
 
 from credit_exchange.config.labels import COUNT_WORDS, part_label
 from credit_exchange.config.loader import Configuration
-from credit_exchange.errors import ExchangeError
+from credit_exchange.errors import ExchangeError, without_values
 from credit_exchange.steps.collect import collect
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
@@ -105,10 +105,10 @@ def _part(
     except ExchangeError as error:
         result.failed[label] = str(error)
         say(f"✗ {who}：{error}")
-    except Exception as error:  # a defect in one part must not take the others' night; only its type is told
-        result.failed[label] = f"意外错误 {type(error).__name__}；请查看日志并报告"
+    except Exception as error:  # a defect in one part must not take the others' night; its values are not told
+        result.failed[label] = f"意外错误：{without_values(error)}"
         log.debug("unexpected error in %s", label, exc_info=error)
-        say(f"✗ {who}：意外错误 {type(error).__name__}；在命令前加 --debug 可看到出错的位置")
+        say(f"✗ {who}：{result.failed[label]}；在命令前加 --debug 可看到全部")
 
 
 def _counted(config: Configuration, outcome: dict[str, int] | DrainResult) -> str:

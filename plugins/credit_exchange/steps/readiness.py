@@ -2,13 +2,18 @@
 
 Loading a configuration checks it against itself. Which wires are spoken, and what each needs of a platform's file, is
 known to the dialects; the calendar is read when a night starts. A night does not ask: a platform that cannot work fails
-by itself, and takes no other part with it (promise 7).
+by itself, and takes no other part with it (promise 7). What a data set's fields say and no rule holds is told here too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from credit_exchange.config.catalog_problems import unguarded
 from credit_exchange.config.files import File
 from credit_exchange.config.loader import Configuration, told
+from credit_exchange.config.sharing_engine import RuleSet
+from credit_exchange.core import business_time
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.push.dialects.base import problems_of
 from credit_exchange.steps.reference import calendar_of
@@ -16,11 +21,12 @@ from credit_exchange.steps.reference import calendar_of
 
 def check(config: Configuration) -> None:
     """Raise ConfigurationError with every problem that would stop a step later, each with place and remedy."""
+    found = [("catalog", name, list(unguarded(dataset))) for name, dataset in config.datasets.items()]
+    found += [("platforms", name, problems_of(one, config.datasets)) for name, one in config.platforms.items()]
     problems: list[str] = []
-    for name, platform in config.platforms.items():
-        wrong = problems_of(platform, config.datasets)
+    for folder, name, wrong in found:
         if wrong:
-            path = config.root / "platforms" / f"{name}.yml"
+            path = config.root / folder / f"{name}.yml"
             file = File(path, path.read_text(encoding="utf-8") if path.is_file() else "")
             problems.extend(file.problem(place, what) for place, what in wrong)
     try:
@@ -29,3 +35,32 @@ def check(config: Configuration) -> None:
         problems.append(str(error))
     if problems:
         raise ConfigurationError(told(problems))
+
+
+def notes(config: Configuration) -> list[str]:
+    """Return what is allowed and rarely meant, a line each: names of persons that a rule lets out as they are."""
+    today = business_time.today()
+    return [
+        f"{rule} releases {name} of a {kind} to {platform} with {code} in clear; add a rule that masks or drops it, "
+        "as in sharing/20_privacy.yml, unless the law lets the name out"
+        for name, dataset in config.datasets.items()
+        for platform in config.platforms
+        for rule, kind, code in _open_names(RuleSet(config.sharing, dataset, platform, today))
+    ]
+
+
+def _open_names(rules: RuleSet) -> Iterator[tuple[str, str, str]]:
+    """Yield rule, kind of subject and field for each name of a person that leaves in clear; a shop's name may."""
+    names = {field.code for field in rules.dataset.current.fields if field.personal == "name"}
+    shop = {rules.dataset.identity.subject.name}
+    for rule in (one for one in rules.rules if one.effect == "release"):
+        said = {
+            c.field: c.value if isinstance(c.value, str) else (c.value or [""])[0]
+            for c in rule.match
+            if c.op in ("eq", "in")
+        }
+        for kind, open_ones in (("person", names), ("sole_trader", names - shop)):
+            decision = rules.decide(said | {"_subject_kind": kind})
+            hidden = {code for code, mask in decision.mask_fields if mask == "person_name"} | {*decision.drop_fields}
+            if decision.deciding_rule == rule.id:
+                yield from ((rule.id, kind, code) for code in sorted(open_ones - hidden))

@@ -35,7 +35,7 @@ from credit_exchange.steps.reference import sync_reference
 from credit_exchange.steps.retired import forgotten, rules_of
 from credit_exchange.steps.wishes import Desired, Plan, Verdict, bumps_of, reason_of, wish_of
 from credit_exchange.stores import sql
-from credit_exchange.stores.database import transaction
+from credit_exchange.stores.database import check_clock, transaction
 
 CHUNK = 5_000
 PARTS = 2
@@ -107,8 +107,11 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
 
     Date-independent and safe to run at any time; decisions are committed chunk by chunk, so a killed run goes on where
     it stopped. `platform_ids` limits the platforms (all by default). Raises FatalError, after everything is decided,
-    when something is published where the configuration sends nothing of it any more.
+    when something is published where the configuration sends nothing of it any more; RetriableError, before, when this
+    machine's clock is not the database's.
     """
+    with transaction(exchange.engine) as connection:
+        check_clock(connection)
     sync_reference(exchange)
     platforms = sorted(platform_ids or exchange.config.platforms)
     rules = _rules_in_force(exchange, platforms)

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from credit_exchange.core.business_time import pretended
-from credit_exchange.errors import ConfigurationError
+from credit_exchange.core import business_time
+from credit_exchange.errors import ConfigurationError, RetriableError
+from credit_exchange.stores import sql
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "credit_exchange_version"
@@ -25,6 +27,8 @@ _SESSION = (
     "-c timezone=Asia/Shanghai -c statement_timeout=1800000 -c lock_timeout=600000 "
     "-c idle_in_transaction_session_timeout=600000 -c jit=off -c temp_buffers=128MB -c search_path=exchange,public"
 )
+_CLOCKS_APART = timedelta(minutes=10)
+_RELIED_ON = ("Asia/Shanghai", "exchange,public", "30min")
 
 
 def database_url() -> str:
@@ -50,7 +54,10 @@ def with_driver(url: str) -> str:
 
 
 def connect(url: str | None = None, *, pool_size: int = 5) -> Engine:
-    """Return an engine with time-outs, keep-alive and the session settings every step relies on."""
+    """Return an engine with time-outs, keep-alive and the session settings every step relies on.
+
+    A connection that comes without them raises ConfigurationError when it is made.
+    """
     engine = create_engine(
         with_driver(url) if url else database_url(),
         pool_size=pool_size,
@@ -68,15 +75,24 @@ def connect(url: str | None = None, *, pool_size: int = 5) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def _no_prepared(dbapi_connection: psycopg.Connection[Any], _record: object) -> None:
-        dbapi_connection.prepare_threshold = None  # poolers in transaction mode keep no prepared statements
+    def _settled(dbapi_connection: psycopg.Connection[Any], _record: object) -> None:
+        dbapi_connection.prepare_threshold = None  # no statements kept by the server: a pooler may lose them
+        found = dbapi_connection.execute(sql.source("session/settings")).fetchone()
+        dbapi_connection.rollback()
+        if found != _RELIED_ON:
+            dbapi_connection.close()
+            raise ConfigurationError(
+                "CREDIT_EXCHANGE_DATABASE_URL: what is behind it does not keep the session's settings (a pooler that "
+                "ignores `options`?): times would be those of another zone, and locks of a session could be left "
+                "behind; connect to PostgreSQL itself, the exchange keeps a small pool of its own"
+            )
 
     return engine
 
 
 def _pretended_time() -> str:
     """Tell the session of CREDIT_EXCHANGE_NOW: deliveries settle in business time, since clocks are met by them."""
-    moment = pretended()
+    moment = business_time.pretended()
     return f" -c credit_exchange.now={moment.isoformat()}" if moment else ""
 
 
@@ -93,6 +109,21 @@ def transaction(engine: Engine, attempts: int = 4) -> Iterator[Connection]:
             time.sleep(0.5 * 2**attempt)
     with connection, connection.begin():
         yield connection
+
+
+def check_clock(connection: Connection) -> None:
+    """Raise RetriableError when this machine's clock is not the database's, before anything is judged by its today.
+
+    A clock of another year knows no rule that is in force, or only records that have expired: all would be taken down.
+    A pretended time may be any.
+    """
+    if business_time.pretended() is None:
+        apart = abs(connection.execute(sql.load("session/clock")).scalar_one() - business_time.now())
+        if apart > _CLOCKS_APART:
+            raise RetriableError(
+                f"本机的时钟与数据库的相差 {apart.total_seconds() / 60:.0f} 分钟，因此什么也没有决定；"
+                "请校准两台机器的时钟（NTP），然后重新运行"
+            )
 
 
 def raw(connection: Connection) -> psycopg.Connection[Any]:

@@ -24,11 +24,12 @@ from fsspec.implementations.local import LocalFileSystem
 
 from credit_exchange.core.canonical import new_sm3
 from credit_exchange.core.crypto import Keys, iter_open_stream, seal_stream
-from credit_exchange.errors import ConfigurationError, FatalError, RetriableError
+from credit_exchange.errors import ConfigurationError, ExchangeError, FatalError, RetriableError
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)
 _URI = re.compile(r"([a-z][a-z0-9_]{0,30})/([0-9a-f]{2})/([0-9a-f]{64})", re.ASCII)
 _COPY_BYTES = 1024 * 1024
+_READ = "读取"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class ObjectStore:
             raise FatalError(f"落地区：{uri!r} 不是对象的地址，保存它的数据行被改动过；请从备份恢复")
         digest = new_sm3()
         with tempfile.TemporaryFile() as plain:
-            with self._trouble(uri, "读取"), self._fs.open(self._path(uri), "rb") as sealed:
+            with self._trouble(uri, _READ), self._fs.open(self._path(uri), "rb") as sealed:
                 for data in iter_open_stream(self._keys, sealed, context=found[1].encode()):
                     digest.update(data)
                     plain.write(data)
@@ -155,7 +156,7 @@ class ObjectStore:
             else:
                 self._fs.mv(part, final)
         except BaseException:
-            with suppress(OSError):  # the first error is the one to show
+            with suppress(Exception):  # the first error is the one to show
                 self._fs.rm(part)
             raise
 
@@ -163,9 +164,13 @@ class ObjectStore:
     def _trouble(self, uri: str, what: str) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError:
-            raise FatalError(f"落地区：没有 {uri}；请从备份恢复，或重新采集该报送") from None
-        except OSError as error:
+        except ExchangeError:
+            raise
+        except Exception as error:  # the drivers of object stores raise errors of their own, which are no OSError
+            if isinstance(error, FileNotFoundError) and what == _READ:
+                raise FatalError(f"落地区：没有 {uri}；请从备份恢复，或重新采集该报送") from None
+            if self._local and not isinstance(error, OSError):
+                raise
             raise RetriableError(
                 f"落地区：无法{what} {uri}（{type(error).__name__}）；"
                 "请检查 CREDIT_EXCHANGE_LANDING 的空间、权限和网络，然后重新运行"

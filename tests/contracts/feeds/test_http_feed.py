@@ -42,6 +42,7 @@ class Service:
         self.total: int | None = None
         self.script: dict[int, str] = {}
         self.always = ""
+        self.elsewhere = "http://127.0.0.1:1/elsewhere"
         self.calls: list[dict[str, str]] = []
         self.stopped = threading.Event()
         service = self
@@ -72,7 +73,7 @@ class Service:
                     return
                 self.send_response(status)
                 if status == 302:
-                    self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+                    self.send_header("Location", service.elsewhere)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -136,6 +137,16 @@ def test_a_service_without_total_is_read_to_its_empty_page(exchange_of: OPEN, se
     exchange = exchange_of(HTTP | {"total": None}, service.connection)
     assert len(rows(exchange, collect(exchange, "t", DAY))) == 5
     assert len(service.calls) == 4
+
+
+def test_a_redirect_to_what_is_no_address_is_told_in_the_batch(exchange_of: OPEN, service: Service) -> None:
+    """The library reads it although it shall not follow, and fails with an error that is none of its own."""
+    service.always, service.elsewhere = "302", "http://[a"
+    exchange = exchange_of(HTTP, service.connection)
+    with pytest.raises(RetriableError, match="服务没有答复"):
+        collect(exchange, "t", DAY)
+    with exchange.engine.connect() as connection:
+        assert "服务没有答复" in connection.exec_driver_sql("select problem from exchange.batch").scalar_one()
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,26 @@ def test_a_dead_mail_server_does_not_keep_the_webhook_from_being_told(
         clear_alert(exchange, TEXT[0])
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"conn_type": "smtp", "host": "127.0.0.1", "extra": {"to": "a@city.example", "timeout": "half a minute"}},
+        {"conn_type": "smtp", "host": "127.0.0.1", "extra": {"to": 7}},
+        {"conn_type": "smtp", "host": "m" * 70 + ".example", "extra": {"to": "a@city.example"}},
+    ],
+)
+def test_a_channel_that_is_set_up_wrongly_keeps_no_other_from_being_told(
+    exchange: Exchange, robot: Robot, monkeypatch: pytest.MonkeyPatch, value: dict[str, Any]
+) -> None:
+    """Nor does it end the task that tells: a verdict would not name what failed."""
+    monkeypatch.setenv("AIRFLOW_CONN_CREDIT_SMTP", json.dumps(value))
+    for channels in (through_airflow(), without_airflow(from_environment)):
+        raise_alert(exchange, *TEXT)
+        notify(exchange, channels)
+        assert row(exchange)["channels"] == ["mail:failed", "webhook:sent"]
+        clear_alert(exchange, TEXT[0])
+
+
 def test_a_connection_that_nobody_can_give_keeps_no_other_channel_from_being_told(
     exchange: Exchange, robot: Robot
 ) -> None:

@@ -6,10 +6,12 @@ import io
 from pathlib import Path
 from uuid import uuid4
 
+import fsspec
 import pytest
 
 from credit_exchange.core.crypto import Keys
-from credit_exchange.errors import ConfigurationError, FatalError
+from credit_exchange.errors import ConfigurationError, FatalError, RetriableError
+from credit_exchange.laptop.ports import free_port
 from credit_exchange.stores.landing import ObjectStore, open_store
 
 KEYS = Keys.derive("a" * 64, "b" * 64)
@@ -73,3 +75,22 @@ def test_the_store_is_where_the_setting_says(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", "nosuch://bucket")
     with pytest.raises(ConfigurationError, match="CREDIT_EXCHANGE_LANDING"):
         open_store(KEYS)
+
+
+def test_an_object_store_that_does_not_answer_is_told_as_such_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its driver raises is no OSError: nobody would be told what to look at, and the batch would say nothing."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": f"http://127.0.0.1:{free_port()}"})
+    store = ObjectStore("s3://landing", KEYS)
+    uri = f"raw/66/{ABC}"
+    for work in (lambda: store.put_bytes("raw", b"abc"), lambda: store.get_bytes(uri), lambda: store.exists(uri)):
+        with pytest.raises(RetriableError, match="请检查 CREDIT_EXCHANGE_LANDING 的空间、权限和网络"):
+            work()
+
+
+def test_a_store_that_is_not_there_when_written_to_is_not_told_as_a_lost_object(tmp_path: Path) -> None:
+    (tmp_path / "raw").symlink_to(tmp_path / "nowhere" / "at_all")
+    with pytest.raises(RetriableError, match="无法写入"):
+        ObjectStore(str(tmp_path), KEYS).put_bytes("raw", b"abc")

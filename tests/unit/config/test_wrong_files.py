@@ -167,6 +167,21 @@ def test_every_data_set_can_sort_out_conflicts_and_what_is_no_record(copied: Pat
         load(copied)
 
 
+@pytest.mark.parametrize(
+    ("check", "field"), [("required", "XK_XDR_MC"), ("max_length", "XK_XDR_MC"), ("is_date", "XK_JDRQ")]
+)
+def test_the_command_tells_what_a_field_says_and_no_rule_holds(copied: Path, check: str, field: str) -> None:
+    """Its rows would be accepted, what cannot be read left out; a night must not stop for it."""
+    path = copied / PERMIT
+    kept = [one for one in path.read_text(encoding="utf-8").splitlines() if f"check: {check}," not in one]
+    path.write_text("\n".join(kept), encoding="utf-8")
+    line = next(number for number, one in enumerate(kept, start=1) if f"code: {field}," in one)
+    with pytest.raises(ConfigurationError) as caught:
+        readiness.check(load(copied))
+    told = f"no rule checks {field} by {check}, so a row that breaks it would be accepted; add {field} to the `fields`"
+    assert re.search(rf"{PERMIT}, line {line}: versions\.0\.fields\.\d+: {told}", str(caught.value)), str(caught.value)
+
+
 def test_a_tab_may_separate_columns(copied: Path) -> None:
     path = copied / FEED
     text = path.read_text(encoding="utf-8")
@@ -185,6 +200,32 @@ def test_one_command_checks_dialects_and_calendar_too(
     told = capsys.readouterr().err
     assert "platforms/china.yml, line 5: dialect:" in told
     assert "calendar/2026.yml: needs `year: 2026`" in told
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "field"),
+    [
+        ("SH-20-PERMIT-PERSON-NAME", "person", "XK_XDR_MC"),
+        ("SH-20-PERMIT-PERSON-REST", "person", "XK_FRDB"),
+        ("SH-20-PERMIT-OPERATOR-NAME", "sole_trader", "XK_FRDB"),
+    ],
+)
+def test_a_persons_name_that_would_leave_in_clear_is_told(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rule: str, kind: str, field: str
+) -> None:
+    """It may be meant, so it is no error: a rule releases it, with a legal basis. Mostly a mask was forgotten."""
+    monkeypatch.setenv("CREDIT_EXCHANGE_CONFIG", str(copied))
+    assert main(["config", "check"]) == 0
+    assert "note: " not in capsys.readouterr().out
+    path = copied / PRIVACY
+    parts = re.split(r"(?m)^(?=  - id: )", path.read_text(encoding="utf-8"))
+    path.write_text("".join(part for part in parts if f"- id: {rule}\n" not in part), encoding="utf-8")
+    assert main(["config", "check"]) == 0
+    told = capsys.readouterr().out
+    for platform in ("fuzhou", "fujian", "china"):
+        assert re.search(
+            rf"note: SH-10-PERMIT-\S+ releases permit of a {kind} to {platform} with {field} in clear", told
+        )
 
 
 def test_the_checks_that_files_may_name_are_those_that_there_are() -> None:

@@ -170,8 +170,8 @@ def _once(service: _Service, query: dict[str, str], place: str) -> tuple[bytes, 
         ) as reply:
             body = _body(reply, place)
             status = reply.status_code
-    except requests.RequestException as error:
-        # its text holds the address, which may hold more than it should
+    except (requests.RequestException, ValueError) as error:
+        # ValueError: it leads to what is no address; the text holds the address, which may hold more than it should
         raise RetriableError(f"{place}：服务没有答复（{type(error).__name__}）") from None
     if service.deadline.over:  # a body without a length ends where the connection ends: this end was ours
         raise RetriableError(f"{place}：服务没有给完数据")

@@ -3,6 +3,8 @@
 from alembic import context
 from sqlalchemy import create_engine, text
 
+from credit_exchange.stores import sql
+
 config = context.config
 engine = create_engine(config.attributes["url"], hide_parameters=True)
 with engine.connect() as connection:
@@ -18,4 +20,9 @@ with engine.connect() as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
+    if connection.execute(text("select to_regclass('report.published')")).scalar() is not None:
+        # every time: where we may not make roles, an administrator makes this one, and perhaps later than the views
+        for name in sql.names("role"):
+            connection.exec_driver_sql(sql.source(name))
+        connection.commit()
 engine.dispose()

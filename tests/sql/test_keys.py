@@ -1,0 +1,57 @@
+"""A key that was changed by mistake is refused before anything is collected, merged or sent with it."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+
+import pytest
+from merging import open_exchange, query
+
+from credit_exchange.errors import ConfigurationError
+from credit_exchange.steps.collect import collect
+from credit_exchange.steps.context import Exchange
+
+DAY = date(2026, 11, 22)
+
+
+def other_keys(exchange: Exchange, monkeypatch: pytest.MonkeyPatch, **other: str) -> Exchange:
+    given = {"encryption": "an encryption key of a test", "hmac": "an hmac key of a test"} | other
+    connection = {"password": given["encryption"], "extra": {"hmac_key": given["hmac"]}}
+    monkeypatch.setenv("AIRFLOW_CONN_CREDIT_KEYS", json.dumps(connection))
+    return open_exchange(exchange.engine.url.render_as_string(hide_password=False))
+
+
+@pytest.mark.parametrize(("name", "label"), [("hmac", "HMAC 密钥"), ("encryption", "加密密钥")])
+def test_another_key_is_refused_before_anything_lands_with_it(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, label: str
+) -> None:
+    monkeypatch.setenv("CREDIT_EXCHANGE_INBOX", str(tmp_path / "inbox"))
+    (tmp_path / "inbox" / "fz_wjw").mkdir(parents=True)
+    feed = exchange.config.feed("fz_wjw_permit")
+    header = ",".join(names if isinstance(names, str) else names[0] for names in feed.columns.values())
+    (tmp_path / "inbox" / "fz_wjw" / "xzxk_20261122.csv").write_text(f"{header},操作类型,操作原因\n", encoding="utf-8")
+    assert exchange.keys
+    wrong = other_keys(exchange, monkeypatch, **{name: "a key that somebody mistyped"})
+    with pytest.raises(ConfigurationError, match=f"{label}与本数据库一直使用的不同"):
+        collect(wrong, "fz_wjw_permit", DAY)
+    wrong.engine.dispose()
+    assert query(exchange, "select landed_uri, state from exchange.batch") == [{"landed_uri": None, "state": "failed"}]
+    assert not list((tmp_path / "landing").rglob("*"))
+    assert collect(exchange, "fz_wjw_permit", DAY), "with its own keys it goes on"
+
+
+def test_the_same_keys_are_taken_by_every_process_also_by_those_that_come_first_together(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [other_keys(exchange, monkeypatch) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda one: one.keys, others)) == {exchange.keys}
+    for one in others:
+        one.engine.dispose()
+    assert query(exchange, "select name from exchange.key_check order by name") == [
+        {"name": "encryption"},
+        {"name": "hmac"},
+    ]

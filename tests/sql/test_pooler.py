@@ -1,0 +1,65 @@
+"""A pooler that drops the session's settings is refused: times would be another zone's, and no statement would end."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import make_url
+
+from credit_exchange.errors import ConfigurationError
+from credit_exchange.stores.database import connect
+
+ENCRYPTION_REQUESTS = (80877103, 80877104)
+
+
+@pytest.fixture
+def pooler(database_url: str) -> Iterator[str]:
+    """The database's URL through a pooler that ignores the startup parameter `options`, as PgBouncer can be told to."""
+    url = make_url(database_url)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_serve, args=(server, (url.host, url.port)), daemon=True).start()
+        yield url.set(port=server.getsockname()[1]).render_as_string(hide_password=False)
+
+
+def _serve(server: socket.socket, target: tuple[str | None, int | None]) -> None:
+    with suppress(OSError):
+        while True:
+            client, _ = server.accept()
+            threading.Thread(target=_session, args=(client, socket.create_connection(target)), daemon=True).start()  # type: ignore[arg-type]
+
+
+def _session(client: socket.socket, behind: socket.socket) -> None:
+    with client, behind, suppress(OSError):
+        while (message := _startup(client))[0] in ENCRYPTION_REQUESTS:
+            client.sendall(b"N")
+        names = message[1].rstrip(b"\0").split(b"\0")
+        kept = [part for pair in zip(names[::2], names[1::2], strict=True) if pair[0] != b"options" for part in pair]
+        body = struct.pack(">I", message[0]) + b"\0".join(kept) + b"\0\0"
+        behind.sendall(struct.pack(">I", len(body) + 4) + body)
+        threading.Thread(target=_copy, args=(behind, client), daemon=True).start()
+        _copy(client, behind)
+
+
+def _startup(client: socket.socket) -> tuple[int, bytes]:
+    (length,) = struct.unpack(">I", client.recv(4, socket.MSG_WAITALL))
+    body = client.recv(length - 4, socket.MSG_WAITALL)
+    return struct.unpack(">I", body[:4])[0], body[4:]
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_a_session_without_its_settings_does_nothing(pooler: str) -> None:
+    engine = connect(pooler)
+    with pytest.raises(ConfigurationError, match=r"DATABASE_URL: .*does not keep the session's settings"):
+        engine.connect()
+    engine.dispose()

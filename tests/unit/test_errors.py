@@ -1,0 +1,34 @@
+"""An error that nobody foresaw is told by its kind and place, with the system's word for it and no row's values."""
+
+from __future__ import annotations
+
+import errno
+
+import psycopg
+
+from credit_exchange.errors import without_values
+
+
+def told(error: Exception) -> str:
+    try:
+        raise error
+    except Exception as raised:  # noqa: BLE001 - what is told of any of them
+        return without_values(raised)
+
+
+def test_a_full_disk_is_told_as_such_without_the_path() -> None:
+    text = told(OSError(errno.ENOSPC, "words of a driver", "/tmp/张三.csv"))
+    assert "builtins.OSError, No space left on device at " in text
+    assert "张三" not in text
+    assert "words of a driver" not in text
+
+
+def test_the_words_of_other_errors_stay_untold() -> None:
+    assert "张三" not in told(ValueError("张三 35010219900101123X"))
+    assert "张三" not in told(OSError("张三"))
+
+
+def test_what_the_database_does_not_know_yet_leads_to_the_migration() -> None:
+    text = told(psycopg.errors.UndefinedTable("relation exchange.key_check of 张三 does not exist"))
+    assert "SQLSTATE 42P01 (older than the code? run `airflow db migrate`)" in text
+    assert "张三" not in text
