@@ -54,7 +54,7 @@ config: env ## check every file under include/
 	@$(BIN)/python -m credit_exchange config check $(ARGS)
 
 dry-run: env ## one department's delivery without Airflow and without sending: make dry-run FEED=name [DATE=2026-11-22]
-	@test -n "$(FEED)" || { echo "say which feed: make dry-run FEED=<file name under include/feeds without .yml>"; exit 1; }
+	@test -n "$(FEED)" || { echo "请写明报送源：make dry-run FEED=<include/feeds 下的文件名，不带 .yml>"; exit 1; }
 	@$(BIN)/python -m credit_exchange dry-run --feed "$(FEED)" $(if $(DATE),--date $(DATE)) $(ARGS)
 
 lock: env ## make requirements.txt from requirements.in: pinned, hashed, for Python 3.11 to 3.13
@@ -84,13 +84,13 @@ $(STAMP): requirements.txt
 	  done; \
 	fi; \
 	if [ -z "$$python" ]; then \
-	  echo "No Python 3.11, 3.12 or 3.13 with its venv module was found. Install one (Debian, Ubuntu: apt-get install" >&2; \
-	  echo "python3 python3-venv), or name it: make run PYTHON=/path/to/python3.12" >&2; exit 1; \
+	  echo "没有找到带 venv 模块的 Python 3.11、3.12 或 3.13。请安装（Debian、Ubuntu：apt-get install" >&2; \
+	  echo "python3 python3-venv），或指明：make run PYTHON=/path/to/python3.12" >&2; exit 1; \
 	fi; \
 	if ! "$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; then \
-	  echo "$$python is not a Python 3.11, 3.12 or 3.13 with its venv module; name another one: make run PYTHON=..." >&2; exit 1; \
+	  echo "$$python 不是带 venv 模块的 Python 3.11、3.12 或 3.13；请指明另一个：make run PYTHON=..." >&2; exit 1; \
 	fi; \
-	echo "making the environment in $(VENV) with $$("$$python" --version), half a minute to a few minutes ..."; \
+	echo "正在用 $$("$$python" --version) 建立环境 $(VENV)，需要半分钟到几分钟……"; \
 	rm -f $(STAMP); \
 	"$$python" -m venv --clear $(VENV); \
 	$(BIN)/python -c 'import pathlib, re; \
@@ -99,7 +99,7 @@ $(STAMP): requirements.txt
 	if $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt \
 	   && VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.txt; then :; \
 	else \
-	  echo "uv could not install the packages; trying with pip, which takes a few minutes ..." >&2; \
+	  echo "uv 没有装成，改用 pip，需要几分钟……" >&2; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt; \
 	fi; \
 	site="$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \

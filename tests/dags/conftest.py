@@ -9,9 +9,12 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -47,3 +50,34 @@ def airflow_database() -> None:
     from airflow.utils import db
 
     db.initdb()
+
+
+@pytest.fixture
+def in_airflow() -> dict[str, str]:
+    """The state of each run in Airflow."""
+    return {"run 1": "running"}
+
+
+@pytest.fixture
+def client(database_url: str, in_airflow: dict[str, str]) -> Iterator[Any]:
+    """The pages over one row of everything."""
+    from fastapi.testclient import TestClient
+    from pages_seed import HOSTILE, RECORD, SEED
+
+    from credit_exchange.core.text import document_key
+    from credit_exchange.stores.database import connect
+    from credit_exchange.ui.app import LOGIN, MAY_READ, build
+    from credit_exchange.ui.pages import Pages
+
+    engine = connect(database_url)
+    try:
+        with engine.begin() as connection:
+            for statement in SEED:
+                given = {"hostile": HOSTILE, "number": document_key(HOSTILE), "record": RECORD}
+                connection.execute(text(statement), given)
+        app = build(Pages(engine, lambda run_id: in_airflow.get(run_id, "")))
+        app.dependency_overrides = {LOGIN: lambda: None, MAY_READ: lambda: None}
+        with TestClient(app) as opened:
+            yield opened
+    finally:
+        engine.dispose()

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from pages_seed import HOSTILE, RECORD
 from sqlalchemy import text
 
 from credit_exchange.core.masking import scrub_text
-from credit_exchange.core.text import document_key
 from credit_exchange.stores.database import connect
 
 # Airflow's API server imports Starlette's test client (by way of svcs), which speaks of its next HTTP library
 pytestmark = pytest.mark.filterwarnings("ignore:Using .httpx. with .starlette.testclient.")
-RECORD = "r_hostile"
-HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 def test_every_route_is_behind_both_guards_and_there_is_no_api_document() -> None:
@@ -38,60 +35,6 @@ def test_every_route_is_behind_both_guards_and_there_is_no_api_document() -> Non
         assert route.methods == {"GET"}, f"{route.path} must only read"
 
 
-@pytest.fixture
-def client(database_url: str) -> Iterator[Any]:
-    from fastapi.testclient import TestClient
-
-    from credit_exchange.ui.app import LOGIN, MAY_READ, build
-    from credit_exchange.ui.pages import Pages
-
-    engine = connect(database_url)
-    try:
-        with engine.begin() as connection:
-            for statement in SEED:
-                given = {"hostile": HOSTILE, "number": document_key(HOSTILE), "record": RECORD}
-                connection.execute(text(statement), given)
-        app = build(Pages(engine))
-        app.dependency_overrides = {LOGIN: lambda: None, MAY_READ: lambda: None}
-        with TestClient(app) as opened:
-            yield opened
-    finally:
-        engine.dispose()
-
-
-SEED = (
-    "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date, stage,"
-    " state,"
-    " rows_delivered, rows_accepted, rows_quarantined, problem, code_version)"
-    " values ('f_permit', 'f', '某局', 'permit', '2023', '2026-11-22', 'merged', 'partial', 3, 2, 1, :hostile,"
-    " 'v7.1-abc')",
-    "insert into exchange.batch_check values (1, 'S01', 'XK_XDR', 'reject', 1, 3)",
-    "insert into exchange.quarantine (batch_id, line_no, disposition, row_key, row_sealed, first_seen_at)"
-    " values (1, 7, 'reject', 'k', '', now())",
-    "insert into exchange.quarantine_reason values (1, 'S01', 'XK_XDR', :hostile)",
-    "insert into exchange.night (business_date, run_id, kind, started_at) "
-    "values ('2026-11-22', 'run 1', 'manual', now())",
-    "insert into exchange.subject (kind) values ('legal')",
-    "insert into exchange.record (record_id, dataset, agency_code, document_key, document_no, subject_ref, subject_id,"
-    " subject_kind, subject_name, department, feed, business_date, version, status, content_digest, content_version)"
-    " values (:record, 'permit', 'a', :number, :hostile, 'org:1', 1, 'legal', :hostile, 'f', 'f_permit', '2026-11-22',"
-    " 1, 'current', 'd', 1)",
-    "insert into exchange.record_version (record_id, version, reason, status, content_digest, batch_id, line_no,"
-    " business_date) values (:record, 1, 'content', 'current', 'd', 1, 5, '2026-11-22')",
-    "insert into exchange.decision (digest, effect, deciding_rule, legal_basis, rules, drop_fields, mask_fields)"
-    " values ('x', 'release', 'R1', '条例第九条', '[]', '{XK_FRDB}', '{\"XK_XDR\": \"name\"}')",
-    "insert into exchange.release (platform, record_id, version, dataset, effect, decision_id)"
-    " values ('china', :record, 1, 'permit', 'withhold', 1)",
-    "insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, body_sealed, body_digest,"
-    " records, state, receipt_no)"
-    " values ('s1', 'fuzhou', 'permit', 'upsert', 'b', 'k', '', 'bd', 1, 'settled', 'RCPT-1')",
-    "insert into exchange.release (platform, dataset, record_id, version, effect, decision_id, op, outbox_id)"
-    " values ('fuzhou', 'permit', :record, 1, 'send', 1, 'upsert', 1)",
-    "insert into exchange.shipment_run (first_id, last_id, shipment_id, first_line) values (1, 1, 1, 1)",
-    "insert into exchange.attempt (shipment_no, kind, fence, outcome) values ('s1', 'send', 1, 'ok')",
-    "insert into exchange.alert (incident_key, severity, subject, raised_at, last_seen_at)"
-    " values ('k', 'critical', :hostile, now(), now())",
-)
 PATHS = {
     "/": "某局",
     "/night?date=2026-11-22": "条例第九条",
@@ -199,39 +142,15 @@ def test_a_refused_record_stands_on_its_platforms_page_until_it_has_a_newer_vers
     assert "要处理的记录" not in client.get("/platforms").text
 
 
-def test_a_night_of_which_a_part_runs_again_has_no_verdict_and_is_not_late(client: Any, database_url: str) -> None:
-    from credit_exchange.config.loader import load
-    from credit_exchange.steps.context import Exchange
-    from credit_exchange.steps.nights import close_night, open_night, run_again
-
-    exchange = Exchange(load(), connect(database_url))
-    run_again(exchange, "run 1")
-    assert "还没有结束" in client.get("/night?date=2026-11-22").text
-    close_night(exchange, "run 1", [])
-    assert "结束，" in client.get("/night?date=2026-11-22").text
-    for begin_again in (run_again, lambda exchange, run: open_night(exchange, run, date(2026, 11, 22), "manual")):
-        begin_again(exchange, "run 1")
-        page = client.get("/night?date=2026-11-22").text
-        assert "正在重新运行" in page
-        assert "现在重新运行" in page
-        with exchange.engine.connect() as connection:
-            (finished,) = connection.exec_driver_sql("select finished_at from exchange.night").one()
-        assert finished is not None
-        close_night(exchange, "run 1", [])
-        assert "重新运行" not in client.get("/night?date=2026-11-22").text
-    exchange.engine.dispose()
-
-
-def test_a_date_that_was_skipped_says_who_said_so(client: Any, database_url: str) -> None:
+def test_rules_are_named_in_words_beside_their_ids(client: Any, database_url: str) -> None:
     engine = connect(database_url)
     with engine.begin() as connection:
-        connection.exec_driver_sql(
-            "insert into exchange.skipped_date values ('2020-01-01', '迁移机房 <b>', 'office', now())"
-        )
+        connection.execute(text("update exchange.decision set deciding_rule = 'EXPIRED'"))
     engine.dispose()
-    page = client.get("/night?date=2020-01-01").text
-    assert "有意不交换：迁移机房 &lt;b&gt;（office）" in page
-    assert "night --date" not in page
+    for path in ("/night?date=2026-11-22", f"/record/{RECORD}"):
+        assert "公示期届满<br><small>EXPIRED" in client.get(path).text
+    for path in ("/quarantine", "/batch/1"):
+        assert "S01 必填项" in client.get(path).text
 
 
 def test_a_page_cannot_write(database_url: str) -> None:
@@ -371,11 +290,6 @@ def test_the_numbers_of_the_night_page_are_those_of_the_reporting_views(night: t
         assert len({row["line_no"] for row in page["problems"]}) == min(batch["rows_quarantined"], page["size"])
         told_rules = {(row["rule_id"], row["field"]) for row in page["failed"] if row["severity"] != "warn"}
         assert {(row["rule_id"], row["field"]) for row in page["problems"]} <= told_rules
-
-
-def test_an_older_night_is_judged_by_what_is_its_own(client: Any) -> None:
-    """An incident of today makes no red banner on a date that it has nothing to do with."""
-    assert "还没有运行过" in client.get("/night?date=2020-01-01").text
 
 
 def test_parts_and_channels_are_told_in_words(client: Any, database_url: str) -> None:

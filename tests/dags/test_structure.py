@@ -107,10 +107,10 @@ def test_a_partition_key_is_the_business_date(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-23T02:00:00")
     assert business_date("2026-11-20") == date(2026, 11, 20)
     assert business_date(None) == date(2026, 11, 22)
-    with pytest.raises(FatalError, match="not a business date"):
+    with pytest.raises(FatalError, match="不是业务日期"):
         business_date("2026-11")
     for day in ("2026-11-23", "2026-11-24"):
-        with pytest.raises(FatalError, match=r"has not ended.*the last one is 2026-11-22"):
+        with pytest.raises(FatalError, match=r"还没有过完.*最近一个过完的业务日期是 2026-11-22"):
             business_date(day)
 
 

@@ -126,3 +126,36 @@ def test_a_task_whose_receipt_cannot_be_seen_is_told(
             poll.execute(RUN)
     else:
         assert poll.execute(RUN) == {"platforms": 1}
+
+
+def test_who_is_told_that_a_part_failed_is_told_why_and_what_to_do(closed: Exchange) -> None:
+    with closed.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date,"
+            " generation, state, problem) values"
+            " ('fz_yjj_penalty', 'fz_yjj', '某局', 'penalty', '2019', '2026-11-22', 1, 'failed', '先前的原因'),"
+            " ('fz_yjj_penalty', 'fz_yjj', '某局', 'penalty', '2019', '2026-11-22', 2, 'failed', '服务暂不可用')"
+        )
+        connection.exec_driver_sql(
+            "insert into exchange.platform_state (platform, circuit, reason) values ('china', 'open', '凭证不被接受')"
+        )
+    states = {
+        "feeds.collect_0": "failed",
+        "feeds.validate_0": "upstream_failed",
+        "push_0": "failed",
+        "release": "failed",
+    }
+    ti = SimpleNamespace(
+        get_task_states=lambda **_: {"scheduled__1": states},
+        xcom_pull=lambda task_ids: {"open_night": ["fz_yjj_penalty"], "platforms": ["china"]}[task_ids],
+    )
+    run = SimpleNamespace(run_id="scheduled__1", dag_id="nightly_exchange")
+    verdict = tasks.Verdict(task_id="verdict", feeds_task="open_night", platforms_task="platforms")
+    with pytest.raises(AirflowFailException, match="3 个部分未完成"):
+        verdict.work(closed, {"dag_run": run, "ti": ti})
+    with closed.engine.connect() as connection:
+        told = dict(connection.exec_driver_sql("select incident_key, detail from exchange.alert").all())
+    assert told["night:2026-11-22:feed fz_yjj_penalty"].startswith("环节：采集；原因：服务暂不可用；")
+    assert told["night:2026-11-22:platform china"].startswith("环节：上报；原因：凭证不被接受；")
+    assert told["night:2026-11-22:release"].startswith("环节：发布；原因见这一环节的任务日志；")
+    assert all("清除这一环节的任务（含下游）" in detail for detail in told.values())

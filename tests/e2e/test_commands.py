@@ -64,6 +64,10 @@ def test_a_record_is_explained_from_its_source_line_to_its_receipt(
     receipts = {d["platform"]: d["receipt_no"] for d in told["deliveries"]}
     assert receipts["fuzhou"]
     assert main(["explain", row["record_id"]]) == 0
+    shown = capsys.readouterr().out
+    for word in ("信用主体", "原始字节 SM3", "适用的规则", "回执号", "已送达", "信用福州 fuzhou"):
+        assert word in shown
+    assert "deciding_rule" not in shown
 
 
 @pytest.mark.parametrize("part", [["--feed", "fz_nobody_permit"], ["--platform", "nowhere"]])
@@ -72,13 +76,13 @@ def test_a_night_of_what_does_not_exist_does_nothing(
 ) -> None:
     assert main(["night", "--date", str(UNTIL), "--feed", FEEDS[0], *part]) == 1
     told = capsys.readouterr()
-    assert f"there is no {part[0][2:]} {part[1]!r}; known: " in told.err
+    assert f"没有{'报送源' if part[0] == '--feed' else '平台'} {part[1]!r}；现有：" in told.err
     assert not told.out
 
 
 def test_an_unknown_record_is_told_without_a_traceback(city: Town, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "nothing"]) == 1
-    assert "there is no record nothing" in capsys.readouterr().err
+    assert "没有记录 nothing" in capsys.readouterr().err
 
 
 def test_the_return_file_holds_the_rows_as_delivered_with_their_reasons(city: Town, tmp_path: Path) -> None:
@@ -92,6 +96,7 @@ def test_the_return_file_holds_the_rows_as_delivered_with_their_reasons(city: To
     assert len(rows) == held + 1
     assert oct(target.stat().st_mode & 0o777) == "0o600"
     assert all(re.search(r"S\d\d", str(row[3])) for row in rows[1:])
+    assert all(re.fullmatch(r"行政许可（fz_gulou_permit），文件 \S+\.csv", str(row[0])) for row in rows[1:])
 
 
 def test_a_row_that_is_delivered_again_as_it_was_goes_back_once(city: Town, tmp_path: Path) -> None:
@@ -122,7 +127,7 @@ def test_a_slip_in_the_departments_name_makes_no_empty_return_file(
     city: Town, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["return-file", FEEDS[0], "--out", str(tmp_path / "rows.xlsx")]) == 1
-    assert "there is no department 'fz_gulou_permit'; known: " in capsys.readouterr().err
+    assert "没有部门 'fz_gulou_permit'；现有：" in capsys.readouterr().err
     assert not (tmp_path / "rows.xlsx").exists()
 
 

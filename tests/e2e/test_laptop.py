@@ -108,7 +108,7 @@ def test_a_taken_port_ends_the_start_with_its_name(place: Place) -> None:
         process = place.start("--once")
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert f"port {place.ports.china} (sandbox 信用中国) is taken" in output
+    assert f"端口 {place.ports.china}（沙箱平台 信用中国）已被别的程序占用" in output
     assert "CREDIT_EXCHANGE_CHINA_PORT=" in output
 
 
@@ -125,7 +125,7 @@ def test_one_night_then_the_same_again_and_a_stop_without_a_trace(used: Place) -
     second = used.start()
     try:
         seen = wait_for(second, "Ctrl-C", 120)
-        assert "is done already" in seen
+        assert "早已完成" in seen
         assert json.loads((used.home / "secrets.json").read_text()) == secrets
         second.send_signal(signal.SIGINT)
         second.communicate(timeout=60)
@@ -138,7 +138,7 @@ def test_one_night_then_the_same_again_and_a_stop_without_a_trace(used: Place) -
 
 def test_killing_the_launcher_leaves_nothing_that_hinders_the_next_start(used: Place) -> None:
     process = used.start()
-    wait_for(process, "everything is up", 180)
+    wait_for(process, "全部就绪", 180)
     process.kill()
     process.communicate(timeout=30)
     end = time.monotonic() + 30
@@ -146,7 +146,7 @@ def test_killing_the_launcher_leaves_nothing_that_hinders_the_next_start(used: P
         time.sleep(0.2)
     again = used.start()
     try:
-        wait_for(again, "everything is up", 180)
+        wait_for(again, "全部就绪", 180)
         again.terminate()
         again.communicate(timeout=60)
     finally:

@@ -12,12 +12,14 @@ from credit_exchange.cli.main import main
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["night", "--date", "2026-13-24"], "'2026-13-24' is not a date; write e.g. 2026-11-22"),
-        (["night", "--date", "2026-11-22", "--feed"], "expected one argument"),
-        (["approve", "seven", "--reason", "x"], "invalid int value: 'seven'"),
-        (["approve", "7", "--reason", "  "], "write why"),
-        (["forecast"], "invalid choice: 'forecast'"),
-        (["withdraw", "r", "--authority", "me", "--reason", "x"], "invalid choice: 'me'"),
+        (["night", "--date", "2026-13-24"], "'2026-13-24' 不是日期；请写作 2026-11-22"),
+        (["night", "--date", "2026-11-22", "--feed"], "参数 --feed：后面要写一个值"),
+        (["approve", "seven", "--reason", "x"], "'seven' 不是整数"),
+        (["approve", "7", "--reason", "  "], "请写明原因"),
+        (["forecast"], "没有 'forecast'，可选 "),
+        (["withdraw", "r", "--authority", "court"], "缺少参数 --reason"),
+        (["night", "--dates"], "没有这样的参数：--dates"),
+        (["withdraw", "r", "--authority", "me", "--reason", "x"], "没有 'me'，可选 "),
     ],
 )
 def test_a_wrong_argument_is_one_line_and_exit_status_one(
@@ -27,7 +29,7 @@ def test_a_wrong_argument_is_one_line_and_exit_status_one(
         main(arguments)
     shown = capsys.readouterr()
     assert ended.value.code == 1
-    assert shown.err.startswith("error: ")
+    assert shown.err.startswith("错误：")
     assert told in shown.err
     assert shown.err.count("\n") == 1
     assert not shown.out
@@ -39,14 +41,14 @@ def test_no_night_before_its_business_date_has_ended(
     """What is landed stays: rows that come later that day would never be collected."""
     monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-22T23:00:00")
     assert main(["night", "--date", "2026-11-22"]) == 1
-    assert "2026-11-22 has not ended" in capsys.readouterr().err
+    assert "业务日期 2026-11-22 还没有过完" in capsys.readouterr().err
 
 
 def test_dates_in_the_wrong_order_make_no_empty_return_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "rows.xlsx"
     days = ["--since", "2026-11-22", "--until", "2026-11-21"]
     assert main(["return-file", "fz_gulou", *days, "--out", str(target)]) == 1
-    assert "--until 2026-11-21 is before --since 2026-11-22" in capsys.readouterr().err
+    assert "--until 2026-11-21 早于 --since 2026-11-22" in capsys.readouterr().err
     assert not target.exists()
 
 
@@ -57,7 +59,7 @@ def test_a_database_that_cannot_be_reached_is_told_without_a_traceback(
     monkeypatch.setattr("credit_exchange.stores.database.time.sleep", lambda _seconds: None)
     assert main(["backlog"]) == 1
     told = capsys.readouterr().err
-    assert "the database cannot be reached, see CREDIT_EXCHANGE_DATABASE_URL" in told
+    assert "连接不上数据库，请检查 CREDIT_EXCHANGE_DATABASE_URL" in told
     assert "secret" not in told
     assert told.count("\n") == 1
 

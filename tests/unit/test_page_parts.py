@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
-from credit_exchange.ui.night import of_platforms, to_do, verdict
+from credit_exchange.core.business_time import SHANGHAI
+from credit_exchange.ui.night import of_platforms, standing, to_do, verdict, while_running
 
 
 def test_a_held_delivery_is_approved_and_taken_by_what_can_be_typed() -> None:
@@ -14,6 +15,7 @@ def test_a_held_delivery_is_approved_and_taken_by_what_can_be_typed() -> None:
         "department_name": "某局",
         "dataset": "permit",
         "state": "held",
+        "stage": "collected",
         "rows_held": 3,
         "problem": "",
     }
@@ -46,15 +48,16 @@ def test_a_paused_platform_says_why_also_when_all_that_is_left_is_unknown() -> N
     [task] = to_do(
         date(2026, 11, 22), [], {"china": counts}, {"china": state}, [], [], [], {"china": "信用中国"}, {}, {}
     )
-    assert (task.who, task.word, task.detail) == ("信用中国", "暂停上报", "平台答复 HTTP 503")
+    assert (task.who, task.word) == ("信用中国", "暂停上报")
     assert "结果不明 3 条" in task.why
+    assert "平台答复 HTTP 503" in task.why
 
 
 def test_what_a_platform_refused_is_not_sent_again_but_corrected() -> None:
     counts = {"backlog": 0, "unknown": 0, "rejected": 2, "awaiting": 0}
     [task] = to_do(date(2026, 11, 22), [], {"china": counts}, {}, [], [], [], {}, {}, {})
     assert (task.kind, task.word, task.command) == ("bad", "被退回", "")
-    assert "由部门更正" in task.why
+    assert "由部门更正" in task.detail
 
 
 def test_small_shares_and_short_bars_stay_visible() -> None:
@@ -66,3 +69,51 @@ def test_small_shares_and_short_bars_stay_visible() -> None:
     assert 'width="2.0"' in bar([("good", "好", 1_000_000), ("bad", "坏", 1)])
     assert 'aria-label="坏 1"' in bar([("good", "好", 0), ("bad", "坏", 1)], 10)
     assert 'aria-label="无"' in bar([])
+
+
+def test_a_run_without_a_verdict_is_running_only_as_long_as_something_may_give_it_one() -> None:
+    now = datetime(2026, 11, 23, 9, tzinfo=SHANGHAI)
+    run = {"outcome": None, "finished_at": None, "started_at": now - timedelta(hours=7)}
+    again = run | {"finished_at": now - timedelta(hours=5)}
+    assert standing(None, None, now) == "none"
+    assert standing(run | {"outcome": "good"}, None, now) == "ended"
+    assert standing(run, "running", now) == "running"
+    assert standing(again, "queued", now) == "again"
+    assert {standing(one, state, now) for one in (run, again) for state in ("failed", "success", "")} == {"lost"}
+    assert standing(run, None, now) == "lost", "a command that was killed"
+    assert standing(run | {"started_at": now - timedelta(hours=1)}, None, now) == "running"
+
+
+def test_while_a_night_runs_nothing_is_to_be_run_beside_it() -> None:
+    """What waits for its turn is nobody's task; what has failed already is told, without a command."""
+    day = date(2026, 11, 22)
+    batch = {
+        "batch_id": 8,
+        "feed": "f_permit",
+        "department_name": "某局",
+        "dataset": "permit",
+        "state": "failed",
+        "stage": "validated",
+        "rows_held": 0,
+        "problem": "",
+    }
+    broken = batch | {"feed": "g_permit", "problem": "文件打不开"}
+    seen = while_running([batch, broken])
+    assert [row["state"] for row in seen] == ["merging", "failed"]
+    sent = {"backlog": 4, "unknown": 2, "rejected": 0, "awaiting": 3}
+    tasks = to_do(day, seen, {"china": sent}, {}, ["release"], [], [], {}, {}, {}, {"g_permit": "联络员"}, running=True)
+    [task] = tasks
+    assert (task.why, task.command, task.contact) == ("文件打不开", "", "联络员")
+    told = verdict(day, [{"outcome": None}], tasks, seen, stands="running")
+    assert (told.kind, told.text) == ("bad", "正在运行，到现在出错：1 个报送源")
+    tasks = to_do(day, [batch, broken], {"china": sent}, {}, ["release"], [], [], {}, {}, {})
+    assert [task.word for task in tasks] == ["失败", "失败", "未送完", "失败"]
+    assert "没有留下原因" in tasks[0].why
+    assert "清除「归并」" in tasks[0].detail
+
+
+def test_a_platform_that_is_not_done_says_what_happens_by_itself() -> None:
+    counts = {"backlog": 1, "unknown": 1, "rejected": 0, "awaiting": 1}
+    [task] = to_do(date(2026, 11, 22), [], {"china": counts}, {}, [], [], [], {}, {}, {})
+    for told in ("下一夜自动补报", "先向平台查询", "每 5 分钟查询"):
+        assert told in task.detail

@@ -22,9 +22,7 @@ def business_date(partition_key: str | None) -> date:
     try:
         day = datetime.strptime(partition_key, KEY_FORMAT).replace(tzinfo=SHANGHAI).date()
     except ValueError:
-        raise FatalError(
-            f"partition key {partition_key!r} is not a business date; start the run with a key like 2026-11-22"
-        ) from None
+        raise FatalError(f"分区键 {partition_key!r} 不是业务日期；请用 2026-11-22 这样的分区键触发") from None
     return business_time.ended(day)
 
 
@@ -38,9 +36,7 @@ def first_start(configured: str) -> datetime:
         try:
             first = date.fromisoformat(configured.strip())
         except ValueError:
-            raise FatalError(
-                f"CREDIT_EXCHANGE_FIRST_DATE={configured!r} is not a date; write e.g. 2026-11-01"
-            ) from None
+            raise FatalError(f"CREDIT_EXCHANGE_FIRST_DATE={configured!r} 不是日期；请写作 2026-11-01") from None
     else:
         first = business_time.last_business_date()
     return datetime(first.year, first.month, first.day, tzinfo=SHANGHAI) + timedelta(days=1)

@@ -240,9 +240,10 @@ class Verdict(ExchangeOperator):
         close_night(exchange, run.run_id, sorted(failed))
         prefix = f"night:{night.business_date}:"
         link = f"/exchange/night?date={night.business_date}"
+        causes = _causes(exchange, night.business_date)
         for part, step in failed.items():
-            subject = f"业务日期 {night.business_date}：{part_label(exchange.config, part)} 失败"
-            raise_alert(exchange, prefix + part, "warning", subject, f"环节：{STEP_WORDS.get(step, step)}", link)
+            subject = f"业务日期 {night.business_date}：{part_label(exchange.config, part)} 没有完成"
+            raise_alert(exchange, prefix + part, "warning", subject, _told(step, causes.get(part)), link)
         clear_others(exchange, prefix, [prefix + part for part in failed])
         tell(exchange)
         if failed:
@@ -322,6 +323,21 @@ def failed_parts(states: Mapping[str, str], mapped: Mapping[str, list[str]], own
         if part not in found or str(state) == "failed":
             found[part] = step
     return found
+
+
+def _told(step: str, cause: str | None) -> str:
+    """Return what an alert says of a part that failed: where, why and what to do."""
+    why = f"原因：{cause[:300]}" if cause else "原因见这一环节的任务日志"
+    return f"环节：{STEP_WORDS.get(step, step)}；{why}；排除后清除这一环节的任务（含下游），或等下一夜自动再试"
+
+
+def _causes(exchange: Exchange, day: Any) -> dict[str, str]:
+    from credit_exchange.stores import sql
+    from credit_exchange.stores.database import transaction
+
+    with transaction(exchange.engine) as connection:
+        rows = connection.execute(sql.load("alerts/causes"), {"business_date": day}).mappings()
+        return {row["part"]: row["cause"] for row in rows}
 
 
 def _feeds(exchange: Exchange, name: str, day: Any, what: str) -> dict[str, str]:

@@ -50,17 +50,16 @@ def explain(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
         ids.extend(explaining.find(exchange, given.document_no))
     if not ids and given.document_no:
         raise FatalError(
-            f"no record has the document number {given.document_no!r}: write the whole 文书号; "
-            "rows that failed a check are no records, they are in quarantine"
+            f"没有文书号为 {given.document_no!r} 的记录：请写完整的文书号；没有通过校验的行还不是记录，在问题数据里"
         )
     if not ids:
-        raise FatalError("say which record: its id, or --document-no with the whole 文书号")
+        raise FatalError("请写明是哪条记录：记录编号，或 --document-no 加完整的文书号")
     for record_id in ids:
         told = explaining.explanation(exchange, record_id)
         if given.json:
             print(explaining.as_json(told))
         else:
-            explaining.show(told, console)
+            explaining.show(told, exchange.config, console)
     return 0
 
 
@@ -95,7 +94,7 @@ def order(exchange: Exchange, given: argparse.Namespace, console: Console) -> in
     orders.order(exchange, given.record_id, given.command, given.authority, given.reason, given.legal_basis, given.by)
     platforms = " ".join(f"--platform {platform}" for platform in exchange.config.platforms)
     console.print(
-        f"recorded; the next night carries it out, or now: python -m credit_exchange night {platforms}",
+        f"已登记；下一夜执行，现在就要执行可运行：python -m credit_exchange night {platforms}",
         highlight=False,
         soft_wrap=True,
     )
@@ -106,7 +105,7 @@ def approve(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
     """Approve a held delivery."""
     orders.approve_batch(exchange, given.batch_id, given.reason, given.by)
     console.print(
-        "approved; clear the feed's red task with downstream to take the delivery, or run its night again: "
+        "已放行；请在 Airflow 里清除该报送源红色的「校验」（含下游）收下这一批，或运行："
         "python -m credit_exchange night --date … --feed …",
         soft_wrap=True,
     )
@@ -116,21 +115,21 @@ def approve(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
 def dismiss(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Dismiss a quarantined row."""
     orders.dismiss(exchange, given.batch_id, given.line_no, given.reason, given.by)
-    console.print(f"dismissed: batch {given.batch_id}, line {given.line_no}", highlight=False)
+    console.print(f"已登记为不再更正：报送批次 {given.batch_id} 第 {given.line_no} 行", highlight=False)
     return 0
 
 
 def settle(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Record what became of a shipment, as the platform's people confirmed."""
     orders.settle(exchange, given.shipment_no, given.fate, given.reason, given.by)
-    console.print("recorded; what has to go afresh, or waited for it, goes with the next night")
+    console.print("已登记；要重新上报的，和在等它的，随下一夜上报")
     return 0
 
 
 def skip(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Record that business dates are left out on purpose."""
     days = nights.skip(exchange, given.date, given.until or given.date, given.reason, given.by)
-    told = f"recorded for {', '.join(map(str, days))}: the watchdog tells of them no more"
+    told = f"已登记 {'、'.join(map(str, days))} 有意不交换：不再为此告警"
     console.print(told, highlight=False, soft_wrap=True)
     return 0
 
@@ -139,8 +138,8 @@ def return_file(exchange: Exchange, given: argparse.Namespace, console: Console)
     """Write a department's return file."""
     since, until = given.since or date(2000, 1, 1), given.until or given.today
     count = returns.make_return_file(exchange, given.department, since, until, given.out)
-    told = f"{count} rows written to {given.out} (mode 0600: it holds the department's own rows)"
-    console.print(told if count else f"no row waits for correction; {given.out} holds headings only", soft_wrap=True)
+    told = f"已把 {count} 行写入 {given.out}（权限 0600：内有该部门自己的数据，只交给该部门）"
+    console.print(told if count else f"没有待更正的行；{given.out} 里只有表头", soft_wrap=True)
     return 0
 
 
@@ -151,7 +150,7 @@ def evidence(exchange: Exchange, given: argparse.Namespace, console: Console) ->
     """
     told = explaining.explanation(exchange, given.record_id)
     if given.out.exists():
-        raise FatalError(f"{given.out} is there already; name a new directory")
+        raise FatalError(f"{given.out} 已经存在；请换一个新的目录名")
     given.out.mkdir(mode=0o700, parents=True)
     _write(given.out / "explanation.json", explaining.as_json(told).encode())
     with transaction(exchange.engine) as connection:
@@ -164,7 +163,7 @@ def evidence(exchange: Exchange, given: argparse.Namespace, console: Console) ->
             {key: str(row[key]) for key in ("shipment_no", "platform", "body_digest", "reply_digest", "receipt_no")}
         )
     _write(given.out / "shipments.json", orjson.dumps(index, option=orjson.OPT_INDENT_2))
-    console.print(f"{len(index)} shipments written to {given.out}", soft_wrap=True)
+    console.print(f"已把全过程和 {len(index)} 个上报批次的证据写入 {given.out}", soft_wrap=True)
     return 0
 
 
@@ -176,9 +175,13 @@ def _write(path: os.PathLike[str], data: bytes) -> None:
 def watch(exchange: Exchange, _given: argparse.Namespace, console: Console) -> int:
     """Check what a failed component could not report itself, and tell people once; 0 when it could look and tell."""
     for finding in watchdog.check(exchange):
-        console.print(f"{finding.severity}: {finding.subject}: {finding.detail}", markup=False)
+        console.print(
+            f"{channels.SEVERITY_NAMES[finding.severity]}：{finding.subject}：{finding.detail}",
+            markup=False,
+            soft_wrap=True,
+        )
     told = alerts.notify(exchange, channels.without_airflow(exchange.resolve))
-    console.print(f"{told} incidents told now")
+    console.print(f"本次通知到人的告警：{told} 项", highlight=False)
     return 0
 
 

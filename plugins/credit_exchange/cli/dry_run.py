@@ -18,6 +18,7 @@ from rich.table import Table
 from credit_exchange.adapters.connections import resolve_by_command
 from credit_exchange.cli import night_summary
 from credit_exchange.config.connections import Connection
+from credit_exchange.config.labels import rule_word
 from credit_exchange.config.loader import load
 from credit_exchange.errors import ConfigurationError, ExchangeError
 from credit_exchange.laptop.ports import free_port
@@ -46,7 +47,8 @@ def dry_run(feed_id: str, business_date: date, console: Console) -> int:
         for heading in ("规则", "字段", "行数", "首行", "说明"):
             table.add_column(heading, overflow="fold")
         for row in reasons:
-            table.add_row(*(str(value) for value in row.values()))
+            rule, *rest = (str(value) for value in row.values())
+            table.add_row(f"{rule} {rule_word(rule)}".rstrip(), *rest)
         if reasons:
             console.print(table)
         if problem:

@@ -56,7 +56,7 @@ def _running() -> tuple[Laptop, EmbeddedPostgres] | None:
         server = laptop.server()
         if _answers(server):
             if laptop is not base:
-                print(f"these are the data of the red night that runs: {laptop.home}", file=sys.stderr)
+                print(f"以下是正在运行的红色之夜（FAULTS=1）的数据：{laptop.home}", file=sys.stderr)
             return laptop, server
     return None
 

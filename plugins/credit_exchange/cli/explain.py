@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from credit_exchange.config.labels import DECISION_WORDS, rule_word
+from credit_exchange.config.loader import Configuration
+from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.masking import hide_name, scrub_text
 from credit_exchange.core.text import document_key
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
+from credit_exchange.ui.words import WORDS
 
 PARTS = {
     "versions": "版本（来源批次、行号）",
@@ -24,13 +30,69 @@ PARTS = {
     "deliveries": "上报与回执",
 }
 
+HEADINGS = {
+    "record_id": "记录编号",
+    "dataset": "数据集",
+    "version": "版本",
+    "department": "部门",
+    "document_no": "决定书文号",
+    "subject_code": "主体代码",
+    "subject_name": "信用主体",
+    "subject_kind": "主体类别",
+    "decided_on": "决定日期",
+    "business_date": "业务日期",
+    "status": "状态",
+    "publish_until": "公示至",
+    "feed": "报送源",
+    "sources": "报送源个数",
+    "reason": "原因",
+    "created_at": "形成于",
+    "note": "说明",
+    "batch_id": "报送批次",
+    "line_no": "行号",
+    "source_digest": "原始字节 SM3",
+    "landed_uri": "原始字节存于",
+    "code_version": "程序版本",
+    "sequence": "来源的序号",
+    "stands_whole": "内容全部采用",
+    "history": "只进历史",
+    "rule_id": "规则",
+    "field": "字段",
+    "message": "问题与处理办法",
+    "state": "状态",
+    "action": "动作",
+    "authority": "由谁决定",
+    "legal_basis": "依据",
+    "ordered_by": "登记人",
+    "platform": "平台",
+    "effect": "决定",
+    "deciding_rule": "决定的规则",
+    "rules": "适用的规则",
+    "drop_fields": "去掉的字段",
+    "mask_fields": "遮蔽的字段",
+    "decided_at": "决定于",
+    "op": "操作",
+    "outcome_code": "结果码",
+    "outcome_message": "平台的说法",
+    "attempts": "发送次数",
+    "shipment_no": "上报批次",
+    "receipt_no": "回执号",
+    "first_sent_at": "发出于",
+    "settled_at": "结清于",
+    "body_digest": "字节 SM3",
+    "reply_digest": "答复 SM3",
+}
+"""How people call the keys of an explanation; programs read them as they are (`--json`)."""
+_CODED = {"status", "state", "subject_kind", "action", "authority", "effect", "op"}
+_EFFECTS = {"release": "放行", "mask": "遮蔽", "drop_field": "去掉字段", "withhold": "不予发送", "hold": "待人工确认"}
+
 
 def explanation(exchange: Exchange, record_id: str) -> dict[str, Any]:
     """Return everything known of a record as plain data. Raises FatalError when there is no such record."""
     with transaction(exchange.engine) as connection:
         row = connection.execute(sql.load("explain/record"), {"record_id": record_id}).mappings().one_or_none()
         if row is None:
-            raise FatalError(f"there is no record {record_id}")
+            raise FatalError(f"没有记录 {record_id}；记录编号可在「记录查询」页或用 explain --document-no 查到")
         told: dict[str, Any] = {"record": dict(row)}
         for part in PARTS:
             found = connection.execute(sql.load(f"explain/{part}"), {"record_id": record_id}).mappings()
@@ -53,18 +115,53 @@ def as_json(told: dict[str, Any]) -> str:
     return orjson.dumps(told, default=str, option=orjson.OPT_INDENT_2).decode()
 
 
-def show(told: dict[str, Any], console: Console) -> None:
+def show(told: dict[str, Any], config: Configuration, console: Console) -> None:
     """Print an explanation, a line for each fact: as columns a row would need three times the width of a terminal."""
-    console.print({key: str(value) for key, value in told["record"].items() if value is not None})
-    for part, title in PARTS.items():
-        rows = told[part]
+    names = _names(config)
+    for part, title in {"record": "记录", **PARTS}.items():
+        rows = [told["record"]] if part == "record" else told[part]
         if not rows:
             continue
-        table = Table("", "", title=f"{title}：{len(rows)}", title_justify="left", show_header=False)
+        heading = title if part == "record" else f"{title}：{len(rows)}"
+        table = Table("", "", title=heading, title_justify="left", show_header=False)
+        table.columns[0].no_wrap = True
         table.columns[1].overflow = "fold"
         for row in rows:
             table.add_section()
             for key, value in row.items():
                 if value not in (None, "", [], {}):
-                    table.add_row(key, str(value))
+                    coded = key in _CODED or (part, key) == ("versions", "reason")
+                    text = WORDS.get(str(value), str(value)) if coded else _text(key, value, names)
+                    table.add_row(HEADINGS.get(key, key), Text(text))
         console.print(table)
+
+
+def _names(config: Configuration) -> dict[str, dict[str, str]]:
+    """Return how people call what an explanation names by its id, by the key it stands under."""
+    fields = {code: field.name for dataset in config.datasets.values() for code, field in dataset.fields.items()}
+    return {
+        "dataset": {key: dataset.name for key, dataset in config.datasets.items()},
+        "department": {feed.department.code: feed.department.name for feed in config.feeds.values()},
+        "platform": {key: platform.name for key, platform in config.platforms.items()},
+        "field": fields,
+        "drop_fields": fields,
+        "mask_fields": fields,
+        "deciding_rule": DECISION_WORDS | {rule.id: rule.name for rule in config.sharing},
+    }
+
+
+def _text(key: str, value: Any, names: dict[str, dict[str, str]]) -> str:
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"
+    if key == "rules":
+        return "\n".join(
+            f"{rule['id']} 第 {rule['version']} 版：{_EFFECTS.get(rule['effect'], rule['effect'])}" for rule in value
+        )
+    if key == "rule_id":
+        return f"{value} {rule_word(value)}".rstrip()
+    known = names.get(key, {})
+    if isinstance(value, (list, dict)):
+        return "、".join(f"{known.get(code, '')} {code}".lstrip() for code in value)
+    return f"{known[value]} {value}" if value in known else str(value)

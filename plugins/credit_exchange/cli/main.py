@@ -6,11 +6,12 @@ import argparse
 import getpass
 import json
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -26,13 +27,37 @@ from credit_exchange.errors import ExchangeError, FatalError, without_values
 
 SCHEMAS: dict[str, type[Model]] = {"feed": Feed, "platform": Platform, "dataset": Dataset, "sharing": SharingFile}
 
+_SLIPS = (
+    (r"^the following arguments are required: ", "缺少参数 "),
+    (r"^unrecognized arguments: ", "没有这样的参数："),
+    (r"^ambiguous option: (\S+) could match ", r"\1 不明确，可能是 "),
+    (r"^argument ([^:]+): ", r"参数 \1："),
+    (r"invalid choice: (.+?) \(choose from (.+)\)$", r"没有 \1，可选 \2"),
+    (r"invalid \w+ value: (.+)$", r"\1 不是整数"),
+    (r"expected one argument$", "后面要写一个值"),
+    (r"not allowed with argument ", "不能同时用 "),
+)
+"""What argparse says of a slip, and what we say; what is not listed stays as it is."""
+
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose exit status for a wrong argument is 1: 2 says that a part of a night failed."""
+    """A parser that speaks Chinese, with 1 as exit status of a wrong argument: 2 says that a part of a night failed."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given, add_help=False)
+        self._positionals.title, self._optionals.title = "参数", "选项"
+        self.add_argument("-h", "--help", action="help", help="显示这份说明")
+
+    def format_help(self) -> str:
+        """Return the help, its first word in Chinese."""
+        return super().format_help().replace("usage: ", "用法：", 1)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line and exit with status 1."""
-        self.exit(1, f"error: {message}; see {self.prog} --help\n")
+        told = message
+        for pattern, chinese in _SLIPS:
+            told = re.sub(pattern, chinese, told)
+        self.exit(1, f"错误：{told}；用法见 {self.prog} --help\n")
 
 
 def day(text: str) -> date:
@@ -40,13 +65,13 @@ def day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date; write e.g. 2026-11-22") from None
+        raise argparse.ArgumentTypeError(f"{text!r} 不是日期；请写作 2026-11-22") from None
 
 
 def reason(text: str) -> str:
     """Return why somebody decided something. Raises ArgumentTypeError for blanks: it is read when it is asked why."""
     if not text.strip():
-        raise argparse.ArgumentTypeError("write why, in a few words")
+        raise argparse.ArgumentTypeError("请写明原因")
     return text
 
 
@@ -54,79 +79,81 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
     top = Parser(
         prog="python -m credit_exchange",
-        description="福州信用信息交换 · Fuzhou credit exchange",
-        epilog="exit status: 0 all good, 1 cannot go on (also: wrong arguments), 2 a part failed",
+        description="福州信用信息交换",
+        epilog="退出状态：0 全部完成，1 无法继续（参数不对也是），2 有部分未完成",
     )
-    top.add_argument("--debug", action="store_true", help="show where an unexpected error came from")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    top.add_argument("--debug", action="store_true", help="显示意外错误出在哪里（写在命令之前）")
+    commands = top.add_subparsers(dest="command", required=True, metavar="命令", title="命令")
 
-    config = commands.add_parser("config", help="check the whole configuration directory")
-    config.add_argument("action", choices=["check"], help="names file, line and remedy of what is wrong")
-    schema = commands.add_parser("schema", help="print the JSON Schema of a configuration file")
-    schema.add_argument("kind", choices=sorted(SCHEMAS), help="which kind of file")
-    commands.add_parser("migrate", help="bring the database schema up to date")
+    config = commands.add_parser("config", help="检查整个配置目录")
+    config.add_argument("action", choices=["check"], help="指出哪个文件、哪一行、怎样改")
+    schema = commands.add_parser("schema", help="打印一种配置文件的 JSON Schema")
+    schema.add_argument("kind", choices=sorted(SCHEMAS), help="哪一种文件")
+    commands.add_parser("migrate", help="把数据库结构升级到最新")
 
-    night = commands.add_parser("night", help="run a night in this process, without Airflow")
-    night.add_argument("--date", type=day, help="business date (default: the last one)")
-    night.add_argument("--feed", action="append", default=[], help="only this feed (repeatable)")
-    night.add_argument("--platform", action="append", default=[], help="only this platform (repeatable)")
-    night.add_argument("--recollect", action="store_true", help="collect anew: a new generation of the batch")
+    night = commands.add_parser("night", help="不用 Airflow，在本进程里运行一夜")
+    night.add_argument("--date", type=day, help="业务日期（默认最近一个）")
+    night.add_argument("--feed", action="append", default=[], help="只运行这个报送源（可多次写）")
+    night.add_argument("--platform", action="append", default=[], help="只上报这个平台（可多次写）")
+    night.add_argument("--recollect", action="store_true", help="重新采集，作为该批次新的一次")
 
-    dry = commands.add_parser("dry-run", help="try one feed's delivery out: nothing is written or sent")
-    dry.add_argument("--feed", required=True, help="file name under include/feeds without .yml")
-    dry.add_argument("--date", type=day, help="business date (default: the last one)")
+    dry = commands.add_parser("dry-run", help="试运行一个报送源：不写入、不上报")
+    dry.add_argument("--feed", required=True, help="include/feeds 下的文件名，不带 .yml")
+    dry.add_argument("--date", type=day, help="业务日期（默认最近一个）")
 
-    explain = commands.add_parser("explain", help="why a record is what and where it is")
-    explain.add_argument("record_id", nargs="?", help="as in the reports and pages")
-    explain.add_argument("--document-no", help="look the record up by its 文书号")
-    explain.add_argument("--json", action="store_true", help="as JSON, for programs")
+    explain = commands.add_parser("explain", help="说明一条记录从哪来、为什么这样、到了哪里")
+    explain.add_argument("record_id", nargs="?", help="记录编号，见报表和页面")
+    explain.add_argument("--document-no", help="按完整的文书号查")
+    explain.add_argument("--json", action="store_true", help="输出 JSON，供程序用")
 
-    summary = commands.add_parser("summary", help="the night's table")
-    summary.add_argument("--date", type=day, help="business date (default: the last one)")
-    commands.add_parser("backlog", help="what has not reached its platform yet")
-    commands.add_parser(
-        "watchdog", help="check deadlines, missed dates, circuits, stuck states; needs neither scheduler nor Airflow"
-    )
+    summary = commands.add_parser("summary", help="一夜的汇总表")
+    summary.add_argument("--date", type=day, help="业务日期（默认最近一个）")
+    commands.add_parser("backlog", help="还没有送达平台的")
+    commands.add_parser("watchdog", help="检查期限、漏掉的日期、暂停的平台、卡住的状态并告警；不需要 Airflow")
 
-    for action, text in (("withdraw", "take a record off the platforms"), ("reinstate", "put a withdrawn record back")):
+    for action, text in (("withdraw", "从各平台撤下一条记录"), ("reinstate", "恢复一条已撤下的记录")):
         order = commands.add_parser(action, help=text)
-        order.add_argument("record_id", help="as in the reports and pages")
+        order.add_argument("record_id", help="记录编号，见报表和页面")
         order.add_argument(
             "--authority",
             required=True,
             choices=["repair", "objection", "court", "office"],
-            help="who decided: 信用修复, 异议处理, 法院, 信用主管部门",
+            help="由谁决定：repair 信用修复，objection 异议处理，court 法院，office 信用主管部门",
         )
-        order.add_argument("--reason", required=True, type=reason, help="why, in a few words")
-        order.add_argument("--legal-basis", default="", help="law and article")
-    approve = commands.add_parser("approve", help="take a held delivery as it is")
-    approve.add_argument("batch_id", type=int, help="报送批次, as on its page")
-    approve.add_argument("--reason", required=True, type=reason, help="what was found when it was looked at")
-    dismiss = commands.add_parser("dismiss", help="close a quarantined row that will not be corrected")
-    dismiss.add_argument("batch_id", type=int, help="报送批次, as on its page")
-    dismiss.add_argument("line_no", type=int, help="行号, as on the page of its batch")
-    dismiss.add_argument("--reason", required=True, type=reason, help="why it will not be corrected")
+        order.add_argument("--reason", required=True, type=reason, help="原因")
+        order.add_argument("--legal-basis", default="", help="法律依据和条款")
+    approve = commands.add_parser("approve", help="放行一个待人工确认的报送批次")
+    approve.add_argument("batch_id", type=int, help="报送批次号，见批次页")
+    approve.add_argument("--reason", required=True, type=reason, help="核实的结果")
+    dismiss = commands.add_parser("dismiss", help="登记一行问题数据不再更正")
+    dismiss.add_argument("batch_id", type=int, help="报送批次号，见批次页")
+    dismiss.add_argument("line_no", type=int, help="行号，见批次页")
+    dismiss.add_argument("--reason", required=True, type=reason, help="不再更正的原因")
 
-    settle = commands.add_parser("settle", help="state what became of a shipment of which the platform does not say it")
-    settle.add_argument("shipment_no", help="上报批次, as on the page 上报平台")
+    settle = commands.add_parser("settle", help="登记平台不肯说明结果的上报批次的结果")
+    settle.add_argument("shipment_no", help="上报批次号，见「上报平台」页")
     settle.add_argument(
-        "--as", dest="fate", required=True, choices=["delivered", "afresh"], help="all its records arrived, or none did"
+        "--as",
+        dest="fate",
+        required=True,
+        choices=["delivered", "afresh"],
+        help="delivered 全部收到，afresh 全部没有收到",
     )
-    settle.add_argument("--reason", required=True, type=reason, help="who at the platform said so")
+    settle.add_argument("--reason", required=True, type=reason, help="平台的哪一位、怎样说的")
 
-    skip = commands.add_parser("skip", help="state that business dates that were passed by are not to be exchanged")
-    skip.add_argument("date", type=day, help="the first business date")
-    skip.add_argument("--until", type=day, help="the last one (default: only this one)")
-    skip.add_argument("--reason", required=True, type=reason, help="why, in a few words")
+    skip = commands.add_parser("skip", help="登记漏掉的业务日期是有意不交换的")
+    skip.add_argument("date", type=day, help="第一个业务日期")
+    skip.add_argument("--until", type=day, help="最后一个（默认只这一天）")
+    skip.add_argument("--reason", required=True, type=reason, help="原因")
 
-    returns = commands.add_parser("return-file", help="write a department's quarantined rows as XLSX")
-    returns.add_argument("department", help="its code, e.g. fz_gulou")
-    returns.add_argument("--since", type=day, help="first business date (default: all)")
-    returns.add_argument("--until", type=day, help="last business date (default: all)")
-    returns.add_argument("--out", type=Path, required=True, help="the XLSX file; one that is there is replaced")
-    evidence = commands.add_parser("evidence", help="export a record's evidence: explanation, shipments, replies")
-    evidence.add_argument("record_id", help="as in the reports and pages")
-    evidence.add_argument("--out", type=Path, required=True, help="a new directory")
+    returns = commands.add_parser("return-file", help="把一个部门的问题数据写成 XLSX 退回")
+    returns.add_argument("department", help="部门代号，如 fz_gulou")
+    returns.add_argument("--since", type=day, help="第一个业务日期（默认全部）")
+    returns.add_argument("--until", type=day, help="最后一个业务日期（默认全部）")
+    returns.add_argument("--out", type=Path, required=True, help="XLSX 文件；已有的会被替换")
+    evidence = commands.add_parser("evidence", help="导出一条记录的证据：全过程、上报批次、平台答复")
+    evidence.add_argument("record_id", help="记录编号，见报表和页面")
+    evidence.add_argument("--out", type=Path, required=True, help="一个新的目录")
     return top
 
 
@@ -140,15 +167,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ExchangeError as error:
         if given.debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"错误：{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; what was finished stays, run it again for the rest", file=sys.stderr)
+        print("已中断；做完的都保留，再运行一次即可做完其余的", file=sys.stderr)
         return 130
     except Exception as error:
         if given.debug:
             raise
-        print(f"error: {_unexpected(error)}", file=sys.stderr)
+        print(f"错误：{_unexpected(error)}", file=sys.stderr)
         return 1
 
 
@@ -162,8 +189,8 @@ def _unexpected(error: Exception) -> str:
     cause = error.orig if isinstance(error, OperationalError) else error
     if isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None:  # the server itself has a state to tell
         first = str(cause).splitlines()[0]
-        return f"the database cannot be reached, see CREDIT_EXCHANGE_DATABASE_URL: {first}"
-    return f"{without_values(error)}; run it with --debug before the command to see all"
+        return f"连接不上数据库，请检查 CREDIT_EXCHANGE_DATABASE_URL：{first}"
+    return f"意外错误（{without_values(error)}）；在命令前加 --debug 可看全部"
 
 
 def _checked(given: argparse.Namespace) -> None:
@@ -172,7 +199,7 @@ def _checked(given: argparse.Namespace) -> None:
         ended(given.date)
     since, until = getattr(given, "since", None), getattr(given, "until", None)
     if since and until and until < since:
-        raise FatalError(f"--until {until} is before --since {since}")
+        raise FatalError(f"--until {until} 早于 --since {since}")
 
 
 def _run(given: argparse.Namespace, console: Console) -> int:
@@ -188,9 +215,8 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         for note in readiness.notes(found):
             console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
         console.print(
-            f"{found.root}: {len(found.datasets)} data sets, {len(found.feeds)} feeds, "
-            f"{len(found.platforms)} platforms, "
-            f"{len(found.sharing)} sharing rules: good",
+            f"{found.root}：{len(found.datasets)} 个数据集，{len(found.feeds)} 个报送源，"
+            f"{len(found.platforms)} 个平台，{len(found.sharing)} 条共享规则，全部正确",
             soft_wrap=True,
         )
         return 0

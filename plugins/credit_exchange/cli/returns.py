@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import orjson
 from openpyxl import Workbook
@@ -29,26 +30,33 @@ def make_return_file(exchange: Exchange, department: str, since: date, until: da
     and when the file's directory does not exist.
     """
     if not target.parent.is_dir():
-        raise FatalError(f"{target.parent}: no such directory")
+        raise FatalError(f"目录 {target.parent} 不存在；请先建好，或换一个 --out")
     parameters = {"department": department, "since": since, "until": until}
     with transaction(exchange.engine) as connection:
         rows = connection.execute(sql.load("summary/returns"), parameters).mappings().all()
     known = sorted({feed.department.code for feed in exchange.config.feeds.values()})
     if not rows and department not in known:
-        raise FatalError(f"there is no department {department!r}; known: {', '.join(known)}")
+        raise FatalError(f"没有部门 {department!r}；现有：{'、'.join(known)}")
     contents = [orjson.loads(open_sealed(exchange.keys, bytes(row["row_sealed"]))) for row in rows]
     columns = list(dict.fromkeys(key for content in contents for key in content))
     book = Workbook(write_only=True)
     sheet = book.create_sheet("问题数据")
     sheet.append(["报送源", "业务日期", "行号", "问题与处理办法", *columns])
     for row, content in zip(rows, contents, strict=True):
-        values = [row["feed"], str(row["business_date"]), str(row["line_no"]), row["reasons"]]
+        values = [_source(exchange, row), str(row["business_date"]), str(row["line_no"]), row["reasons"]]
         sheet.append([*map(_text, values), *(_text(content.get(column)) for column in columns)])
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(file.fileno(), 0o600)  # a file that was there before keeps its mode otherwise
         book.save(file)
     return len(rows)
+
+
+def _source(exchange: Exchange, row: Any) -> str:
+    """Return what the department calls it: the data set and, where there was one, the file that it delivered."""
+    dataset = exchange.config.datasets.get(row["dataset"])
+    told = f"{dataset.name if dataset else row['dataset']}（{row['feed']}）"
+    return f"{told}，文件 {row['source_file']}" if row["source_file"] else told
 
 
 def _text(value: object) -> str:

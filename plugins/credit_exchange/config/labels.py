@@ -50,6 +50,9 @@ DELIVERY_WORDS = {
 }
 """The states of a delivery."""
 
+SHIPMENT_WORDS = DELIVERY_WORDS | {"settled": "已结清"}
+"""The states of a shipment."""
+
 OP_WORDS = {"upsert": "报送", "withdraw": "撤下"}
 """What a delivery does."""
 
@@ -57,6 +60,44 @@ COUNT_WORDS = (
     ROW_WORDS | DELIVERY_WORDS | OP_WORDS | {"awaiting": "等待回执", "withhold": "不予发送", "hold": "待人工确认"}
 )
 """What the parts of a night count."""
+
+RULE_WORDS = {
+    "S01": "必填项",
+    "S02": "主体类别",
+    "S03": "主体代码",
+    "S04": "证件",
+    "S05": "类别与代码不符",
+    "S06": "代表人证件",
+    "S07": "类别用词",
+    "S08": "金额与证照",
+    "S09": "日期",
+    "S10": "机关代码",
+    "S13": "同批重复",
+    "S14": "超长",
+    "S15": "涉密与程序",
+    "S16": "记录标识",
+    "S17": "不属于处罚",
+    "S18": "乱码",
+    "OP01": "操作类型",
+    "OP02": "操作原因",
+    "OP03": "操作未执行",
+    "SEQ01": "先后次序",
+    "NUM01": "数字格式",
+    "ROW01": "行不完整",
+    "CELL01": "单元格出错",
+}
+"""What the checks are about: the rule list of the standard (a variant is named `S08-unit`), and what readers find."""
+DECISION_WORDS = {
+    "WITHDRAWN": "记录已撤下",
+    "EXPIRED": "公示期届满",
+    "RETIRED": "数据集已停止向该平台报送",
+}
+"""The release decisions that no rule of the sharing files makes."""
+
+
+def rule_word(rule_id: str) -> str:
+    """Return in a word what a check is about; nothing for a rule that only its own file knows."""
+    return RULE_WORDS.get(rule_id) or RULE_WORDS.get(rule_id.partition("-")[0], "")
 
 
 def feed_label(config: Configuration, feed_id: str) -> str:

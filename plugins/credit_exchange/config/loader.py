@@ -40,15 +40,13 @@ class Configuration:
     def feed(self, feed_id: str) -> Feed:
         """Return a feed; raises ConfigurationError naming the known ones."""
         if feed_id not in self.feeds:
-            raise ConfigurationError(f"there is no feed {feed_id!r}; known: {', '.join(sorted(self.feeds))}")
+            raise ConfigurationError(f"没有报送源 {feed_id!r}；现有：{'、'.join(sorted(self.feeds))}")
         return self.feeds[feed_id]
 
     def platform(self, platform_id: str) -> Platform:
         """Return a platform; raises ConfigurationError naming the known ones."""
         if platform_id not in self.platforms:
-            raise ConfigurationError(
-                f"there is no platform {platform_id!r}; known: {', '.join(sorted(self.platforms))}"
-            )
+            raise ConfigurationError(f"没有平台 {platform_id!r}；现有：{'、'.join(sorted(self.platforms))}")
         return self.platforms[platform_id]
 
     def digest(self) -> str:
@@ -84,9 +82,7 @@ def _fingerprint(root: Path) -> tuple[tuple[str, int, int], ...]:
 def _load(root: Path, _fingerprint: tuple[tuple[str, int, int], ...]) -> Configuration:
     problems: list[str] = []
     if not root.is_dir():
-        raise ConfigurationError(
-            f"{root}: no such directory; set CREDIT_EXCHANGE_CONFIG to the configuration directory"
-        )
+        raise ConfigurationError(f"配置目录 {root} 不存在；请把 CREDIT_EXCHANGE_CONFIG 设为配置目录")
     catalogue = list(files(root, "catalog", Dataset, problems))
     receivers = list(files(root, "platforms", Platform, problems))
     sources = list(files(root, "feeds", Feed, problems))

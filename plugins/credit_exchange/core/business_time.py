@@ -34,9 +34,7 @@ def pretended() -> datetime | None:
     try:
         moment = datetime.fromisoformat(given)
     except ValueError as error:
-        raise ConfigurationError(
-            f"CREDIT_EXCHANGE_NOW={given!r} is not a date and time; write e.g. 2026-11-23T01:30:00"
-        ) from error
+        raise ConfigurationError(f"CREDIT_EXCHANGE_NOW={given!r} 不是日期和时间；请写作 2026-11-23T01:30:00") from error
     return moment.replace(tzinfo=SHANGHAI) if moment.tzinfo is None else moment.astimezone(SHANGHAI)
 
 
@@ -54,8 +52,7 @@ def ended(business_date: date) -> date:
     """Return the business date. Raises FatalError when it has not ended: what it brings later would be missed."""
     if business_date > (last := last_business_date()):
         raise FatalError(
-            f"business date {business_date} has not ended, and what it brings later would be missed; "
-            f"the last one is {last}"
+            f"业务日期 {business_date} 还没有过完，现在交换会漏掉之后的数据；最近一个过完的业务日期是 {last}"
         )
     return business_date
 

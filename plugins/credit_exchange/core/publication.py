@@ -127,7 +127,7 @@ def window(
     period = period_of(decision_date, rows)
     if period is None:
         raise ConfigurationError(
-            f"no publication period covers a decision of {decision_date}; add one to the data set's catalogue"
+            f"没有一个公示期规定适用于 {decision_date} 的决定；请在数据集目录文件的 publication.periods 中补上"
         )
     return _window(decision_date, severity, given_end, ban_end, period, rows, more_favourable_on)
 

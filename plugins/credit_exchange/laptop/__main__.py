@@ -14,18 +14,18 @@ from credit_exchange.laptop.settings import Laptop
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m credit_exchange.laptop", description="the exchange on one machine")
+    parser = argparse.ArgumentParser(prog="python -m credit_exchange.laptop", description="在一台机器上运行整个交换")
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="start everything, run the last night, stay until Ctrl-C")
-    run.add_argument("--once", action="store_true", help="end after the night: 0 all good, 2 a part failed")
+    run = commands.add_parser("run", help="启动全部，运行最近一夜，直到 Ctrl-C")
+    run.add_argument("--once", action="store_true", help="这一夜结束就退出：0 全部完成，2 有部分未完成")
     run.add_argument(
         "--faults",
         action="store_true",
-        help="broken deliveries and misbehaving platforms, in a home of their own (<home>/faults)",
+        help="带坏的报送和不听话的平台，数据另存于 <home>/faults",
     )
-    commands.add_parser("stop", help="stop what runs")
-    commands.add_parser("status", help="say what runs")
-    commands.add_parser("clean", help="stop what runs and delete the database's files, wherever they are")
+    commands.add_parser("stop", help="停止正在运行的")
+    commands.add_parser("status", help="看是否在运行")
+    commands.add_parser("clean", help="停止，并删除数据库文件")
     chosen = parser.parse_args(arguments)
     console = Console(stderr=False)
     try:
@@ -40,11 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
                 stop(laptop)
                 laptop.server().delete()
             elif chosen.command == "stop":
-                console.print(f"{laptop.home}: {'stopped' if stop(laptop) else 'nothing runs'}", soft_wrap=True)
+                console.print(f"{laptop.home}：{'已停止' if stop(laptop) else '没有在运行'}", soft_wrap=True)
             else:
                 pid = running_pid(laptop)
-                what = f"runs (pid {pid}), {laptop.ui_url}" if pid else "nothing runs"
-                console.print(f"{laptop.home}: {what}", soft_wrap=True, highlight=False)
+                what = f"正在运行（进程 {pid}），{laptop.ui_url}" if pid else "没有在运行"
+                console.print(f"{laptop.home}：{what}", soft_wrap=True, highlight=False)
     except ExchangeError as error:
         console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         return EXIT_BROKEN

@@ -43,18 +43,18 @@ class AirflowApi:
                 if answer.status_code != 401:
                     break
         except requests.RequestException as error:
-            raise RetriableError(f"Airflow does not answer {method} {path}: {type(error).__name__}") from error
+            raise RetriableError(f"Airflow 没有答复 {method} {path}：{type(error).__name__}") from error
         if answer.status_code >= 500 or answer.status_code == 404:
-            raise RetriableError(f"Airflow answers {answer.status_code} to {method} {path}")
+            raise RetriableError(f"Airflow 对 {method} {path} 答复 {answer.status_code}")
         if not answer.ok:
-            raise FatalError(f"Airflow refuses {method} {path} with {answer.status_code}: {answer.text[:500]}")
+            raise FatalError(f"Airflow 拒绝 {method} {path}（{answer.status_code}）：{answer.text[:500]}")
         result: dict[str, Any] = answer.json() if answer.content else {}
         return result
 
     def _new_token(self) -> str:
         answer = self._session.post(f"{self._base_url}/auth/token", json=self._login, timeout=_TIMEOUT)
         if not answer.ok:
-            raise FatalError(f"Airflow refuses the login of {self._login['username']} with {answer.status_code}")
+            raise FatalError(f"Airflow 拒绝用户 {self._login['username']} 登录（{answer.status_code}）")
         token: str = answer.json()["access_token"]
         return token
 

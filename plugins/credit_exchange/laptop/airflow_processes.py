@@ -47,7 +47,7 @@ def migrate(laptop: Laptop, environment: dict[str, str]) -> bool:
         )
     if done.returncode:
         end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-        raise FatalError(f"`airflow db migrate` failed; the end of {log}:\n{end}")
+        raise FatalError(f"`airflow db migrate` 失败；{log} 的末尾：\n{end}")
     marker.write_text(wanted, encoding="utf-8")
     return True
 
@@ -66,7 +66,7 @@ def _airflow(environment: dict[str, str]) -> str:
     programs = environment["PATH"].split(":", 1)[0]
     program = Path(programs) / "airflow"
     if not program.exists():
-        raise FatalError(f"{program} is missing; `make run` installs it, or delete .venv and run it again")
+        raise FatalError(f"缺少 {program}；make run 会安装它，或删除 .venv 后重新运行")
     return str(program)
 
 
@@ -102,11 +102,11 @@ class AirflowProcesses:
                 except requests.RequestException as error:
                     if time.monotonic() > end:
                         raise FatalError(
-                            f"Airflow does not answer at {self.laptop.ui_url}{path} after {timeout:.0f} s; "
-                            f"look at {self.laptop.log('api-server')}"
+                            f"过了 {timeout:.0f} 秒 Airflow 在 {self.laptop.ui_url}{path} 仍没有答复；"
+                            f"请看 {self.laptop.log('api-server')}"
                         ) from error
                 if time.monotonic() > end:
-                    raise FatalError(f"{self.laptop.ui_url}{path} does not answer 200; {self.laptop.log('api-server')}")
+                    raise FatalError(f"{self.laptop.ui_url}{path} 没有答复 200；请看 {self.laptop.log('api-server')}")
                 time.sleep(0.2)
 
     def __enter__(self) -> AirflowProcesses:

@@ -65,14 +65,14 @@ class Follower:
                 except RetriableError as error:
                     # the API process may be on its way back: the supervisor restarts it
                     if time.monotonic() - answered > _UNANSWERED_LIMIT_S:
-                        raise FatalError(f"lost sight of run {run_id}: {error}") from error
+                        raise FatalError(f"看不到运行 {run_id} 的进展了：{error}") from error
                     time.sleep(1.0)
                     continue
                 self._show(bar, line, tasks)
                 if run["state"] in {"success", "failed"}:
                     return str(run["state"])
                 time.sleep(1.0)
-        raise FatalError(f"run {run_id} has not ended after {timeout:.0f} s; look at it in the UI")
+        raise FatalError(f"运行 {run_id} 过了 {timeout:.0f} 秒还没有结束；请在 Airflow 界面查看")
 
     def _show(self, bar: Progress, line: Any, tasks: list[dict[str, Any]]) -> None:
         # Airflow gives the display name to the first instance of a mapped task only; its siblings bear the same one

@@ -70,29 +70,29 @@ class Launcher:
     def _start(self) -> AirflowProcesses:
         laptop = self._laptop
         for name in end_leftovers(laptop.record_file):
-            self._say(f"ended {name}, left over from an earlier run that was killed")
+            self._say(f"已结束上次被强行停止时留下的 {name}")
         laptop.ports.require_free()
-        self._say("ports on 127.0.0.1 (each can be changed by its variable):")
+        self._say("127.0.0.1 上的端口（可用括号里的变量更换）：")
         for line in laptop.ports.lines():
             self._say(f"  {line}")
         laptop.write_credentials()
         begun = time.monotonic()
         self._server = laptop.start_server()
-        self._say(f"PostgreSQL is up; its data is in {self._server.cluster}")
+        self._say(f"PostgreSQL 已启动，数据在 {self._server.cluster}")
         environment = laptop.environment(self._server)
         if migrate(laptop, environment):
-            self._say("database schemas are up to date")
+            self._say("数据库结构已是最新")
         airflow = AirflowProcesses(laptop, environment, self._supervisor)
         airflow.start()
         self._sandbox = Sandbox(laptop, environment, faults=self._faults)
         business_date = business_time.last_business_date()
         if self._sandbox.deliver(business_date, self._server):
-            self._say(f"the sandbox city has delivered {business_date}")
+            self._say(f"沙箱城市已报送业务日期 {business_date} 的数据")
         self._sandbox.start(self._supervisor)
-        self._say("Airflow is starting, about ten to thirty seconds ...")
+        self._say("正在启动 Airflow，约需十到三十秒……")
         airflow.wait_until_ready(tick=self._tick)
-        self._say(f"everything is up after {time.monotonic() - begun:.0f} s: {laptop.ui_url}")
-        self._say(f"users operator, reviewer, viewer; their passwords are in {laptop.passwords_file}")
+        self._say(f"全部就绪（{time.monotonic() - begun:.0f} 秒）：{laptop.ui_url}")
+        self._say(f"用户 operator（运维）、reviewer（复核）、viewer（查看）；密码在 {laptop.passwords_file}")
         return airflow
 
     def _night(self, airflow: AirflowProcesses) -> int:
@@ -129,12 +129,12 @@ class Launcher:
                     for run in existing:
                         if run["state"] in wanted:
                             done = run["state"] == "success"
-                            self._say(f"the exchange of business date {key} {'is done already' if done else 'runs'}")
+                            self._say(f"业务日期 {key} 的交换{'早已完成' if done else '正在运行'}")
                             airflow.api.unpause(DAG_ID)
                             return run["dag_run_id"], "success" if done else None
                 run_id = airflow.api.trigger(DAG_ID, key)
                 airflow.api.unpause(DAG_ID)
-                self._say(f"the exchange of business date {key} has started: {self._laptop.ui_url}/dags/{DAG_ID}")
+                self._say(f"业务日期 {key} 的交换已开始：{self._laptop.ui_url}/dags/{DAG_ID}")
                 return run_id, None
             except RetriableError as error:
                 # not parsed yet: the DAG processor needs a few seconds after its start
@@ -146,10 +146,10 @@ class Launcher:
         errors = airflow.api.call("GET", "/api/v2/importErrors").get("import_errors", [])
         reasons = "\n".join(f"{error['filename']}:\n{error['stack_trace'][-1500:]}" for error in errors)
         log = self._laptop.log("dag-processor")
-        return f"Airflow does not know the DAG {DAG_ID} after {_DAG_TIMEOUT_S:.0f} s ({log}). {reasons}".rstrip()
+        return f"过了 {_DAG_TIMEOUT_S:.0f} 秒，Airflow 仍没有读到 DAG {DAG_ID}（日志 {log}）。{reasons}".rstrip()
 
     def _stay(self) -> None:
-        self._say(f"\nAirflow UI: {self._laptop.ui_url}   stop everything: Ctrl-C")
+        self._say(f"\nAirflow 界面：{self._laptop.ui_url}　全部停止：Ctrl-C")
         delivered = business_time.last_business_date()
         while True:
             self._tick()
@@ -160,7 +160,7 @@ class Launcher:
 
     def _tick(self) -> None:
         if self._server is not None and not self._server.running():
-            self._say("PostgreSQL has ended; starting it again")
+            self._say("PostgreSQL 停了，正在重新启动")
             self._server.start()
         self._supervisor.tick()
 
@@ -170,14 +170,14 @@ class Launcher:
             signal.signal(number, signal.SIG_IGN)
         running = self._supervisor.names_running()
         if running:
-            self._say(f"stopping {', '.join(running)} and PostgreSQL ...")
+            self._say(f"正在停止 {'、'.join(running)} 和 PostgreSQL……")
         begun = time.monotonic()
         self._supervisor.stop()
         if self._server is not None:
             self._server.stop()
         kill_descendants()
         if running:
-            self._say(f"everything is stopped after {time.monotonic() - begun:.0f} s")
+            self._say(f"已全部停止（{time.monotonic() - begun:.0f} 秒）")
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -208,7 +208,7 @@ def stop(laptop: Laptop, timeout: float = 60.0) -> bool:
     end = time.monotonic() + timeout
     while running_pid(laptop) == pid:
         if time.monotonic() > end:
-            raise FatalError(f"the launcher (pid {pid}) has not stopped after {timeout:.0f} s")
+            raise FatalError(f"启动器（进程 {pid}）过了 {timeout:.0f} 秒还没有停止；请查看它的终端，或结束该进程")
         time.sleep(0.2)
     return True
 
@@ -221,8 +221,8 @@ def _locked(laptop: Laptop) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigurationError(
-                f"it runs already from {laptop.home}, see {laptop.ui_url}; stop it with `make stop`, "
-                "or run a second one with CREDIT_EXCHANGE_HOME and other ports"
+                f"已经在 {laptop.home} 运行，见 {laptop.ui_url}；用 make stop 停止它，"
+                "或用 CREDIT_EXCHANGE_HOME 和别的端口另开一个"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))

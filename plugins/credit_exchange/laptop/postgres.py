@@ -92,8 +92,8 @@ class EmbeddedPostgres:
         self._end_earlier_server()
         if not is_free(self.port):  # else its answer, "wrong password", would pass for ours
             raise FatalError(
-                f"port {self.port} is taken by another program, so PostgreSQL of {self.cluster} cannot start; end that "
-                "program, or choose another port by CREDIT_EXCHANGE_DATABASE_PORT"
+                f"端口 {self.port} 已被别的程序占用，{self.cluster} 的 PostgreSQL 不能启动；请结束那个程序，"
+                "或用 CREDIT_EXCHANGE_DATABASE_PORT 换一个端口"
             )
         settings = _SETTINGS | {"port": str(self.port), "shared_buffers": f"{_buffer_mib()}MB"}
         settings |= {} if self._durable else _FAST_AND_LOSSY
@@ -140,7 +140,7 @@ class EmbeddedPostgres:
     def delete(self) -> None:
         """Delete the server's files and passwords, wherever they are; the server must not run."""
         if self.running():
-            raise FatalError(f"PostgreSQL still runs on {self.cluster}; stop it first")
+            raise FatalError(f"PostgreSQL 还在 {self.cluster} 上运行；请先停止")
         self._end_earlier_server()
         shutil.rmtree(self.cluster, ignore_errors=True)
         for suffix in (".passwords", ".location"):
@@ -216,7 +216,7 @@ class EmbeddedPostgres:
 
     def _initialise(self, programs: Path) -> None:
         if self.cluster.exists() and any(self.cluster.iterdir()):
-            raise FatalError(f"{self.cluster} is not empty and not a PostgreSQL data directory; move it away")
+            raise FatalError(f"{self.cluster} 不是空的，也不是 PostgreSQL 的数据目录；请移走")
         self.cluster.parent.mkdir(parents=True, exist_ok=True)
         # beside its final name, and renamed when complete: an interrupted first start leaves nothing half-made
         unfinished = self.cluster.with_name(self.cluster.name + ".unfinished")
@@ -255,15 +255,15 @@ class EmbeddedPostgres:
             extra_groups=None if self._uid is None else [],
         )
         if done.returncode:
-            raise FatalError(f"PostgreSQL could not make its data directory {target}: {done.stderr.strip()}")
+            raise FatalError(f"PostgreSQL 不能建立数据目录 {target}：{done.stderr.strip()}")
 
     def _check_version(self, programs: Path) -> None:
         have = (self.cluster / "PG_VERSION").read_text(encoding="ascii").strip()
         want = version(WHEEL).split(".")[0]
         if have != want:
             raise FatalError(
-                f"{self.cluster} was made by PostgreSQL {have}, and this is {want}; dump it with the old release and "
-                f"restore it here, or start afresh with `make clean` (programs: {programs})"
+                f"{self.cluster} 由 PostgreSQL {have} 建立，现在是 {want}；请用旧版本导出后在这里恢复，"
+                f"或用 make clean 重新开始（程序在 {programs}）"
             )
 
     def _end_earlier_server(self) -> None:
@@ -279,25 +279,25 @@ class EmbeddedPostgres:
             while started_at(pid) is not None and time.monotonic() < end:
                 time.sleep(0.05)
             if started_at(pid) is not None:
-                raise FatalError(f"an earlier PostgreSQL (pid {pid}) on {self.cluster} does not stop; end it by hand")
+                raise FatalError(f"{self.cluster} 上先前的 PostgreSQL（进程 {pid}）停不下来；请手工结束")
         lock.unlink(missing_ok=True)
 
     def _wait_until_ready(self, timeout: float) -> None:
         end = time.monotonic() + timeout
         while True:
             if not self.running():
-                raise FatalError(f"PostgreSQL did not start on port {self.port}: {self._log_end()}")
+                raise FatalError(f"PostgreSQL 没有在端口 {self.port} 启动：{self._log_end()}")
             try:
                 self.connect().close()
                 return
             except psycopg.OperationalError as error:
                 if "password authentication failed" in str(error):
                     raise FatalError(
-                        f"{self._passwords_file} does not hold the password of {self.cluster}; "
-                        "restore that file, or start afresh with `make clean`"
+                        f"{self._passwords_file} 里不是 {self.cluster} 的密码；"
+                        "请恢复原来的文件，或用 make clean 重新开始"
                     ) from error
                 if time.monotonic() > end:
-                    raise FatalError(f"PostgreSQL does not answer on port {self.port}: {self._log_end()}") from error
+                    raise FatalError(f"PostgreSQL 在端口 {self.port} 没有答复：{self._log_end()}") from error
             time.sleep(0.02)
 
     def _log_end(self) -> str:
@@ -308,8 +308,7 @@ class EmbeddedPostgres:
     def _passwords(self) -> dict[str, str]:
         if not self._passwords_file.exists():
             raise FatalError(
-                f"{self._passwords_file} is missing, and {self.cluster} cannot be opened without it; "
-                "restore that file, or start afresh with `make clean`"
+                f"缺少 {self._passwords_file}，没有它打不开 {self.cluster}；请恢复原来的文件，或用 make clean 重新开始"
             )
         passwords: dict[str, str] = json.loads(self._passwords_file.read_text(encoding="utf-8"))
         return passwords

@@ -172,13 +172,13 @@ class Supervisor:
             child.restarts.popleft()
         if len(child.restarts) >= _RESTARTS_IN_WINDOW:
             raise FatalError(
-                f"{child.name} keeps ending (status {ended.returncode}); the end of {child.log}:\n{child.last_lines()}"
+                f"{child.name} 反复退出（状态 {ended.returncode}）；{child.log} 的末尾：\n{child.last_lines()}"
             )
         wait = min(_BACKOFF_CAP_S, 0.5 * 2 ** len(child.restarts))
         child.restarts.append(now)
         child.process = None
         child.start_again_at = now + wait
-        self._say(f"{child.name} ended with status {ended.returncode}; starting it again in {wait:.1f} s ({child.log})")
+        self._say(f"{child.name} 退出（状态 {ended.returncode}），{wait:.1f} 秒后重新启动（{child.log}）")
 
     def names_running(self) -> list[str]:
         """Return the names of the children that live."""

@@ -91,4 +91,4 @@ class Sandbox:
             check=False,
         )
         if done.returncode:
-            raise FatalError(f"the sandbox city could not do `{arguments[0]}`:\n{(done.stderr or done.stdout)[-3000:]}")
+            raise FatalError(f"沙箱城市没有做成 `{arguments[0]}`：\n{(done.stderr or done.stdout)[-3000:]}")

@@ -61,9 +61,7 @@ def night_of(exchange: Exchange, run_id: str) -> Night:
     with transaction(exchange.engine) as connection:
         row = connection.execute(sql.load("alerts/night_of_run"), {"run_id": run_id}).mappings().first()
     if row is None:
-        raise FatalError(
-            f"run {run_id} has no row in exchange.night; clear its first task (open_night) and run it again"
-        )
+        raise FatalError(f"运行 {run_id} 没有登记业务日期；请清除它的第一个任务「开始」（含下游）后重新运行")
     return Night(**row)
 
 
@@ -75,4 +73,4 @@ def close_night(exchange: Exchange, run_id: str, failed_parts: Sequence[str]) ->
     with transaction(exchange.engine) as connection:
         given = {"run_id": run_id, "failed_parts": list(failed_parts), "now": business_time.now()}
         if connection.execute(sql.load("alerts/night_close"), given).first() is None:
-            raise FatalError(f"run {run_id} has no row in exchange.night; clear its first task (open_night)")
+            raise FatalError(f"运行 {run_id} 没有登记业务日期；请清除它的第一个任务「开始」（含下游）")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from credit_exchange.config.labels import SHIPMENT_WORDS
 from credit_exchange.core.business_time import SHANGHAI, today
 from credit_exchange.core.masking import scrub_text
 from credit_exchange.errors import FatalError
@@ -23,9 +24,7 @@ def order(
     with transaction(exchange.engine) as connection:
         known = connection.execute(sql.load("orders/record_exists"), {"record_id": record_id}).scalar()
         if not known:
-            raise FatalError(
-                f"there is no record {record_id}; look it up in report.record or with `explain --document-no`"
-            )
+            raise FatalError(f"没有记录 {record_id}；记录编号可在「记录查询」页或用 explain --document-no 查到")
         connection.execute(
             sql.load("orders/insert"),
             {
@@ -50,7 +49,7 @@ def approve_batch(exchange: Exchange, batch_id: int, reason: str, approved_by: s
             {"batch_id": batch_id, "reason": scrub_text(reason), "approved_by": approved_by},
         )
         if done.rowcount != 1:
-            raise FatalError(f"batch {batch_id} is not held, there is nothing to approve")
+            raise FatalError(f"报送批次 {batch_id} 不是待人工确认的，没有要放行的")
 
 
 def dismiss(exchange: Exchange, batch_id: int, line_no: int, reason: str, dismissed_by: str) -> None:
@@ -64,7 +63,7 @@ def dismiss(exchange: Exchange, batch_id: int, line_no: int, reason: str, dismis
             {"batch_id": batch_id, "line_no": line_no, "reason": scrub_text(reason), "dismissed_by": dismissed_by},
         )
         if not done.rowcount:
-            raise FatalError(f"batch {batch_id} has no open quarantined row at line {line_no}")
+            raise FatalError(f"报送批次 {batch_id} 第 {line_no} 行没有待更正的问题数据；行号见批次页的「问题行」")
 
 
 def settle(exchange: Exchange, shipment_no: str, fate: str, reason: str, settled_by: str) -> None:
@@ -80,10 +79,10 @@ def settle(exchange: Exchange, shipment_no: str, fate: str, reason: str, settled
         if connection.execute(sql.load("orders/settle"), given).one_or_none() is None:
             found = connection.execute(sql.load("orders/shipment_state"), given).one_or_none()
             if found is None:
-                raise FatalError(f"there is no shipment {shipment_no}; the watchdog and 上报平台 page name them")
+                raise FatalError(f"没有上报批次 {shipment_no}；批次号见告警和「上报平台」页")
             raise FatalError(
-                f"shipment {shipment_no} is {found.state} and was sent {found.tries} times: only one whose outcome is "
-                "unknown can be stated; if it is, it is being asked about now: try again in a few minutes"
+                f"上报批次 {shipment_no} 现在{SHIPMENT_WORDS[found.state]}，发送过 {found.tries} 次："
+                "只有结果不明或等待回执的可以登记；如正是，系统此刻正在查询它，请几分钟后再试"
             )
         if fate == "afresh":
             connection.execute(sql.load("push/lines_afresh"), given)

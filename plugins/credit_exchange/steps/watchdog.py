@@ -243,7 +243,7 @@ def _first_date() -> date | None:
     try:
         return date.fromisoformat(given) if given else None
     except ValueError:
-        raise ConfigurationError(f"CREDIT_EXCHANGE_FIRST_DATE={given!r} is not a date; write e.g. 2026-11-01") from None
+        raise ConfigurationError(f"CREDIT_EXCHANGE_FIRST_DATE={given!r} 不是日期；请写作 2026-11-01") from None
 
 
 def _rows(exchange: Exchange, name: str, given: dict[str, Any] | None = None) -> list[Any]:

@@ -39,7 +39,7 @@ def database_url() -> str:
     given = os.environ.get("CREDIT_EXCHANGE_DATABASE_URL", "").strip()
     if not given:
         raise ConfigurationError(
-            "CREDIT_EXCHANGE_DATABASE_URL is not set; `make run` starts an embedded PostgreSQL, or set it to "
+            "没有设置 CREDIT_EXCHANGE_DATABASE_URL；make run 会启动内置的 PostgreSQL，否则请设为 "
             "postgresql+psycopg://user:password@host/database"
         )
     return with_driver(given)
@@ -49,7 +49,7 @@ def with_driver(url: str) -> str:
     """Return a PostgreSQL URL that names the psycopg 3 driver. Raises ConfigurationError for other databases."""
     parsed = make_url(url)
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
-        raise ConfigurationError("the exchange's own database must be PostgreSQL")
+        raise ConfigurationError("本系统自己的数据库必须是 PostgreSQL；请更正 CREDIT_EXCHANGE_DATABASE_URL")
     return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 

@@ -21,10 +21,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from sqlalchemy.exc import OperationalError
 
+from credit_exchange.adapters.runs import DAG_ID
 from credit_exchange.ui.pages import Pages
 from credit_exchange.ui.render import page
 
-DAG_ID = "nightly_exchange"
 LOGIN = requires_access_view(AccessView.PLUGINS)
 MAY_READ = requires_access_dag("GET", param_dag_id=DAG_ID)
 HEADERS = {

@@ -6,16 +6,19 @@ Pure arrangement of rows that were read; nothing is read here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Literal
 
 Row = Mapping[str, Any]
+Standing = Literal["none", "running", "again", "lost", "ended"]
+LONGEST = timedelta(hours=6)
+"""Longer than a night takes: a run from the command line that has no verdict after it was killed."""
 COUNTS = ("total", "delivered", "rejected", "awaiting", "unknown", "backlog", "over")
-_HINTS = {
-    "missing": "没有收到，或文件还没有写完；请联系部门，收到后重新运行",
-    "failed": "采集或处理失败；查明原因后重新运行",
-}
+_NEXT = {"expected": ("collecting", "采集"), "collected": ("validating", "校验"), "validated": ("merging", "归并")}
+"""By the stage that a batch has reached: what is being done with it, and the task that does it."""
+NO_REASON = "没有留下原因：运行中断，或出了意外的错误；见 Airflow 里的任务日志"
 _FIRST = {"failed": 0, "missing": 1, "held": 2, "partial": 3, "late": 4}
 _ABOUT = {"feed": "个报送源", "platform": "个平台", "part": "个步骤", "alert": "项告警"}
 _COMMAND = "python -m credit_exchange"
@@ -23,9 +26,9 @@ _COMMAND = "python -m credit_exchange"
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to do: how bad (`bad` or `care`), its word, who it is about, why, where to click, what to type.
+    """One thing to do: how bad (`bad` or `care`), its word, who, why, what to do, where to click, what to type.
 
-    about: feed, platform, part (of the run) or alert.
+    about: feed, platform, part (of the run), run or alert. contact: whom to call.
     """
 
     kind: str
@@ -36,6 +39,7 @@ class Task:
     href: str = ""
     command: str = ""
     about: str = "feed"
+    contact: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,35 @@ class Verdict:
 
     kind: str
     text: str
+
+
+def standing(run: Row | None, airflow: str | None, now: datetime) -> Standing:
+    """Return where the newest run of a date stands; `again`: a part of one that had ended runs once more.
+
+    airflow: the state of Airflow's own run, "" where there is none; None for a run that is not Airflow's. `lost` is a
+    run that will not reach its verdict by itself: Airflow's has ended or is gone, a command's is too old.
+    """
+    if run is None:
+        return "none"
+    if run["outcome"] is not None:
+        return "ended"
+    alive = now - run["started_at"] < LONGEST if airflow is None else airflow in ("queued", "running")
+    if not alive:
+        return "lost"
+    return "running" if run["finished_at"] is None else "again"
+
+
+def while_running(batches: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return the batches of a night that runs.
+
+    Each is recorded as failed until it is merged; what has really failed has a reason.
+    """
+    return [
+        {**batch, "state": _NEXT[batch["stage"]][0]}
+        if batch["state"] == "failed" and not batch["problem"] and batch["stage"] in _NEXT
+        else dict(batch)
+        for batch in batches
+    ]
 
 
 def in_order(batches: Iterable[Row]) -> list[Row]:
@@ -85,39 +118,88 @@ def to_do(
     names: Mapping[str, str],
     datasets: Mapping[str, str],
     parts: Mapping[str, str],
+    contacts: Mapping[str, str] = MappingProxyType({}),
+    *,
+    running: bool = False,
 ) -> list[Task]:
-    """Return what has to be done about a business date, the worst first. parts: how people call each part."""
+    """Return what has to be done about a business date, the worst first.
+
+    parts: how people call each part; contacts: whom to call about a feed. While the night is running, what it may still
+    do by itself is nobody's task, and nothing is to be run beside it.
+    """
     found: list[Task] = []
     seen = set()
     for batch in batches:
         seen.add(f"feed {batch['feed']}")
-        found.extend(_of_batch(day, batch, datasets, batch["feed"] in unbalanced))
+        contact = contacts.get(batch["feed"], "")
+        found += [replace(t, contact=contact) for t in _of_batch(day, batch, datasets, batch["feed"] in unbalanced)]
     for platform, counts in sums.items():
         seen.add(f"platform {platform}")
-        found.extend(_of_platform(day, platform, counts, states.get(platform, {}), names))
-    for part in failed_parts:
+        paused, now_with = states.get(platform, {}), counts
+        if running:
+            now_with = {**counts, "awaiting": 0} | (
+                {} if paused.get("circuit") == "open" else {"backlog": 0, "unknown": 0}
+            )
+        found.extend(_of_platform(day, platform, now_with, paused, names))
+    for part in () if running else failed_parts:
         if part not in seen:
             who = parts.get(part, part)
             command = f"{_COMMAND} night --date {day}"  # the whole night: a part by itself does not finish it
             found.append(
-                Task("bad", "失败", who, "最近一次运行中这一部分没有完成；见任务日志", command=command, about="part")
+                Task(
+                    "bad",
+                    "失败",
+                    who,
+                    "最近一次运行中这一部分没有完成；原因见 Airflow 里的任务日志",
+                    command=command,
+                    about="part",
+                )
             )
     found.extend(
         Task("bad", "告警", str(a["subject"]), str(a["detail"]), href=str(a["link"] or ""), about="alert")
         for a in alerts
         if a["severity"] == "critical"
     )
+    if running:
+        found = [replace(task, detail="", command="") for task in found]
     return sorted(found, key=lambda task: task.kind != "bad")
 
 
+def of_lost(day: date, run: Row) -> Task:
+    """Return what to do about a run that will not reach its verdict by itself."""
+    if run["kind"] == "command":
+        why = f"从命令行运行，超过 {LONGEST.seconds // 3600} 小时没有判定：应是中途被停止"
+        return Task("bad", "没有判定", "最近一次运行", why, "再运行一次", "", f"{_COMMAND} night --date {day}", "run")
+    why = "Airflow 里的这次运行已经结束或被删除，却没有走到「判定」"
+    told = "在 Airflow 里清除「判定」，即按现在的结果判定；这次运行已被删除时运行下面的命令"
+    return Task("bad", "没有判定", "最近一次运行", why, told, "", f"{_COMMAND} night --date {day}", "run")
+
+
+def progress(batches: Sequence[Row], feeds: int, sums: Mapping[str, Mapping[str, int]]) -> str:
+    """Return how far a night that runs has come. feeds: how many there are."""
+    working = {word for word, _ in _NEXT.values()}
+    done = sum(batch["state"] not in working for batch in batches)
+    told = f"报送源处理完 {done} / {max(feeds, len(batches))} 个"
+    total = sum(counts["total"] for counts in sums.values())
+    left = sum(counts[name] for counts in sums.values() for name in ("awaiting", "unknown", "backlog"))
+    return f"{told}；上报有结果 {total - left:,} / {total:,} 条" if total else told
+
+
 def verdict(
-    day: date, runs: Sequence[Row], tasks: Sequence[Task], batches: Sequence[Row], skipped: Sequence[Row] = ()
+    day: date,
+    runs: Sequence[Row],
+    tasks: Sequence[Task],
+    batches: Sequence[Row],
+    skipped: Sequence[Row] = (),
+    stands: Standing = "ended",
 ) -> Verdict:
     """Return the sentence that answers "is the night all right?"."""
     bad, care = _counted(tasks, "bad"), _counted(tasks, "care")
-    if runs and runs[0]["outcome"] is None:
-        runs_now = "正在运行" if runs[0]["finished_at"] is None else "正在重新运行"
+    if stands in ("running", "again"):
+        runs_now = "正在运行" if stands == "running" else "正在重新运行"
         return Verdict("bad" if bad else "idle", f"{runs_now}，到现在出错：{bad}" if bad else runs_now)
+    if stands == "lost":
+        return Verdict("bad", "最近一次运行没有判定" + (f"，没有完成：{bad}" if bad else ""))
     if skipped and not any(run["finished_at"] for run in runs):
         return Verdict("idle", f"有意不交换：{skipped[0]['reason']}（{skipped[0]['skipped_by']}）")
     if bad:
@@ -158,13 +240,19 @@ def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bo
     href, feed, state = f"/exchange/batch/{batch['batch_id']}", batch["feed"], batch["state"]
     problem = str(batch["problem"] or "").removeprefix(f"{batch['department_name']}（{feed}）").lstrip(": ：")
     again = f"{_COMMAND} night --date {day} --feed {feed}"
+    step = _NEXT.get(str(batch.get("stage")), _NEXT["expected"])[1]
     if unbalanced:
         yield Task("bad", "行数不符", who, "收到的行数不等于采纳、问题、未变、待确认之和；请停止使用并报告", href=href)
-    if state in _HINTS:
-        yield Task("bad", "未报送" if state == "missing" else "失败", who, _HINTS[state], problem, href, again)
+    if state == "missing":
+        why = problem or "没有收到，或文件还没有写完"
+        yield Task("bad", "未报送", who, why, f"请部门报送；收到后清除「{step}」（含下游），或运行", href, again)
+    elif state == "failed":
+        told = f"排除原因后清除「{step}」（含下游），或运行"
+        yield Task("bad", "失败", who, problem or NO_REASON, told, href, again)
     elif state == "held":
         approve = f'{_COMMAND} approve {batch["batch_id"]} --reason "原因" && {again}'
-        yield Task("care", "待人工确认", who, problem or "整批等待人工确认", href=href, command=approve)
+        told = "与部门核实；内容无误时放行（之后也可清除「校验」代替第二条命令）"
+        yield Task("care", "待人工确认", who, problem or "整批等待人工确认", told, href, approve)
     elif batch["rows_held"]:
         yield Task("care", "待人工确认", who, f"{batch['rows_held']:,} 行等待人工确认", problem, href)
 
@@ -187,16 +275,27 @@ def _of_platform(
     paused = state.get("circuit") == "open" and bool(counts["backlog"] or counts["awaiting"] or counts["unknown"])
     why = "、".join(parts)
     if paused:
-        why += f"；连续失败 {state['failures']} 次，暂停上报，恢复后自动补报"
+        why += f"；连续失败 {state['failures']} 次，暂停上报：{state.get('reason') or '没有留下原因'}"
     again = bool(counts["backlog"] or counts["unknown"] or counts["awaiting"])
+    advice = []
     if counts["rejected"]:
-        why += "；被退回的由部门更正后重新报送，点平台看是哪些"
+        advice.append("被退回的由部门更正后重新报送，点平台看是哪些")
+    if paused:
+        advice.append("凭证不被接受要人处理，其他原因恢复后自动补报")
+    elif counts["backlog"]:
+        advice.append("积压的下一夜自动补报")
+    if counts["unknown"]:
+        advice.append("结果不明的先向平台查询再决定是否补报，超过一天会告警")
+    if counts["awaiting"]:
+        advice.append("等待回执的每 5 分钟查询一次")
+    if again:
+        advice.append("不想等可运行")
     yield Task(
         "bad" if paused or counts["unknown"] or counts["rejected"] else "care",
         "暂停上报" if paused else "未送完" if again else "被退回",
         names.get(platform, platform),
         why,
-        str(state.get("reason") or "") if paused else "",
+        "；".join(advice),
         f"/exchange/platforms?platform={platform}",
         f"{_COMMAND} night --date {day} --platform {platform}" if again else "",
         "platform",

@@ -5,7 +5,7 @@ Names of natural persons come only from the view report.record, where they are m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
@@ -14,14 +14,16 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from credit_exchange.adapters.connections import resolve
-from credit_exchange.config.labels import STEP_WORDS, part_label
+from credit_exchange.adapters.runs import nightly_state
+from credit_exchange.config.labels import DECISION_WORDS, STEP_WORDS, part_label
 from credit_exchange.config.loader import Configuration, config_root, load
 from credit_exchange.core import business_time
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect
 from credit_exchange.ui import night
-from credit_exchange.ui.words import CIRCUIT_WORDS, NIGHT_WORDS
+from credit_exchange.ui.night import Standing
+from credit_exchange.ui.words import CIRCUIT_WORDS, NIGHT_WORDS, WORKING_WORDS
 
 PAGE_SIZE = 100
 SHIPMENTS = 40
@@ -30,8 +32,10 @@ SHIPMENTS = 40
 class Pages:
     """Answers the questions of the pages. One per process; the engine is made when first used."""
 
-    def __init__(self, engine: Engine | None = None) -> None:
+    def __init__(self, engine: Engine | None = None, airflow_state: Callable[[str], str] = nightly_state) -> None:
+        """airflow_state: the state of a run in Airflow, "" when there is none (a test hands in its own)."""
         self._given = engine
+        self._airflow_state = airflow_state
 
     @cached_property
     def engine(self) -> Engine:
@@ -54,7 +58,7 @@ class Pages:
             given = {"business_date": day}
             runs = _all(connection, "night_runs", **given)
             skipped = _all(connection, "skipped", **given)
-            batches = night.in_order(_all(connection, "night_batches", **given))
+            delivered = _all(connection, "night_batches", **given)
             deliveries = _all(connection, "night_deliveries", **given)
             withheld = _all(connection, "night_withheld", **given)
             totals = _all(connection, "night_totals", **given)[0]
@@ -64,6 +68,9 @@ class Pages:
             days = _all(connection, "recent_dates")
         names = _names()
         sums = night.by_platform(deliveries, withheld)
+        stands = self._standing(runs)
+        running = stands in ("running", "again")
+        batches = night.in_order(night.while_running(delivered) if running else delivered)
         tasks = night.to_do(
             day,
             batches,
@@ -76,14 +83,21 @@ class Pages:
             names["platform_names"],
             names["datasets"],
             names["parts"],
+            names["contacts"],
+            running=running,
         )
+        if stands == "lost":
+            tasks = [night.of_lost(day, runs[0]), *tasks]
         return {
             "title": f"业务日期 {day}",
             "day": day,
             "runs": runs,
             "skipped": skipped,
             "night_words": NIGHT_WORDS,
-            "verdict": night.verdict(day, runs, tasks, batches, skipped),
+            "stands": stands,
+            "running": running,
+            "progress": night.progress(batches, len(names["contacts"]), sums) if running else "",
+            "verdict": night.verdict(day, runs, tasks, batches, skipped, stands),
             "tasks": tasks,
             "batches": batches,
             "totals": totals,
@@ -102,9 +116,14 @@ class Pages:
             if not found:
                 return None
             checks = _all(connection, "batch_checks", batch_id=batch_id)
+            runs = _all(connection, "night_runs", business_date=found[0]["business_date"])
+            if self._standing(runs) in ("running", "again"):
+                found = night.while_running(found)
             return {
                 "title": f"报送批次 {batch_id}",
                 "batch": found[0],
+                "working": found[0]["state"] in WORKING_WORDS,
+                "no_reason": night.NO_REASON,
                 "failed": [row for row in checks if row["failed"]],
                 "passed": [row for row in checks if not row["failed"]],
                 "problems": _all(connection, "batch_problems", batch_id=batch_id, size=PAGE_SIZE),
@@ -112,6 +131,13 @@ class Pages:
                 "size": PAGE_SIZE,
                 **_names(),
             }
+
+    def _standing(self, runs: list[dict[str, Any]]) -> Standing:
+        """Where the newest of a date's runs stands; Airflow is asked about its own, while there is no verdict."""
+        run = runs[0] if runs else None
+        is_open = run is not None and run["outcome"] is None and run["kind"] != "command"
+        airflow = self._airflow_state(run["run_id"]) if run is not None and is_open else None
+        return night.standing(run, airflow, business_time.now())
 
     def docs(self, batch_id: int) -> str | None:
         """Return the Data Docs of a batch (HTML without personal data), or None."""
@@ -208,5 +234,6 @@ def _names() -> dict[str, dict[str, str]]:
         "departments": {feed.department.code: feed.department.name for feed in config.feeds.values()},
         "platform_names": {key: platform.name for key, platform in config.platforms.items()},
         "parts": {part: part_label(config, part) for part in parts},
-        "rule_names": {rule.id: rule.name for rule in config.sharing},
+        "rule_names": DECISION_WORDS | {rule.id: rule.name for rule in config.sharing},
+        "contacts": {key: f"{feed.owner} {feed.contact}".strip() for key, feed in config.feeds.items()},
     }

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from credit_exchange.config.labels import BATCH_WORDS, DELIVERY_WORDS, OP_WORDS
+from credit_exchange.config.labels import BATCH_WORDS, OP_WORDS, SHIPMENT_WORDS
 
+WORKING_WORDS = {"collecting": "采集中", "validating": "校验中", "merging": "归并中"}
+"""What a night that runs is doing with a batch."""
 WORDS = {
     **BATCH_WORDS,
-    **DELIVERY_WORDS,
+    **SHIPMENT_WORDS,
     **OP_WORDS,
+    **WORKING_WORDS,
     "open": "待更正",
     "corrected": "已更正",
     "dismissed": "不再更正",
     "current": "有效",
     "withdrawn": "已撤下",
     "expired": "已到期",
-    "settled": "已结清",
     "send": "发送",
     "withhold": "不予发送",
     "hold": "待人工确认",
@@ -71,6 +73,7 @@ CARE = frozenset(
 )
 IDLE = frozenset(
     {
+        *WORKING_WORDS,
         "superseded",
         "cancelled",
         "dismissed",

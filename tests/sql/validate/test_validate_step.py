@@ -270,7 +270,7 @@ def test_a_row_that_is_dismissed_stays_dismissed_however_often_it_is_delivered(o
     shown = Pages(office.exchange.engine).quarantine("", "", None)
     assert shown["open_rows"] == 1, "delivered three times, it waits once"
     assert [(row["business_date"].day, row["line_no"]) for row in shown["rows"]] == [(3, 3)]
-    with pytest.raises(FatalError, match="no open quarantined row"):
+    with pytest.raises(FatalError, match="没有待更正的问题数据"):
         orders.dismiss(office.exchange, numbers[1], 2, "再次", "tester")
 
 

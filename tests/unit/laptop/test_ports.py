@@ -24,7 +24,7 @@ def test_a_value_that_is_no_port_is_refused_with_its_variable(value: str) -> Non
 
 
 def test_one_port_asked_for_twice_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="twice"):
+    with pytest.raises(ConfigurationError, match="用了两次"):
         Ports.from_environment({"CREDIT_EXCHANGE_PORT": "18101"})
 
 
@@ -32,7 +32,7 @@ def test_a_taken_port_is_named_with_the_variable_that_changes_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         assert not is_free(number)
-        with pytest.raises(ConfigurationError, match=rf"port {number} .*taken(.|\n)*CREDIT_EXCHANGE_CHINA_PORT="):
+        with pytest.raises(ConfigurationError, match=rf"端口 {number}（.*占用(.|\n)*CREDIT_EXCHANGE_CHINA_PORT="):
             replace(Ports.free(), china=number).require_free()
 
 

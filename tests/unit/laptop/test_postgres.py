@@ -71,14 +71,14 @@ def test_lost_passwords_are_told_with_the_remedy(directory: Path) -> None:
     with EmbeddedPostgres(directory / "postgres", free_port(), durable=False) as server:
         pass
     (directory / "postgres.passwords").unlink()
-    with pytest.raises(FatalError, match="restore that file"):
+    with pytest.raises(FatalError, match="请恢复原来的文件"):
         server.start()
     assert not server.running()
 
 
 def test_a_taken_port_is_told_as_that_and_not_as_a_wrong_password(pg_server: EmbeddedPostgres, directory: Path) -> None:
     server = EmbeddedPostgres(directory / "postgres", pg_server.port, durable=False)
-    with pytest.raises(FatalError, match=f"port {pg_server.port} is taken"):
+    with pytest.raises(FatalError, match=f"端口 {pg_server.port} 已被别的程序占用"):
         server.start()
     assert not server.running()
 

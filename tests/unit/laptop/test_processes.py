@@ -40,7 +40,7 @@ def test_a_child_that_ends_is_started_again(tmp_path: Path) -> None:
     try:
         os.kill(first, signal.SIGKILL)
         until(lambda: supervisor.tick() or (one.running() and one.process and one.process.pid != first))
-        assert "one ended with status -9" in said[0]
+        assert "one 退出（状态 -9）" in said[0]
     finally:
         supervisor.stop()
 
@@ -50,7 +50,7 @@ def test_a_child_that_cannot_live_ends_the_patience(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(processes, "_RESTARTS_IN_WINDOW", 3)
     supervisor = Supervisor(tmp_path / "record.json")
     supervisor.add(child(tmp_path, "sick", "raise SystemExit('the reason')"))
-    with pytest.raises(FatalError, match=r"sick keeps ending(.|\n)*the reason"):
+    with pytest.raises(FatalError, match=r"sick 反复退出(.|\n)*the reason"):
         until(lambda: supervisor.tick())
     supervisor.stop()
 
@@ -88,6 +88,7 @@ time.sleep(60)
 def orphan(tmp_path: Path, kind: str) -> int:
     parent = subprocess.Popen([sys.executable, "-c", _PARENT, str(tmp_path), kind])
     until(lambda: (tmp_path / "one.log").exists() and "up" in (tmp_path / "one.log").read_text())
+    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
     pid = int((tmp_path / "pid").read_text())
     parent.kill()
     parent.wait()

@@ -1,0 +1,158 @@
+"""The night's page: whether the night is all right, while it runs, when it has ended, and when it never will."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from credit_exchange.stores.database import connect
+
+pytestmark = [
+    # Airflow's API server imports Starlette's test client (by way of svcs), which speaks of its next HTTP library
+    pytest.mark.filterwarnings("ignore:Using .httpx. with .starlette.testclient."),
+    pytest.mark.filterwarnings("ignore:No path_separator:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+def test_a_night_of_which_a_part_runs_again_has_no_verdict_and_is_not_late(client: Any, database_url: str) -> None:
+    from credit_exchange.config.loader import load
+    from credit_exchange.steps.context import Exchange
+    from credit_exchange.steps.nights import close_night, open_night, run_again
+
+    exchange = Exchange(load(), connect(database_url))
+    run_again(exchange, "run 1")
+    assert "还没有结束" in client.get("/night?date=2026-11-22").text
+    close_night(exchange, "run 1", [])
+    assert "结束，" in client.get("/night?date=2026-11-22").text
+    for begin_again in (run_again, lambda exchange, run: open_night(exchange, run, date(2026, 11, 22), "manual")):
+        begin_again(exchange, "run 1")
+        page = client.get("/night?date=2026-11-22").text
+        assert "正在重新运行" in page
+        assert "现在重新运行" in page
+        with exchange.engine.connect() as connection:
+            (finished,) = connection.exec_driver_sql("select finished_at from exchange.night").one()
+        assert finished is not None
+        close_night(exchange, "run 1", [])
+        assert "重新运行" not in client.get("/night?date=2026-11-22").text
+    exchange.engine.dispose()
+
+
+def test_a_run_whose_verdict_never_comes_does_not_stay_running_for_ever(
+    client: Any, database_url: str, in_airflow: dict[str, str]
+) -> None:
+    """A task is cleared without its downstream, a run is marked failed by hand, deleted, or a command is killed."""
+    from credit_exchange.config.loader import load
+    from credit_exchange.steps.context import Exchange
+    from credit_exchange.steps.nights import close_night, run_again
+
+    exchange = Exchange(load(), connect(database_url))
+    for state in ("failed", "success", ""):
+        in_airflow["run 1"] = state
+        page = client.get("/night?date=2026-11-22").text
+        assert "最近一次运行没有判定" in page
+        assert "清除「判定」" in page
+        assert "正在运行" not in page
+        assert "http-equiv" not in page
+    in_airflow["run 1"] = "running"
+    close_night(exchange, "run 1", [])
+    run_again(exchange, "run 1")
+    assert "正在重新运行" in client.get("/night?date=2026-11-22").text
+    in_airflow["run 1"] = "failed"
+    page = client.get("/night?date=2026-11-22").text
+    assert "没有重新判定" in page
+    assert "正在重新运行" not in page
+    exchange.engine.dispose()
+
+
+def test_what_a_running_night_has_not_reached_has_not_failed(
+    client: Any, database_url: str, in_airflow: dict[str, str]
+) -> None:
+    """A batch is recorded as failed until it is merged; only one with a reason, or of a run that has ended, is."""
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("update exchange.batch set state = 'failed', stage = 'collected', problem = null"))
+    page = client.get("/night?date=2026-11-22").text
+    assert "校验中" in page
+    assert "失败</span>" not in page
+    assert "python -m credit_exchange night" not in page
+    assert '<meta http-equiv="refresh"' in page
+    assert "报送源处理完 0 / " in page
+    assert "还没有判定" in page
+    assert "校验中" in client.get("/batch/1").text
+    in_airflow["run 1"] = "failed"
+    for path in ("/night?date=2026-11-22", "/batch/1"):
+        page = client.get(path).text
+        assert "校验中" not in page
+        assert "没有留下原因：运行中断" in page
+    in_airflow["run 1"] = "running"
+    with engine.begin() as connection:
+        connection.execute(text("update exchange.batch set problem = '文件打不开'"))
+    engine.dispose()
+    page = client.get("/night?date=2026-11-22").text
+    assert "到现在出错：1 个报送源" in page
+    assert "文件打不开" in page
+
+
+def test_airflow_is_asked_for_the_state_of_its_run(airflow_database: None) -> None:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    from credit_exchange.adapters.runs import DAG_ID, nightly_state
+
+    assert nightly_state("nobody") == ""
+    with create_session() as session:
+        session.add(DagRun(dag_id=DAG_ID, run_id="asked", run_type="manual", state="failed"))
+    assert nightly_state("asked") == "failed"
+
+
+def test_the_night_leads_to_its_run_in_airflow(client: Any, database_url: str) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("update exchange.night set run_id = 'manual__2026-11-22T17:19:57+00:00'"))
+    page = client.get("/night?date=2026-11-22").text
+    assert 'href="/dags/nightly_exchange/runs/manual__2026-11-22T17%3A19%3A57%2B00%3A00"' in page
+    with engine.begin() as connection:
+        connection.execute(text("update exchange.night set kind = 'command'"))
+    engine.dispose()
+    assert "/dags/nightly_exchange" not in client.get("/night?date=2026-11-22").text
+
+
+def test_recent_dates_are_compared(client: Any, database_url: str) -> None:
+    assert "个业务日期</h2>" not in client.get("/night?date=2026-11-22").text
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date,"
+                " state, rows_delivered, rows_accepted, rows_quarantined) values"
+                " ('f_permit', 'f', '某局', 'permit', '2023', '2026-11-21', 'late', 8, 6, 2),"
+                " ('g_permit', 'g', '另局', 'permit', '2023', '2026-11-21', 'missing', 0, 0, 0)"
+            )
+        )
+    engine.dispose()
+    page = client.get("/night?date=2026-11-22").text
+    [row] = re.findall(r'<tr><td class="t"><a href="/exchange/night\?date=2026-11-21">.*?</tr>', page)
+    cells = re.sub(r"<[^>]+>", " ", re.sub(r"<svg.*?</svg>", "", row)).split()
+    assert cells == ["2026-11-21", "周六", "8", "2", "25.0%", "1", "0", "0", "1", "—"]
+
+
+def test_a_date_that_was_skipped_says_who_said_so(client: Any, database_url: str) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into exchange.skipped_date values ('2020-01-01', '迁移机房 <b>', 'office', now())"
+        )
+    engine.dispose()
+    page = client.get("/night?date=2020-01-01").text
+    assert "有意不交换：迁移机房 &lt;b&gt;（office）" in page
+    assert "night --date" not in page
+
+
+def test_an_older_night_is_judged_by_what_is_its_own(client: Any) -> None:
+    """An incident of today makes no red banner on a date that it has nothing to do with."""
+    assert "还没有运行过" in client.get("/night?date=2020-01-01").text
