@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from merging import CODE, batch, query, row
@@ -12,11 +13,18 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.orders import order
 from credit_exchange.steps.release import release
+from credit_exchange.stores import sql
 
 FIRST = date(2026, 11, 18)
 LEGACY = ["reg:350100100012345"]
 UNIFIED = [f"org:{CODE[8:17]}", f"uscc:{CODE}", *LEGACY]
 RECORDS = "select status, version from exchange.record"
+
+
+def waits(exchange: Exchange) -> list[Any]:
+    """Withdrawals that are told of as waiting for a record that never came."""
+    with exchange.engine.connect() as connection:
+        return list(connection.execute(sql.load("orders/waiting"), {"feed": None, "size": None}))
 
 
 def test_two_rows_of_a_first_batch_that_are_one_record_by_linked_codes_make_one_record(exchange: Exchange) -> None:
@@ -39,6 +47,16 @@ def test_a_withdrawal_by_another_code_in_the_same_first_batch_withdraws_the_reco
         made = [row(exchange, f"{place}号", codes=codes, operation=word) for word, codes in rows]
         merge(exchange, batch(exchange, made, FIRST + timedelta(days=place)))
         assert [r["status"] for r in query(exchange, RECORDS)] == ["withdrawn"] * (place + 1)
+
+
+def test_an_order_that_was_found_by_another_code_waits_for_nothing(exchange: Exchange) -> None:
+    waiting = "select count(*) as n from exchange.withdrawal_order"
+    merge(exchange, batch(exchange, [row(exchange, "1号", codes=LEGACY, operation="withdraw")], FIRST))
+    merge(exchange, batch(exchange, [row(exchange, "1号", codes=UNIFIED[:2])], FIRST + timedelta(days=1)))
+    assert len(waits(exchange)) == 1
+    merge(exchange, batch(exchange, [row(exchange, "2号", codes=UNIFIED)], FIRST + timedelta(days=2)))
+    assert query(exchange, waiting) == [{"n": 2}]
+    assert waits(exchange) == []
 
 
 @pytest.mark.parametrize(("said", "ordered"), [(LEGACY, UNIFIED), (UNIFIED, LEGACY)])

@@ -22,6 +22,7 @@ from credit_exchange.steps.night import run_night
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import migrate, transaction
 
+_MOST_WAITING = 100
 Action = Callable[[Exchange, argparse.Namespace, Console], int]
 
 
@@ -86,12 +87,30 @@ def backlog(exchange: Exchange, _given: argparse.Namespace, console: Console) ->
             row["last_code"] or "",
         )
     console.print(table if rows else "没有积压")
+    _waiting_withdrawals(exchange, console)
     return 0
+
+
+def _waiting_withdrawals(exchange: Exchange, console: Console) -> None:
+    """Print which records departments withdrew that nobody ever delivered."""
+    with transaction(exchange.engine) as connection:
+        given = {"feed": None, "size": _MOST_WAITING}
+        rows = connection.execute(sql.load("orders/waiting"), given).mappings().all()
+    table = Table("要求撤下的部门", "批次", "行号", "首次收到", "从未报送过的记录")
+    for row in rows:
+        since = f"{row['since']:%Y-%m-%d}"
+        table.add_row(row["department_name"], str(row["batch_id"]), str(row["line_no"]), since, row["record_id"])
+    if rows:
+        console.print(table)
 
 
 def order(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Withdraw or reinstate a record."""
-    orders.order(exchange, given.record_id, given.command, given.authority, given.reason, given.legal_basis, given.by)
+    by = (given.authority, given.reason, given.legal_basis, given.by)
+    told = orders.order(exchange, given.record_id, given.command, *by)
+    if told:
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+        return 0
     platforms = " ".join(f"--platform {platform}" for platform in exchange.config.platforms)
     console.print(
         f"已登记；下一夜执行，现在就要执行可运行：python -m credit_exchange night {platforms}",

@@ -108,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
 
     summary = commands.add_parser("summary", help="一夜的汇总表")
     summary.add_argument("--date", type=day, help="业务日期（默认最近一个）")
-    commands.add_parser("backlog", help="还没有送达平台的")
+    commands.add_parser("backlog", help="还没有送达平台的，以及等待记录的撤下")
     commands.add_parser("watchdog", help="检查期限、漏掉的日期、暂停的平台、卡住的状态并告警；不需要 Airflow")
 
     for action, text in (("withdraw", "从各平台撤下一条记录"), ("reinstate", "恢复一条已撤下的记录")):

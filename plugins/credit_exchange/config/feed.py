@@ -161,6 +161,9 @@ class Operation(Model):
     reinstate: list[str] = Field(default_factory=list)
     upsert: list[str] = Field(default_factory=list, description="words that mean a record, besides nothing at all")
     reason_column: str | None = None
+    unknown_days: int = Field(
+        default=7, ge=1, description="a withdrawal that has waited so many days for a record nobody delivered is told"
+    )
 
     @model_validator(mode="after")
     def _means_one_thing(self) -> Operation:

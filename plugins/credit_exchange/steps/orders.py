@@ -15,16 +15,20 @@ from credit_exchange.stores.database import transaction
 
 def order(
     exchange: Exchange, record_id: str, action: str, authority: str, reason: str, legal_basis: str, ordered_by: str
-) -> None:
+) -> str:
     """Record that a record is to be withdrawn or reinstated; the next release and drain carry it out.
 
-    action: withdraw or reinstate; authority: repair, objection, court or office. Raises FatalError for an unknown
-    record.
+    action: withdraw or reinstate; authority: repair, objection, court or office. Returns what is to be told where the
+    order changes nothing, else an empty text. A further order to withdraw is kept, since it may stand on another
+    basis; one to reinstate what nobody withdrew is not: it would outdo a withdrawal that a department delivers late.
+    Raises FatalError for an unknown record; a withdrawal that waits for one can be taken back.
     """
     with transaction(exchange.engine) as connection:
-        known = connection.execute(sql.load("orders/record_exists"), {"record_id": record_id}).scalar()
-        if not known:
+        known = connection.execute(sql.load("orders/standing"), {"record_id": record_id}).one()
+        if known.status is None and (action, known.action) != ("reinstate", "withdraw"):
             raise FatalError(f"没有记录 {record_id}；记录编号可在「记录查询」页或用 explain --document-no 查到")
+        if action == "reinstate" and known.action != "withdraw":
+            return f"记录 {record_id} 没有人要求撤下，没有要恢复的，未作登记"
         connection.execute(
             sql.load("orders/insert"),
             {
@@ -39,6 +43,11 @@ def order(
                 "ordered_by": ordered_by,
             },
         )
+    if known.status is None:
+        return f"已取消等待记录 {record_id} 的撤下；平台上没有这条记录，不需要上报"
+    if action == known.action:
+        return f"记录 {record_id} 此前已撤下：已作为又一道指令登记，不需要上报"
+    return ""
 
 
 def approve_batch(exchange: Exchange, batch_id: int, reason: str, approved_by: str) -> None:

@@ -25,6 +25,7 @@ from credit_exchange.core.business_time import today
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 from credit_exchange.core.masking import hide_name
 from credit_exchange.errors import FatalError
+from credit_exchange.steps.catalogues import take_down_everywhere
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.identities import by_identity, renamed
@@ -225,7 +226,7 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
                 first.setdefault(id(plan), []).append(place)
         for places in first.values():  # nothing of them was ever decided: nothing to compare
             _write_first(rules, dataset, plans[places[0]], [(some[i], payloads[i]) for i in places], written)
-    _write_again(connection, rules, again, written)
+    _write_again(connection, rules, again, standing, written)
     written.store(connection, counts)
 
 
@@ -290,9 +291,14 @@ def _desire(
 
 
 def _write_again(
-    connection: Connection, rules: _Rules, again: list[tuple[Any, list[Desired]]], written: Written
+    connection: Connection,
+    rules: _Rules,
+    again: list[tuple[Any, list[Desired]]],
+    standing: dict[tuple[str, str], Any],
+    written: Written,
 ) -> None:
     """Write what is decided about records of which platforms know something."""
+    in_two_places = take_down_everywhere(connection, rules.routes, again, standing)
     bumps = {row[0]: bumps_of(row[2], wishes) for row, wishes in again}
     for times in (1, 2):
         bumped = sorted(record_id for record_id, count in bumps.items() if count >= times)
@@ -325,6 +331,8 @@ def _write_again(
                 reason=_reason(rules, row, wish) if wish.op == "withdraw" else None,
             )
     overtake(connection, overtaken)
+    if in_two_places:  # the next version stays undecided: the next release takes down what is left then
+        connection.execute(sql.load("release/bump_versions"), {"record_ids": in_two_places})
 
 
 def _reason(rules: _Rules, row: Any, wish: Desired) -> str:

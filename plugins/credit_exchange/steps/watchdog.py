@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Any
 
+from credit_exchange.config.feed import Operation
 from credit_exchange.core import business_time
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import ConfigurationError
@@ -22,8 +23,9 @@ from credit_exchange.stores.database import transaction
 
 DUE = time(6, 0)
 QUIET = timedelta(hours=6)  # longer than a night takes: without any for so long, nobody is about to fill a hole
+UNKNOWN_DAYS: int = Operation.model_fields["unknown_days"].default
 LATE, HOLE, CIRCUIT, UNKNOWN, OVERDUE = "late:", "hole:", "circuit:", "unknown:", "overdue:"
-SHOWN, HELD, FORGOTTEN = "shown:", "held:", "forgotten:"
+SHOWN, HELD, FORGOTTEN, NOWHERE = "shown:", "held:", "forgotten:", "nowhere:"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def check(exchange: Exchange) -> list[Finding]:
         (HELD, _held),
         (FORGOTTEN, _forgotten),
         (SHOWN, _still_shown),
+        (NOWHERE, _nowhere),
     )
     for prefix, look in looks:
         found.extend(_record(exchange, prefix, look(exchange)))
@@ -227,7 +230,8 @@ def _forgotten(exchange: Exchange) -> Iterable[Finding]:
 
 
 def _still_shown(exchange: Exchange) -> Iterable[Finding]:
-    for row in _rows(exchange, "alerts/held_takedowns"):
+    told = [key.removeprefix(SHOWN) for key in open_incidents(exchange, SHOWN)]
+    for row in _rows(exchange, "alerts/held_takedowns", {"told": told}):
         yield Finding(
             f"{SHOWN}{row['platform']}",
             "critical",
@@ -235,6 +239,28 @@ def _still_shown(exchange: Exchange) -> Iterable[Finding]:
             f"最早决定于 {row['since']:%Y-%m-%d %H:%M}，平台答复 {row['codes'] or '无代码'}；每夜自动再试，"
             f"请与平台核对原因，或请平台自行撤下；全过程见 python -m credit_exchange explain {row['record_id']}",
             f"/exchange/platforms?platform={row['platform']}",
+        )
+
+
+def _nowhere(exchange: Exchange) -> Iterable[Finding]:
+    """Find withdrawals of records that nobody delivered: an incident a feed, until they come or are taken back."""
+    waiting: dict[str, list[Any]] = {}
+    now = business_time.now()
+    for row in _rows(exchange, "orders/waiting", {"feed": None, "size": None}):
+        feed = exchange.config.feeds.get(row["feed"])
+        days = feed.operation.unknown_days if feed is not None and feed.operation is not None else UNKNOWN_DAYS
+        if row["since"] < now - timedelta(days=days):
+            waiting.setdefault(row["feed"], []).append(row)
+    for name, rows in waiting.items():
+        first = rows[0]
+        yield Finding(
+            f"{NOWHERE}{name}",
+            "warning",
+            f"{first['department_name']} 要求撤下的 {len(rows)} 条记录从未报送过（{name}）",
+            f"最早 {first['since']:%Y-%m-%d} 收到，如报送批次 {first['batch_id']} 第 {first['line_no']} 行；"
+            "可能文书号、机关代码或相对人写错，要撤下的记录仍在公示：请与部门核对，由部门以正确的标识重新报送；"
+            f"写错的用 python -m credit_exchange reinstate {first['record_id']} --authority office --reason 原因 取消",
+            f"/exchange/quarantine?feed={name}",
         )
 
 

@@ -156,6 +156,8 @@ class Pages:
             given = {"feed": feed or None, "rule": rule or None, "before": before, "size": PAGE_SIZE}
             rows = _all(connection, "quarantine", **given)
             summary = _all(connection, "quarantine_summary")
+            waiting = connection.execute(sql.load("orders/waiting"), {"feed": feed or None, "size": PAGE_SIZE})
+            nowhere = [dict(row) for row in waiting.mappings()]
         feeds = sorted((row for row in summary if row["rule_id"] is None), key=lambda row: -row["open_rows"])
         rules: dict[str, list[dict[str, Any]]] = {}
         for row in summary:
@@ -164,6 +166,7 @@ class Pages:
         return {
             "title": "问题数据",
             "rows": rows,
+            "nowhere": nowhere,
             "feeds": feeds,
             "rules": {key: sorted(lines, key=lambda row: -row["open_rows"]) for key, lines in rules.items()},
             "open_rows": sum(row["open_rows"] for row in feeds),

@@ -60,6 +60,7 @@ CALL_WORDS = {
     "absent": "平台没有收到过",
     "unknown": "结果不明",
     "credentials": "凭证不被接受",
+    "not_allowed": "平台不允许",
     "too_large": "批次过大",
     "malformed": "格式不被接受",
     "busy": "平台繁忙",

@@ -108,7 +108,7 @@ def test_a_person_states_what_became_of_it(
     assert "r0002" not in str(sandbox.current())
     number = query(exchange, "select shipment_no from exchange.shipment where code = 'STATED'")
     if fate == "delivered":
-        with pytest.raises(FatalError, match="settled"):
+        with pytest.raises(FatalError, match="已结清"):
             orders.settle(exchange, number[0][0], fate, "电话核实", "tester")
 
 

@@ -145,7 +145,7 @@ def test_a_platform_that_refuses_everything_is_called_a_few_times_and_nothing_is
     result = run(exchange, kind)
     assert "接口约定不符" in str(result.problem)
     assert poison.refused <= 20
-    assert set(states(exchange)) == {"retry", "ready"}
+    assert set(states(exchange)) <= {"retry", "ready"}
     poison.everything = False
     assert run(exchange, kind).delivered == 1000
     arrived_once(sandbox, 1000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from moving import CATALOG, as_published, history, ordered, push, query, told
+from moving import CATALOG, as_published, history, let_time_pass, ordered, push, query, told
 from world import SEND, names, outbox, put, run, states
 
 from credit_exchange.steps import watchdog
@@ -101,6 +101,38 @@ def test_a_new_row_that_waits_for_it_goes_after_it(
         as_published(exchange, sandbox)
     else:
         assert [catalog for catalog, _ in sandbox.platform.current()] == [CATALOG["person"]]
+
+
+def test_while_it_goes_again_it_stays_the_incident_that_was_told(
+    exchange_with: Callable[..., Exchange],
+    sandbox: Sandbox,
+    kind: str,
+    refuses: Callable[[bool], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exchange = exchange_with()
+    put(exchange, kind, names(2))
+    run(exchange, kind)
+    put(exchange, kind, names(2), version=2, op="withdraw")
+    refuses(True)
+    run(exchange, kind)
+    [first] = watchdog.check(exchange)
+    assert first.is_new
+    refuses(False)
+    hurried = exchange_with(settle_after_seconds=3600, drain_seconds=2)
+    for fault in ("429", "commit_then_close"):
+        sandbox.faults.add("revoke" if kind == "china" else SEND[kind], fault, times=-1, retry_after="3600")
+        monkeypatch.setenv("CREDIT_EXCHANGE_NOW", NIGHTS[1])
+        run(hurried, kind)
+        assert set(states(exchange)) & {"retry", "unknown", "held", "delivered"} == set(states(exchange)) - {"ready"}
+        found = [one for one in watchdog.check(exchange) if one.incident_key.startswith("shown:")]
+        assert [(one.incident_key, one.is_new) for one in found] == [(first.incident_key, False)]
+        assert "2 条撤下" in found[0].subject
+        sandbox.faults.clear()
+        let_time_pass(exchange)
+    run(exchange, kind)
+    assert sandbox.current() == {}
+    assert told_of(exchange) == []
 
 
 def test_what_is_released_again_meanwhile_is_not_taken_down(

@@ -54,7 +54,7 @@ def permit(record_id: str, version: int) -> dict[str, str]:
     number = int("".join(c for c in record_id if c.isdigit()) or "0")
     return {
         "XK_XDR_MC": f"榕城样例{number}有限公司",
-        "XK_XDR_LB": "法人及非法人组织",
+        "XK_XDR_LB": "自然人" if record_id.startswith("p") else "法人及非法人组织",
         "XK_XDR_SHXYM": uscc(number),
         "XK_FRDB": "林样例",
         "XK_XKWS": "行政许可决定书",
@@ -73,7 +73,7 @@ def permit(record_id: str, version: int) -> dict[str, str]:
 
 
 def made_up(_exchange: Exchange, connection: Database, _platform: str, ids: Sequence[int]) -> list[Sheet]:
-    """A payload source that needs no record store."""
+    """A payload source that needs no record store. Records whose name begins with p are about natural persons."""
     rows = connection.execute(
         text("select * from exchange.outbox where outbox_id = any(:ids)"),
         {"ids": list(ids)},
@@ -85,7 +85,7 @@ def made_up(_exchange: Exchange, connection: Database, _platform: str, ids: Sequ
             version=r.version,
             op=r.op,
             dataset=r.dataset,
-            subject_kind="legal",
+            subject_kind="person" if r.record_id.startswith("p") else "legal",
             fields=permit(r.record_id, r.version) if r.dataset == "permit" else {"XXLY": f"第{r.version}版"},
             reason=r.reason or "",
         )

@@ -14,12 +14,11 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from credit_exchange.steps.push.dialects.base import Line, Shipment
+from credit_exchange.steps.push.streams import Stream
 
 _ALONE_IN_A_ROW = 3
 _REFUSALS = 300
 """In one drain; what is refused after that waits for the next one as it is."""
-
-_Kind = tuple[str, str, str]
 
 
 class Finding(Enum):
@@ -28,7 +27,7 @@ class Finding(Enum):
     SPLIT = auto()  # its records go afresh in smaller ones
     ASIDE = auto()  # they wait: for something of their kind to be taken, else for the next drain
     GUILTY = auto()  # it is this record, and no other
-    BROKEN = auto()  # it is all of its data set and operation: the platform's contract, or what we think of it
+    BROKEN = auto()  # it is all of its kind: the platform's contract, or what we think of it
 
 
 class _First(NamedTuple):
@@ -39,16 +38,16 @@ class _First(NamedTuple):
 
 
 class Apart:
-    """What one drain knows of refused shipments; a kind of them is a data set, lane and operation."""
+    """What one drain knows of refused shipments; of what kind they are is their stream."""
 
     def __init__(self) -> None:
-        self._parts: deque[tuple[_Kind, list[int]]] = deque()
-        self._suspects: dict[_Kind, list[list[int]]] = {}
+        self._parts: deque[tuple[Stream, list[int]]] = deque()
+        self._suspects: dict[Stream, list[list[int]]] = {}
         self._first: dict[tuple[str, int], _First] = {}
-        self._taken: Counter[_Kind] = Counter()
+        self._taken: Counter[Stream] = Counter()
         self._shipments = 0
-        self._refused_lately: dict[_Kind, set[int]] = {}
-        self._alone: Counter[_Kind] = Counter()
+        self._refused_lately: dict[Stream, set[int]] = {}
+        self._alone: Counter[Stream] = Counter()
         self._refusals = 0
         self._large: Counter[str] = Counter()
 
@@ -62,7 +61,7 @@ class Apart:
 
     def taken(self, shipment: Shipment) -> None:
         """The platform took a shipment: what is refused from now on is not refused for its kind."""
-        kind = _kind(shipment)
+        kind = Stream.of(shipment.label)
         self._taken[kind] += 1
         self._alone[kind] = 0
         self._refused_lately.pop(kind, None)
@@ -70,7 +69,7 @@ class Apart:
 
     def refused(self, shipment: Shipment, *, too_large: bool = False) -> Finding:
         """Return what to do about a shipment that was refused for its form, or its size."""
-        kind = _kind(shipment)
+        kind = Stream.of(shipment.label)
         lines = shipment.lines
         self._refusals += 1
         first = self._first.get(_version(lines[0]))
@@ -100,7 +99,7 @@ class Apart:
         self._parts = deque(part for part in self._parts if part[0] != kind)
         return Finding.BROKEN if len(lately) > 1 else Finding.ASIDE
 
-    def _split(self, kind: _Kind, ids: list[int], *, too_large: bool, is_taken: bool) -> None:
+    def _split(self, kind: Stream, ids: list[int], *, too_large: bool, is_taken: bool) -> None:
         if too_large:  # the first size that is taken is soon found
             self._parts.extendleft((kind, half) for half in reversed(_halves(ids)))
         elif is_taken:  # the larger parts go first
@@ -114,10 +113,6 @@ class Apart:
 def _halves(ids: Sequence[int]) -> list[list[int]]:
     middle = (len(ids) + 1) // 2
     return [list(half) for half in (ids[:middle], ids[middle:]) if half]
-
-
-def _kind(shipment: Shipment) -> _Kind:
-    return shipment.label.dataset, shipment.label.lane, shipment.label.op
 
 
 def _version(line: Line) -> tuple[str, int]:

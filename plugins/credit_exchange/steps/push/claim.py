@@ -31,6 +31,7 @@ from credit_exchange.steps.push.dialects.base import (
 )
 from credit_exchange.steps.push.groups import groups
 from credit_exchange.steps.push.places import put_in_place
+from credit_exchange.steps.push.streams import Stopped
 from credit_exchange.stores import sql
 
 if TYPE_CHECKING:
@@ -49,12 +50,14 @@ STATE_OF = {
 _ROWS = 2_000
 _SHIPMENTS = 20
 """At most so many rows, or what fills so many shipments, are packed at once: what is packed late is newer."""
-_CLASH = Verdict(Outcome.HELD, "IDENTITY", "平台上文书号、机关代码和相对人相同的记录不止一条，请人工核对")
+_CLASH = Verdict(
+    Outcome.HELD, "IDENTITY", "平台上文书号、机关代码和相对人相同的记录不止一条，请核对后撤下或更正其一，其余自动报送"
+)
 _NO_CONTENT = Verdict(Outcome.HELD, "PAYLOAD", "没有可报送的内容，或与发布时不一致，请先撤下、再恢复该记录")
 _MASKED = Verdict(
     Outcome.HELD, "IDENTITY", "平台以文书号和机关代码识别记录，共享规则不能遮蔽它们，请检查 include/sharing"
 )
-_NO_ROUTE = Verdict(Outcome.HELD, "DATASET", "平台配置中没有该数据集，请检查 include/platforms")
+_NO_ROUTE = Verdict(Outcome.HELD, "DATASET", "平台配置中没有该数据集，请检查 include/platforms，改正后自动报送")
 
 
 class _Row(NamedTuple):
@@ -73,11 +76,6 @@ class Leased:
     shipment: Shipment
     before: str
     lease: Mapping[str, object]
-
-
-def kind_of(label: Label) -> str:
-    """Return what a shipment is of, as it is written in SQL: data set and operation, e.g. `permit upsert`."""
-    return f"{label.dataset} {label.op}"
 
 
 class Claim(NamedTuple):
@@ -101,8 +99,8 @@ class Claimer:
         self._rows = max(platform.limits.records, min(_ROWS, platform.limits.records * _SHIPMENTS))
         self.most: dict[str, int] = {}
         """Lanes whose shipments the platform found too large: how many records at most from now on."""
-        self.stopped: set[str] = set()
-        """Data sets and operations (see `kind_of`) of which nothing is packed any more."""
+        self.stopped = Stopped(platform)
+        """What is not sent any more."""
 
     def claim(
         self,
@@ -127,7 +125,7 @@ class Claimer:
         limit = self._platform.limits.records if priority == PRIORITY["withdraw"] else self._rows
         parameters = {"platform": self._platform.platform, "priority": priority, "limit": limit, "these": only}
         parameters |= {"from_priority": PRIORITY["withdraw"] + 1 if ahead else 0, "skip": list(skip)}
-        parameters["stopped"] = list(self.stopped)
+        parameters["stopped"] = self.stopped.unpacked()
         rows: Sequence[Any] = () if ahead else connection.execute(sql.load("push/claim_waiting"), parameters).all()
         alone = bool(rows)
         if lots and not rows:

@@ -87,12 +87,18 @@ class Desk:
 
         self._safely(work)
 
-    def takedowns_again(self) -> None:
-        """Let takedowns that the platform did not take an earlier night wait again."""
+    def held_again(self) -> None:
+        """Let wait again what is held and may go by now.
+
+        Those are takedowns that the platform did not take an earlier night, and what our own files kept from going
+        before they were changed.
+        """
+        digest = self._exchange.config.digest()
 
         def work(connection: Connection) -> None:
             connection.execute(sql.load("push/lock"), self._base)
             connection.execute(sql.load("push/takedowns_again"), {**self._base, "now": business_time.now()})
+            connection.execute(sql.load("push/held_again"), {**self._base, "digest": digest})
 
         self._safely(work)
 

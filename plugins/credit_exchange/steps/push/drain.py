@@ -150,11 +150,12 @@ class _Drain:
         left: dict[str, int] | None = None
         try:
             if self._sending:
-                self._desk.takedowns_again()
+                self._desk.held_again()
             self._gate.prepare(at_once=self._sending, try_again=self._desk.anything_left())
             while True:
                 if time.monotonic() >= self._end:
-                    problem = f"{self._platform.name}：本次上报的时间已用完，其余留待下次"
+                    told = self._settler.trouble.broken.values()
+                    problem = "；".join([f"{self._platform.name}：本次上报的时间已用完，其余留待下次", *told])
                     break
                 if self._step() or self._wait():
                     continue
@@ -202,7 +203,7 @@ class _Drain:
             self._send(takedowns_only=True) or (self._desk.takedowns_wait() and self._claim(_TAKEDOWNS))
         ):
             return True
-        if not self._settler.unanswered and self._look_after():
+        if not self._settler.unanswered and not self._settler.trouble.doubt and self._look_after():
             if self._packed:  # for the same reason something is sent between two looks
                 self._look_at = time.monotonic() + _LOOK_EVERY
             return True
@@ -270,6 +271,7 @@ class _Drain:
 
     def _look_last(self) -> bool:
         """After one that was not answered looks come last: each may take as long as the platform is waited for."""
+        self._settler.trouble.nothing_else()
         return bool(self._settler.unanswered) and self._look_after()
 
     def _gave_up(self) -> bool:
@@ -293,7 +295,7 @@ class _Drain:
         except Stop:
             self._desk.put_back(leased, None)
             raise
-        self._settler.troubled = state.troubled
+        self._settler.trouble.lately = state.troubled
         faultpoint("push.after_attempt_row")
         at_once = self._gate.at_once(state)
         caller = Caller(self._exchange.engine, self._gate, self._transport, leased.lease, at_once=at_once)
@@ -358,7 +360,7 @@ class _Drain:
         if problem is None and self._sending and (waiting or sought > 0):
             problem = (
                 f"{self._platform.name}：还有 {waiting} 条没有送出、{unknown} 条结果不明；"
-                f"{'；'.join(self._settler.broken.values()) or self._settler.last_problem or '下次上报时继续'}"
+                f"{'；'.join(self._settler.trouble.broken.values()) or self._settler.last_problem or '下次上报时继续'}"
             )
         unseen = {number: why for number, why in self._settler.unseen.items() if number not in overdue}
         if problem is None and unseen:

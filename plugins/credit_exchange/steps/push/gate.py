@@ -118,10 +118,23 @@ class Gate:
         """The platform took a shipment."""
         self._do("state_success")
 
-    def failure(self, reason: str) -> None:
-        """The platform did not answer properly once more; the circuit may open."""
-        circuit = self._platform.circuit
-        self._do("state_failure", limit=circuit.failures, seconds=circuit.open_seconds, reason=reason)
+    def open_alone(self, reason: str) -> bool:
+        """Stop all calls, unless another drain knows better or is about to; tell whether it was done.
+
+        Asked by a drain that holds no shipment itself.
+        """
+        given = {"seconds": self._platform.circuit.open_seconds, "reason": reason}
+        with transaction(self._engine) as connection:
+            done = connection.execute(
+                sql.load("push/state_open_alone"), {"platform": self._platform.platform, **given}
+            ).one_or_none()
+        return done is not None
+
+    def failure(self, reason: str) -> bool:
+        """The platform did not answer properly once more; tell whether that is enough to open the circuit."""
+        given = {"platform": self._platform.platform, "limit": self._platform.circuit.failures, "reason": reason}
+        with transaction(self._engine) as connection:
+            return bool(connection.execute(sql.load("push/state_failure"), given).scalar_one())
 
     def open(self, reason: str) -> None:
         """Stop all calls to the platform."""

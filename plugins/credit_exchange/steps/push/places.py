@@ -31,6 +31,15 @@ Lanes = dict[tuple[str, str, bool], list[Row]]
 """Rows by data set, lane, and whether they travel alone."""
 
 
+def lying(connection: Connection, platform_id: str, record_ids: Collection[str]) -> dict[str, list[str]]:
+    """Return the lanes in which these records lie at a platform, the one that they came to first before others."""
+    found: dict[str, list[str]] = {}
+    parameters = {"platform": platform_id, "record_ids": sorted(record_ids)}
+    for record_id, lane in connection.execute(sql.load("push/places"), parameters):
+        found.setdefault(record_id, []).append(lane)
+    return found
+
+
 def put_in_place(
     connection: Connection, platform: Platform, op: str, lanes: Lanes[Row], known: Collection[str]
 ) -> tuple[Lanes[Row], dict[int, Verdict]]:
@@ -41,15 +50,12 @@ def put_in_place(
     """
     if not known or not any(platform.datasets[dataset].catalog for dataset, _, _ in lanes):
         return lanes, {}
-    parameters = {"platform": platform.platform, "record_ids": sorted(known)}
-    lying: dict[str, list[str]] = {}
-    for record_id, lane in connection.execute(sql.load("push/places"), parameters):
-        lying.setdefault(record_id, []).append(lane)
+    places = lying(connection, platform.platform, known)
     placed: Lanes[Row] = {}
     held: dict[int, Verdict] = {}
     for (dataset, lane, alone), rows in lanes.items():
         for row in rows:
-            there = lying.get(row.record_id, [])
+            there = places.get(row.record_id, [])
             others = [one for one in there if one != lane]
             if op == "withdraw":
                 placed.setdefault((dataset, there[0] if there else lane, alone), []).append(row)

@@ -7,14 +7,17 @@ from dataclasses import replace
 
 from credit_exchange.config.platform import Platform
 from credit_exchange.steps.push.apart import Apart, Finding
-from credit_exchange.steps.push.claim import STATE_OF, Claimer, Leased, kind_of
+from credit_exchange.steps.push.claim import STATE_OF, Claimer, Leased
 from credit_exchange.steps.push.desk import Desk
 from credit_exchange.steps.push.dialects.answers import said
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Outcome, Refusal, Verdict
 from credit_exchange.steps.push.gate import Gate, Stop
+from credit_exchange.steps.push.streams import Stream
+from credit_exchange.steps.push.trouble import Trouble
 from credit_exchange.steps.push.waiting import pause, retry_after
 
 _BUSY_IN_A_ROW = 100
+_FOR_ALL = (Refusal.UNREACHABLE, Refusal.SIGN_AGAIN)
 _ANSWERS = (200, 500)
 """Answers to a question about one shipment that do not settle it, and show that the platform is there."""
 
@@ -55,10 +58,7 @@ class Settler:
         self._failed: Counter[str] = Counter()
         self._absent: Counter[str] = Counter()
         self._again: Counter[tuple[str, int]] = Counter()
-        self.troubled = True
-        """The platform failed lately, as far as was seen when the last call began: a success has to be written."""
-        self.broken: dict[str, str] = {}
-        """Data sets and operations that are not sent any more by this drain, since all of them is refused, and why."""
+        self.trouble = Trouble(platform, gate, claimer.stopped)
         self.apart = Apart()
         """What was refused as a whole, and goes afresh in parts."""
         self._busy = 0
@@ -81,7 +81,7 @@ class Settler:
             self._failed[number] += 1
             wait = self._platform.settle_after_seconds
             self._desk.record(leased, attempt, result, state="unknown", wait=wait)
-            self._trouble(result)
+            self._trouble(leased, result)
 
     def _refused(self, leased: Leased, attempt: int, result: CallResult) -> None:
         """Nothing was stored: the same bytes again, later, unless they are what the platform cannot take."""
@@ -92,17 +92,18 @@ class Settler:
                 wait = retry_after(result.retry_after, self._platform.retry)
                 self._desk.record(leased, attempt, result, state="retry", wait=wait)
                 self._wait_for_platform(wait)
-            case Refusal.CREDENTIALS:
+            case Refusal.CREDENTIALS | Refusal.NOT_ALLOWED:
                 self._desk.record(leased, attempt, result, state="retry")
-                self._trouble(result)
+                self.skip_shipments.add(leased.shipment.label.shipment_no)
+                self._trouble(leased, result)
             case _:
                 number = leased.shipment.label.shipment_no
                 self._failed[number] += 1
                 wait = self._pause_or_skip(number)
                 self._desk.record(leased, attempt, result, state="retry", wait=wait)
                 # a clock that is off is refused for every shipment
-                if result.refusal in (Refusal.UNREACHABLE, Refusal.SIGN_AGAIN):
-                    self._trouble(result)
+                if result.refusal in _FOR_ALL:
+                    self._trouble(leased, result)
 
     def _part(self, leased: Leased, attempt: int, result: CallResult) -> None:
         """A whole shipment is refused, and not for a while: its records go afresh, unless it is known which it is."""
@@ -128,10 +129,9 @@ class Settler:
         why = said(result.reply)
         why = f"，平台称：{why}" if why else ""
         if finding is Finding.BROKEN:
-            kind = kind_of(shipment.label)
-            self._claimer.stopped.add(kind)
+            stream = Stream.of(shipment.label)
             reason = f"{words}，拆成单条仍连续不被接受{why}；{contract} 及其 dialect"
-            self.broken[kind] = f"数据集 {kind} 接口约定不符：{reason}"
+            self.trouble.stop(stream, f"{stream}接口约定不符：{reason}")
         elif finding is Finding.ASIDE:
             self.last_problem = f"{words}{why}；{contract}"
 
@@ -143,10 +143,10 @@ class Settler:
         self._settle(leased, attempt, CallResult(Kind.STORED, {1: verdict}, code=result.code, reply=result.reply))
 
     def keeps_back(self, leased: Leased) -> bool:
-        """Give a shipment back for the next drain, if all of its kind is refused."""
-        if kind_of(leased.shipment.label) not in self._claimer.stopped:
+        """Give a shipment back for the next drain, if nothing of its kind is sent any more."""
+        if Stream.of(leased.shipment.label) not in self._claimer.stopped:
             return False
-        self._desk.put_back(leased, None)
+        self._desk.put_back(replace(leased, before="retry"), None)  # so that a takedown need not wait for it
         self.skip_shipments.add(leased.shipment.label.shipment_no)
         return True
 
@@ -156,16 +156,20 @@ class Settler:
         """Settle what came of asking about an unknown shipment or looking at a task."""
         number = leased.shipment.label.shipment_no
         unseen = self.unseen.pop(number, None)
-        if result.http_status in _ANSWERS or result.kind in (Kind.STORED, Kind.PENDING, Kind.ABSENT):
+        denied = result.refusal is Refusal.NOT_ALLOWED
+        answered = result.http_status in _ANSWERS and not denied
+        if answered or result.kind in (Kind.STORED, Kind.PENDING, Kind.ABSENT):
             self.unanswered.clear()
+        if leased.before == "unknown" and result.kind in (Kind.STORED, Kind.PENDING):
+            self.trouble.took(Stream.of(leased.shipment.label))  # when it was sent, only the answer was lost
         if result.kind is Kind.STORED and self._complete(leased, result):
             self._settle(leased, attempt, result)
-            self._fine()
+            self.trouble.fine()
             return
         if result.kind is Kind.PENDING:
             wait = self._platform.poll_seconds
             self._desk.record(leased, attempt, result, state="awaiting_receipt", wait=wait)
-            self._fine()
+            self.trouble.fine()
             return
         self._absent[number] += result.kind is Kind.ABSENT
         lost = self._failed[number] >= self._platform.retry.attempts
@@ -184,6 +188,8 @@ class Settler:
         if not busy:
             self._failed[number] += 1
         wait = retry_after(result.retry_after, self._platform.retry) if busy else self._pause_or_skip(number)
+        if denied:
+            self.skip_shipments.add(number)
         self._desk.record(leased, attempt, result, state=leased.before, wait=wait)
         problem = result.problem or f"{result.words}（{result.code}）"
         if busy:
@@ -193,10 +199,10 @@ class Settler:
             return
         self.unseen[number] = problem
         if result.refusal is Refusal.UNREACHABLE or result.credentials_refused:
-            self._trouble(result)
+            self._trouble(leased, result)
         elif result.kind is not Kind.ABSENT:
             # no failure of the platform: one shipment would close it to all others, night after night
-            if result.http_status not in _ANSWERS:
+            if not answered:
                 self.unanswered.add(number)
             self.last_problem = f"批次 {number}：{problem}"
 
@@ -221,7 +227,7 @@ class Settler:
         self.counts.update({state: count for state, count in states.items() if state != "retry"})
         self.not_taken_down += states.get("held", 0)  # of what is given up, only takedowns are held
         self._busy = 0
-        self._fine()
+        self.trouble.fine()
 
     # --- common
 
@@ -270,23 +276,21 @@ class Settler:
 
     def _took(self, leased: Leased) -> None:
         self.apart.taken(leased.shipment)
-        self._fine()
+        self.trouble.took(Stream.of(leased.shipment.label))
 
-    def _fine(self) -> None:
-        """The platform took a shipment: that ends its trouble, if it had any."""
-        if self.troubled:
-            self._gate.success()
-            self.troubled = False
-
-    def _trouble(self, result: CallResult) -> None:
-        """Count a failure of the platform; refused credentials stop everything at once."""
-        self.troubled = True
+    def _trouble(self, leased: Leased, result: CallResult) -> None:
+        """Count a failure of the platform, or of a part of it; refused credentials stop everything at once."""
+        self.trouble.lately = True
         problem = result.problem or f"{result.words}（{result.code}）"
         if result.refusal is Refusal.SIGN_AGAIN:
             problem += "；请核对本机时钟"
+        denied = result.refusal is Refusal.NOT_ALLOWED
+        if denied:
+            problem += f"；请核对连接 {self._platform.connection} 的凭证和权限"
         self.last_problem = problem
         if result.credentials_refused:
             reason = f"平台不接受凭证（{result.code}）；请更正连接 {self._platform.connection}"
             self._gate.open(reason)
             raise Stop(f"{self._platform.name}：{reason}，本次不再上报")
-        self._gate.failure(problem)
+        for_all = result.refusal in _FOR_ALL
+        self.trouble.failed(Stream.of(leased.shipment.label), problem, for_all=for_all, for_good=denied)

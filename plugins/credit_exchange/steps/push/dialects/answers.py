@@ -8,7 +8,7 @@ from credit_exchange.steps.push.dialects.base import CallResult, Kind, Refusal, 
 _REFUSALS = {
     400: Refusal.MALFORMED,
     401: Refusal.CREDENTIALS,
-    403: Refusal.CREDENTIALS,
+    403: Refusal.NOT_ALLOWED,
     409: Refusal.SIGN_AGAIN,
     413: Refusal.TOO_LARGE,
     429: Refusal.BUSY,

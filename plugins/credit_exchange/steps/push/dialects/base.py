@@ -52,6 +52,7 @@ class Refusal(StrEnum):
     """Why nothing was stored."""
 
     CREDENTIALS = "credentials"
+    NOT_ALLOWED = "not_allowed"  # known to the platform, and not allowed to do this
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"
     BUSY = "busy"
@@ -69,6 +70,7 @@ _KIND_WORDS = {
 }
 _REFUSAL_WORDS = {
     Refusal.CREDENTIALS: "凭证不被接受",
+    Refusal.NOT_ALLOWED: "平台不允许",
     Refusal.TOO_LARGE: "批次过大",
     Refusal.MALFORMED: "格式不被接受",
     Refusal.BUSY: "平台繁忙",

@@ -7,6 +7,7 @@ import gzip
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
 from urllib.parse import quote, urlencode
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 _REFUSALS = {
     "E401": Refusal.CREDENTIALS,
-    "E403": Refusal.CREDENTIALS,
+    "E403": Refusal.NOT_ALLOWED,
     "E400": Refusal.MALFORMED,
     "E413": Refusal.TOO_LARGE,
     "E429": Refusal.BUSY,
@@ -111,7 +112,11 @@ class FujianTask:
         route = self._platform.datasets[payload.dataset]
         catalog = route.catalog_of(payload.subject_kind)
         if catalog is None:
-            return Verdict(Outcome.HELD, "CATALOG", f"平台没有接收该类相对人（{payload.subject_kind}）的目录")
+            return Verdict(
+                Outcome.HELD,
+                "CATALOG",
+                f"平台没有接收该类相对人（{payload.subject_kind}）的目录，请检查 include/platforms，改正后自动报送",
+            )
         line: dict[str, Any] = {"id": payload.record_id, "ver": payload.version}
         if payload.op == "withdraw":
             line |= {"act": "D", "why": payload.reason.strip() or "撤下", "row": {}}
@@ -306,15 +311,10 @@ class FujianTask:
 
 
 def _without_reply(result: CallResult) -> CallResult:
-    """A login's answer may hold a token: it is never stored."""
-    return CallResult(
-        result.kind,
-        refusal=result.refusal,
-        code=result.code,
-        http_status=result.http_status,
-        retry_after=result.retry_after,
-        credentials_refused=result.credentials_refused,
-    )
+    """A login's answer may hold a token: it is never stored. Who may not even log in has wrong credentials."""
+    if result.refusal is Refusal.NOT_ALLOWED:
+        result = replace(result, refusal=Refusal.CREDENTIALS, credentials_refused=True)
+    return replace(result, reply=b"")
 
 
 def _envelope(reply: Reply) -> dict[str, Any] | CallResult:

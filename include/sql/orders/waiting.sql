@@ -1,0 +1,50 @@
+-- Departments' withdrawals of records that were never delivered: a slip in a number or code, or the record is still to come.
+-- Oldest first; the withdrawal that stands, and since when one was there at all. Those that were taken back wait for nothing.
+-- Nor do those whose record is known under another code of its subject: it has the order too. Of one feed, or of all.
+with lost as (
+    select o.record_id
+    from exchange.withdrawal_order as o
+    where
+        not exists (select 1 from exchange.record as r where r.record_id = o.record_id)
+        and not exists (
+            select 1
+            from exchange.order_ahead as a
+            inner join exchange.record as k
+                on
+                    a.document_key = k.document_key
+                    and a.agency_code = k.agency_code
+                    and a.subject_id = k.subject_id
+                    and a.dataset = k.dataset
+            where a.record_id = o.record_id
+        )
+    group by o.record_id
+),
+
+standing as (
+    select distinct on (o.record_id) o.record_id, o.action, o.batch_id, o.line_no
+    from exchange.withdrawal_order as o
+    inner join lost as l on o.record_id = l.record_id
+    order by o.record_id, o.business_date desc, o.sequence desc, o.action = 'withdraw' desc, o.order_id desc
+)
+
+select
+    b.feed,
+    b.department,
+    b.department_name,
+    b.dataset,
+    b.business_date,
+    s.record_id,
+    s.batch_id,
+    s.line_no,
+    f.since
+from standing as s
+inner join exchange.batch as b on s.batch_id = b.batch_id
+cross join lateral (
+    select min(c.collected_at) as since
+    from exchange.withdrawal_order as o
+    inner join exchange.batch as c on o.batch_id = c.batch_id
+    where o.record_id = s.record_id and o.action = 'withdraw'
+) as f
+where s.action = 'withdraw' and (cast(:feed as text) is null or b.feed = cast(:feed as text))
+order by f.since, s.batch_id, s.line_no
+limit :size

@@ -1,0 +1,15 @@
+-- Stops all calls to a platform that took nothing of all that was tried, unless it took something of another drain since, or
+-- another one is still at it: that one will find out.
+update exchange.platform_state as p set
+    circuit = 'open',
+    open_until = clock_timestamp() + make_interval(secs => :seconds),
+    reason = :reason,
+    changed_at = clock_timestamp()
+where
+    p.platform = :platform
+    and p.failures > 0
+    and not exists (
+        select 1 from exchange.shipment as s
+        where s.platform = p.platform and s.state in ('ready', 'retry', 'sending') and s.lease_until > clock_timestamp()
+    )
+returning p.platform

@@ -1,0 +1,255 @@
+"""A platform that does not work for one data set, one of its catalogues or takedowns only gets everything else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from world import SEND, arrived_once, made_up, names, outbox, put, query, run, states
+
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.push import DrainResult, poll_receipts
+from credit_exchange.steps.push.gate import Gate, Stop
+from credit_exchange.steps.push.streams import Stopped, Stream
+from credit_exchange.steps.push.trouble import Trouble
+from platforms import Sandbox
+from platforms.wire import Answer, json_answer
+
+CIRCUIT = "select circuit from exchange.platform_state"
+QUICK: dict[str, Any] = {
+    "limits": {"records": 10},
+    "circuit": {"failures": 3},
+    "read_timeout": 0.4,
+    "settle_after_seconds": 0.05,
+    "retry": {"first_seconds": 0.01, "max_seconds": 0.02},
+}
+
+
+@dataclass
+class Broken:
+    """What does not work at the platform: what holds one of these in its path or body, and what is answered."""
+
+    parts: tuple[bytes, ...] = ()
+    answer: str = "503"
+    calls: list[bytes] = field(default_factory=list)
+    """Which part each failed call was of."""
+
+    def hit(self, request: Any) -> bool:
+        for part in self.parts:
+            if part in request.target.encode() + request.body:
+                self.calls.append(part)
+                return True
+        return False
+
+
+@pytest.fixture
+def broken(sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch) -> Broken:
+    """Let some of what is sent fail; nothing of it is stored."""
+    meant = Broken()
+    answer = sandbox.platform.answer
+
+    def failing(request: Any, fault: Any) -> Any:
+        if request.endpoint in (SEND[kind], "import_penalty", "revoke") and meant.hit(request):
+            if meant.answer == "silence":
+                time.sleep(0.6)
+            if meant.answer in ("403", "400") and kind == "fujian":
+                return json_answer(200, {"code": f"E{meant.answer}", "msg": "", "data": None}, "")
+            return Answer(int(meant.answer) if meant.answer.isdigit() else 502, b"<html>", "text/html")
+        return answer(request, fault)
+
+    monkeypatch.setattr(sandbox.platform, "answer", failing)
+    return meant
+
+
+PERMITS = {"fuzhou": b"/records/permit", "fujian": b'"frxk"'}
+on_two = pytest.mark.parametrize("kind", ["fuzhou", "fujian"])
+
+
+@on_two
+@pytest.mark.parametrize("answer", ["503", "silence", "403"])
+@pytest.mark.parametrize("circuit", ["closed", "open"])
+def test_a_data_set_on_which_the_platform_fails_stops_only_itself(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, broken: Broken, answer: str, circuit: str
+) -> None:
+    exchange = exchange_with(**QUICK)
+    put(exchange, kind, names(100))
+    put(exchange, kind, names(20, first=201), dataset="red_list")
+    put(exchange, kind, names(20, first=301), dataset="black_list")
+    broken.parts, broken.answer = (PERMITS[kind],), answer
+    query(
+        exchange,
+        "insert into exchange.platform_state (platform, circuit) values (:p, :c) returning 1",
+        p=kind,
+        c=circuit,
+    )
+    result = run(exchange, kind)
+    assert result.delivered == 40
+    assert "permit" in str(result.problem)
+    assert {"503": "503", "silence": "Timeout", "403": "403"}[answer] in str(result.problem)
+    assert len(broken.calls) == (1 if answer == "403" or circuit == "open" else 3)
+    assert query(exchange, CIRCUIT) == [("closed",)]
+    leased = "select count(*) from exchange.shipment where lease_owner is not null"
+    assert query(exchange, leased) == [(0,)]
+    broken.parts = ()
+    result = run(exchange, kind)
+    assert (result.delivered, result.problem) == (100, None)
+    arrived_once(sandbox, 140)
+
+
+@on_two
+@pytest.mark.parametrize("answer", ["503", "403"])
+def test_a_platform_that_fails_on_everything_is_called_a_few_times(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, broken: Broken, answer: str
+) -> None:
+    exchange = exchange_with(**QUICK)
+    for place, dataset in enumerate(("permit", "red_list", "black_list", "commitment", "tender_violation")):
+        put(exchange, kind, names(50, first=1000 * place + 1), dataset=dataset)
+    broken.parts, broken.answer = (b"",), answer
+    result = run(exchange, kind)
+    assert "暂停上报" in str(result.problem)
+    assert len(broken.calls) == (5 if answer == "503" else 3)  # three data sets in a row
+    assert query(exchange, CIRCUIT) == [("open",)]
+    assert poll_receipts(exchange, kind, payload_source=made_up).calls == 0
+    broken.parts = ()
+    assert run(exchange, kind).problem is None
+    arrived_once(sandbox, 250)
+
+
+@on_two
+def test_the_last_part_that_fails_opens_the_circuit_at_the_end(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, broken: Broken
+) -> None:
+    """Whether it is the platform nobody knows then."""
+    exchange = exchange_with(**QUICK)
+    put(exchange, kind, names(60))
+    broken.parts = (PERMITS[kind],)
+    result = run(exchange, kind)
+    assert "暂停上报" in str(result.problem)
+    assert "permit" in str(result.problem)
+    assert len(broken.calls) == 3
+    assert query(exchange, CIRCUIT) == [("open",)]
+
+
+TAKEDOWN = {"fuzhou": b'"op":"R"', "fujian": b"", "china": b"revoke"}
+
+
+@pytest.mark.parametrize("kind", ["fuzhou", "china"])
+@pytest.mark.parametrize("answer", ["503", "403"])
+def test_takedowns_on_which_the_platform_fails_stop_nothing_else(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, broken: Broken, answer: str
+) -> None:
+    exchange = exchange_with(**QUICK | {"limits": {"records": 1}})
+    put(exchange, kind, names(6))
+    run(exchange, kind)
+    put(exchange, kind, names(6), version=2, op="withdraw")
+    put(exchange, kind, names(10, first=101))
+    broken.parts, broken.answer = (TAKEDOWN[kind],), answer
+    result = run(exchange, kind)
+    assert result.delivered == 10
+    assert "撤下" in str(result.problem)
+    assert len(broken.calls) == (3 if answer == "503" else 1)
+    assert query(exchange, CIRCUIT) == [("closed",)]
+    broken.parts = ()
+    assert run(exchange, kind).problem is None
+    assert len(sandbox.current()) == 10
+
+
+@pytest.mark.parametrize("kind", ["fujian"])
+@pytest.mark.parametrize("answer", ["503", "403", "400"])
+def test_one_catalogue_on_which_the_platform_fails_does_not_stop_the_other_one_of_its_data_set(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, broken: Broken, answer: str
+) -> None:
+    exchange = exchange_with(**QUICK)
+    persons = [f"p{number:04d}" for number in range(501, 551)]
+    put(exchange, kind, names(100))
+    put(exchange, kind, persons)
+    put(exchange, kind, names(10, first=201), dataset="red_list")
+    broken.parts, broken.answer = (PERMITS[kind],), answer
+    for night in range(2):
+        result = run(exchange, kind)
+        assert result.delivered == (0 if night else 60)
+        assert "frxk" in str(result.problem)
+        assert len(broken.calls) <= (night + 1) * (12 if answer == "400" else 3)
+    assert query(exchange, "select distinct state from exchange.outbox where record_id like 'p%'") == [("delivered",)]
+    assert set(states(exchange)) <= {"delivered", "ready", "retry", "unknown"}
+    broken.parts = ()
+    assert run(exchange, kind).problem is None
+    arrived_once(sandbox, 160)
+
+
+@pytest.mark.parametrize("kind", ["fujian"])
+def test_a_takedown_does_not_wait_for_a_row_that_was_packed_for_a_catalogue_that_fails(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, broken: Broken
+) -> None:
+    exchange = exchange_with(**QUICK)
+    put(exchange, kind, names(60))
+    run(exchange, kind)
+    put(exchange, kind, names(60), version=2)
+    put(exchange, kind, names(10, first=201), dataset="red_list")
+    broken.parts = (PERMITS[kind],)
+    run(exchange, kind)
+    assert outbox(exchange)["r0055", 2].state == "retry"
+    put(exchange, kind, ["r0055"], version=3, op="withdraw")
+    broken.parts = ()
+    assert run(exchange, kind).problem is None
+    assert outbox(exchange)["r0055", 2].state == "cancelled"
+    assert [one.op for one in sandbox.ledger.applies() if "r0055" in str(one.key)] == ["upsert", "withdraw"]
+    assert [one.op for one in sandbox.ledger.applies()][70] == "withdraw"  # before everything else
+
+
+@pytest.mark.parametrize("kind", ["fuzhou"])
+def test_a_drain_that_has_nothing_else_to_try_stops_no_other_that_is_at_work(
+    exchange: Exchange, sandbox: Sandbox, kind: str
+) -> None:
+    platform = exchange.config.platforms[kind]
+    gate = Gate(exchange.engine, platform)
+    gate.prepare(at_once=True, try_again=False)
+    query(
+        exchange,
+        "insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, body_sealed, "
+        "body_digest, records, state, lease_owner, lease_until) values "
+        "('s1', 'fuzhou', 'red_list', 'upsert', 'b', 'k', '', '', 1, 'sending', 'another', now() + interval '1 min') "
+        "returning 1",
+    )
+    trouble = Trouble(platform, gate, Stopped(platform))
+
+    def fails() -> None:
+        for _ in range(platform.circuit.failures):
+            trouble.failed(Stream("permit", "permit", "upsert"), "平台答复 HTTP 503")
+        assert trouble.doubt
+
+    fails()
+    trouble.nothing_else()
+    fails()
+    query(exchange, "update exchange.shipment set state = 'settled', lease_until = null returning 1")
+    gate.success()  # of that other one
+    trouble.nothing_else()
+    assert query(exchange, CIRCUIT) == [("closed",)]
+    fails()
+    with pytest.raises(Stop, match="permit"):
+        trouble.nothing_else()
+    assert query(exchange, CIRCUIT) == [("open",)]
+
+
+@on_two
+def test_two_drains_at_once_bring_all_else_of_a_platform_that_fails_on_one_data_set(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, broken: Broken
+) -> None:
+    exchange = exchange_with(**QUICK)
+    put(exchange, kind, names(100))
+    put(exchange, kind, names(300, first=201), dataset="red_list")
+    broken.parts = (PERMITS[kind],)
+    results: list[DrainResult] = []
+    threads = [threading.Thread(target=lambda: results.append(run(exchange, kind))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(result.delivered for result in results) == 300
+    broken.parts = ()
+    assert run(exchange, kind).problem is None
+    arrived_once(sandbox, 400)
