@@ -1,6 +1,6 @@
 """What is not released any more is taken down in every catalogue of a platform in which it lies.
 
-A row came to a second catalogue only before places were kept (ADR 0002); what was decided last says nothing of the other.
+A row came to a second catalogue only before places were kept (ADR 0002); what was decided last says nothing of it.
 """
 
 from __future__ import annotations
