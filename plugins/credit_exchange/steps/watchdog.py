@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Any
 
-from credit_exchange.config.feed import Operation
+from credit_exchange.config.feed import Operation, TableSource
 from credit_exchange.core import business_time
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import ConfigurationError
@@ -25,7 +25,7 @@ DUE = time(6, 0)
 QUIET = timedelta(hours=6)  # longer than a night takes: without any for so long, nobody is about to fill a hole
 UNKNOWN_DAYS: int = Operation.model_fields["unknown_days"].default
 LATE, HOLE, CIRCUIT, UNKNOWN, OVERDUE = "late:", "hole:", "circuit:", "unknown:", "overdue:"
-SHOWN, HELD, FORGOTTEN, NOWHERE = "shown:", "held:", "forgotten:", "nowhere:"
+SHOWN, HELD, FORGOTTEN, NOWHERE, UNDATED = "shown:", "held:", "forgotten:", "nowhere:", "undated:"
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def check(exchange: Exchange) -> list[Finding]:
         (FORGOTTEN, _forgotten),
         (SHOWN, _still_shown),
         (NOWHERE, _nowhere),
+        (UNDATED, _undated),
     )
     for prefix, look in looks:
         found.extend(_record(exchange, prefix, look(exchange)))
@@ -261,6 +262,22 @@ def _nowhere(exchange: Exchange) -> Iterable[Finding]:
             "可能文书号、机关代码或相对人写错，要撤下的记录仍在公示：请与部门核对，由部门以正确的标识重新报送；"
             f"写错的用 python -m credit_exchange reinstate {first['record_id']} --authority office --reason 原因 取消",
             f"/exchange/quarantine?feed={name}",
+        )
+
+
+def _undated(exchange: Exchange) -> Iterable[Finding]:
+    """Find tables with rows that no business date takes: an incident a feed, until each has an update time."""
+    for row in _rows(exchange, "alerts/undated_rows"):
+        feed = exchange.config.feeds.get(row["feed"])
+        if feed is None or not isinstance(feed.source, TableSource):
+            continue
+        yield Finding(
+            f"{UNDATED}{row['feed']}",
+            "warning",
+            f"{row['department_name']} 的表有 {row['undated']} 行没有可用的更新时间（{row['feed']}）",
+            f"表 {feed.source.table} 的列 {feed.source.updated_at} 为空，或不是 YYYY-MM-DD hh:mm:ss，"
+            "任何业务日期都不会取到这些行；请部门填上更新时间：填为当天的，当夜即采集",
+            f"/exchange/batch/{row['batch_id']}",
         )
 
 

@@ -69,6 +69,14 @@ def test_a_row_of_nulls_of_a_table_is_a_row() -> None:
     assert lines(read_delimited(raw, layout(), ",", "utf-8", 10, number_rows=True)) == [1, 2]
 
 
+def test_a_carriage_return_in_a_value_counts_as_a_line_wherever_a_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    for block in range(20, 60):
+        monkeypatch.setattr(delimited, "BLOCK", block)
+        chunks = csv_of(f'{HEADER}\n甲,,1,"上\r下"\n乙,,2,\n', encoding="utf-8")
+        assert lines(chunks) == [2, 4]
+        assert records(chunks)[0][3] == "上\r下"
+
+
 def test_lines_in_another_encoding_are_never_taken_for_text() -> None:
     chinese, utf8 = f"{HEADER}\n甲公司,,1,\n".encode("gb18030"), "福州公司,,2,好人\n".encode()
     for declared in ("auto", "gb18030"):
@@ -302,3 +310,13 @@ def test_an_empty_second_name_of_a_key_hides_nothing() -> None:
     )
     assert [r[3] for r in records(chunks)][:2] == ["补录", "补录"]
     assert problems(chunks) == [(3, "ROW01", "BZ")]
+
+
+def test_a_number_that_nobody_can_write_out_is_a_value_of_its_row_and_stops_no_other() -> None:
+    file = io.BytesIO()
+    numbers = ("1e999999999", "-1E-999999999999999999999", "0e99999999", "9" * 5000, "0.200000")
+    items = ",".join(f'{{"名称": "甲", "文号": "1", "备注": {number}}}' for number in numbers)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("page-00001.json", f'{{"data": {{"items": [{items}]}}}}')
+    chunks = list(read_pages(file, layout(), HttpSource(form="http", connection="s", path="/x"), 100))
+    assert [record[3] for record in records(chunks)] == list(numbers)

@@ -126,14 +126,14 @@ def _look(file: IO[bytes], start: int, where: str, delimiter: str, bounded: bool
     ended = False
     file.seek(start)
     while block := file.read(BLOCK):
-        if b"\r" in block and block.count(b"\r\n") + block.endswith(b"\r") < block.count(b"\r"):
+        joined = tail + block
+        if b"\r" in joined and joined.count(b"\r\n") + joined.endswith(b"\r") < joined.count(b"\r"):
             regular = False
         first = min((p for p in (block.find(b"\n"), block.find(b"\r")) if p >= 0), default=-1)
         too_long = since + (first if first >= 0 else len(block)) > MAX_LINE
         if too_long and bounded:
             raise FatalError(f"{where}第 {line} 行：长度超过 {MAX_LINE} 字节，可能有引号没有闭合；请部门重新导出后报送")
         since = since + len(block) if first < 0 else len(block) - 1 - max(block.rfind(b"\n"), block.rfind(b"\r"))
-        joined = tail + block
         if (
             too_long
             or len(block.translate(None, _CONTROLS)) < len(block)

@@ -50,7 +50,7 @@ def _plain(row: bytes) -> list[str]:
 
 
 def _cut(row: bytes, width: int | None) -> Cut:
-    text = row.decode(errors="ignore").removesuffix("\n")  # at most the last character is cut in two
+    text = row.decode(errors="ignore").removesuffix("\n").removesuffix("\r")  # at most the last character is cut in two
     values, long = list[str](), list[int]()
     for match in _VALUE.finditer(text):
         quoted, plain = match.groups()

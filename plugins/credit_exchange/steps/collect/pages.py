@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import IO, Any
 
 import requests
@@ -27,6 +27,8 @@ MAX_PAGE_BYTES = 64 * 1024 * 1024
 MAX_BYTES = 4 * 1024**3
 _ATTEMPTS = 4
 _ROUNDS = 3
+_LONGEST_NUMBER = 64
+"""Places of a number: 1e999999999 is short, and fills the memory when it is written out."""
 _FIXED = (1980, 1, 1, 0, 0, 0)
 
 
@@ -204,10 +206,23 @@ def parse(body: bytes) -> Any:
     """Return the JSON of a page; numbers keep their digits, an object with a key that stands twice is a Twice."""
     try:
         return json.loads(
-            body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once_each
+            body.decode("utf-8-sig"),
+            parse_float=_decimal,
+            parse_int=lambda digits: int(digits) if len(digits) <= _LONGEST_NUMBER else digits,
+            parse_constant=_refuse,
+            object_pairs_hook=_once_each,
         )
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _decimal(written: str) -> Decimal | str:
+    """Return a number with its digits; one that nobody could write out stays as it is, for its row's verdict."""
+    try:
+        value = Decimal(written)
+    except InvalidOperation:
+        return written
+    return value if abs(value.adjusted()) <= _LONGEST_NUMBER else written
 
 
 def _refuse(_: str) -> Any:
@@ -236,7 +251,7 @@ def _total(answer: Any, source: HttpSource, place: str) -> int | None:
     if source.total is None:
         return None
     total = _at(answer, source.total)
-    if isinstance(total, str) and total.isascii() and total.isdigit():
+    if isinstance(total, str) and total.isascii() and total.isdigit() and len(total) <= _LONGEST_NUMBER:
         total = int(total)
     if not isinstance(total, int) or isinstance(total, bool) or total < 0:
         raise RetriableError(f"{place}：答复中 {source.total} 处没有数字；请检查服务，或更正 source.total")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -23,9 +24,11 @@ from sqlalchemy import (
     and_,
     column,
     create_engine,
+    func,
     inspect,
     literal,
     not_,
+    or_,
     select,
     table,
 )
@@ -41,6 +44,8 @@ from credit_exchange.steps.collect.columns import Layout, normal
 
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 _BATCH = 5_000
+log = logging.getLogger(__name__)
+_ISO_DAY = "____-__-__%"
 
 
 def window(business_date: date, overlap_hours: float) -> tuple[datetime, datetime]:
@@ -52,7 +57,8 @@ def window(business_date: date, overlap_hours: float) -> tuple[datetime, datetim
 def fetch_table(
     connection: Connection, source: TableSource, layout: Layout, business_date: date, target: IO[bytes]
 ) -> dict[str, Any]:
-    """Write the window's rows as CSV to `target` and return what to remember (rows, window, columns).
+    """Write the window's rows as CSV to `target` and return what to remember: rows, window, columns, and how many rows
+    no window will ever have (`undated`: the watchdog tells of them).
 
     Raises HoldForPerson when the table lost a declared column or gained one under `freeze`, RetriableError when the
     database does not answer, ConfigurationError when the connection is no database.
@@ -68,6 +74,7 @@ def fetch_table(
             rows = _stream(engine, query, names, target)
         if not rows:
             _comparable(engine, source, layout, kind)
+        undated = _undated(engine, source, kind)
     except (DBAPIError, psycopg.Error) as error:
         code = getattr(getattr(error, "orig", error), "sqlstate", None) or type(error).__name__
         raise RetriableError(
@@ -80,7 +87,7 @@ def fetch_table(
         ) from None
     finally:
         engine.dispose()
-    return {"rows": rows, "window": [start.isoformat(), end.isoformat()], "columns": names}
+    return {"rows": rows, "window": [start.isoformat(), end.isoformat()], "columns": names, "undated": undated}
 
 
 def _engine(connection: Connection, source: TableSource, where: str) -> Engine:
@@ -186,7 +193,7 @@ def _comparable(engine: Engine, source: TableSource, layout: Layout, updated: An
     there = table(source.table, changed, schema=source.schema_name)
     if not isinstance(updated["type"], String):
         return
-    iso = changed.like("____-__-__%")
+    iso = changed.like(_ISO_DAY)
     with engine.connect() as connection:
         good, other = (
             connection.execute(select(literal(1)).select_from(there).where(condition).limit(1)).first()
@@ -197,6 +204,23 @@ def _comparable(engine: Engine, source: TableSource, layout: Layout, updated: An
             f"{layout.where}表 {source.table}：更新时间列 {source.updated_at} 是文本，"
             "但不是 YYYY-MM-DD hh:mm:ss 的形式，无法按日期取数；请联系部门，或改用其他列"
         )
+
+
+def _undated(engine: Engine, source: TableSource, updated: Any) -> int | None:
+    """Return how many rows have no update time, or as text one that no window finds; None when that takes too long.
+
+    Only counted to be told: the rows that were asked for are here, and a table too large to count must not lose them.
+    """
+    is_text = engine.dialect.name == "sqlite" or isinstance(updated["type"], String)
+    changed: Any = column(str(updated["name"]), String) if is_text else column(str(updated["name"]))
+    there = table(source.table, changed, schema=source.schema_name)
+    never = or_(changed.is_(None), not_(changed.like(_ISO_DAY))) if is_text else changed.is_(None)
+    try:
+        with engine.connect() as connection:
+            return int(connection.execute(select(func.count()).select_from(there).where(never)).scalar_one())
+    except DBAPIError as error:
+        log.warning("%s：没有数出更新时间为空的行（%s），采集不受影响", source.table, type(error.orig).__name__)
+        return None
 
 
 def _copy(engine: Engine, query: Select[Any], target: IO[bytes]) -> int:
@@ -218,7 +242,7 @@ def _stream(engine: Engine, query: Select[Any], names: Sequence[str], target: IO
     # what SQLite cannot decode lands as the bytes it is: the reader quarantines that row, and takes the others
     text = io.TextIOWrapper(target, encoding="utf-8", errors="surrogateescape", newline="", write_through=True)
     try:
-        writer = csv.writer(text, lineterminator="\n")
+        writer = csv.writer(text, lineterminator="\r\n")  # else a carriage return alone would stand without quotes
         writer.writerow(names)
         with engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
             if engine.dialect.name == "sqlite":
