@@ -249,7 +249,7 @@ def test_a_hole_that_is_meant_is_told_no_more_and_who_said_so_is_kept(
     assert command
     given = command[1].replace("2026-11-15", "2026-11-12").split()
     assert main([*given, "迁移机房，张三 13805911234 已报备"]) == 0
-    assert "2026-11-11, 2026-11-12" in capsys.readouterr().out
+    assert "2026-11-11、2026-11-12" in capsys.readouterr().out
     [finding] = holes(exchange)
     assert (finding.incident_key, finding.is_new) == ("hole:2026-11-11/2026-11-15", False)
     assert "业务日期 2026-11-13 至 2026-11-15（共 3 天）" in finding.subject
