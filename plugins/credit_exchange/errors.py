@@ -58,7 +58,7 @@ def without_values(error: BaseException) -> str:
         parts.append(os.strerror(error.errno))  # a full disk, too many files: nothing of a row
     sqlstate = getattr(driver, "sqlstate", None)
     if isinstance(sqlstate, str):
-        hint = " (older than the code? run `airflow db migrate`)" if sqlstate in _NOT_THERE else ""
+        hint = "（数据库结构可能比程序旧，请运行 airflow db migrate）" if sqlstate in _NOT_THERE else ""
         parts.append(f"SQLSTATE {sqlstate}{hint}")
     constraint = getattr(getattr(driver, "diag", None), "constraint_name", None)
     if isinstance(constraint, str):

@@ -54,20 +54,18 @@ def test_the_verdict_gives_one_again(closed: Exchange) -> None:
     assert not tasks.Verdict.reopens
 
 
-def states_of(**states: str) -> dict[str, Any]:
-    """The context of a verdict: the states of the run's tasks as Airflow gives them, of two feeds."""
+def states_of(feeds: list[str], platforms: list[str], **states: str) -> dict[str, Any]:
+    """The context of a verdict on a run of these parts: the states of its tasks as Airflow gives them."""
     ti = SimpleNamespace(
         get_task_states=lambda **_: {"scheduled__1": states},
-        xcom_pull=lambda task_ids: {"open_night": ["fz_gulou_permit", "fz_hbj_penalty"], "platforms": ["fuzhou"]}[
-            task_ids
-        ],
+        xcom_pull=lambda task_ids: {"open_night": feeds, "platforms": platforms}[task_ids],
     )
     return {"dag_run": SimpleNamespace(run_id="scheduled__1", dag_id="nightly_exchange"), "ti": ti}
 
 
-@pytest.mark.parametrize("stage", ["collected", "validated"])
+@pytest.mark.parametrize(("stage", "step"), [("collected", "校验"), ("validated", "归并")])
 def test_a_task_marked_as_success_by_hand_does_not_make_its_rows_count(
-    closed: Exchange, monkeypatch: pytest.MonkeyPatch, stage: str
+    closed: Exchange, monkeypatch: pytest.MonkeyPatch, stage: str, step: str
 ) -> None:
     monkeypatch.setattr(notifiers, "tell", lambda _exchange: 0)
     with closed.engine.begin() as connection:
@@ -76,10 +74,14 @@ def test_a_task_marked_as_success_by_hand_does_not_make_its_rows_count(
         add_batch(connection, "fz_hbj_penalty", 2, "merged")
         add_batch(connection, "fz_of_a_feed_that_is_gone", 1, stage)
     verdict = tasks.Verdict(task_id="verdict", feeds_task="open_night", platforms_task="platforms")
-    context = states_of(**{"feeds.merge_0": "success", "feeds.merge_1": "success", "release": "success"})
-    with pytest.raises(AirflowFailException, match=r"^1 个部分未完成：福州市鼓楼区[^；]*（归并）。"):
+    states = {"feeds.merge_0": "success", "feeds.merge_1": "success", "release": "success"}
+    context = states_of(["fz_gulou_permit", "fz_hbj_penalty"], ["fuzhou"], **states)
+    with pytest.raises(AirflowFailException, match=rf"^1 个部分未完成：福州市鼓楼区[^；]*（{step}）。"):
         verdict.execute(context)
     assert ended(closed) == ("partial", True)
+    with closed.engine.connect() as connection:
+        detail = connection.exec_driver_sql("select detail from exchange.alert").scalar_one()
+    assert detail.startswith(f"环节：{step}；原因：收到的数据没有归并，任务可能被手工标记为成功；")
     with closed.engine.begin() as connection:
         connection.exec_driver_sql("update exchange.batch set stage = 'merged', state = 'complete'")
     assert verdict.execute(context) == {"failed": 0}
@@ -139,23 +141,21 @@ def test_who_is_told_that_a_part_failed_is_told_why_and_what_to_do(closed: Excha
         connection.exec_driver_sql(
             "insert into exchange.platform_state (platform, circuit, reason) values ('china', 'open', '凭证不被接受')"
         )
+        add_batch(connection, "fz_hbj_penalty", 1, "collected")
     states = {
         "feeds.collect_0": "failed",
         "feeds.validate_0": "upstream_failed",
+        "feeds.validate_1": "failed",
         "push_0": "failed",
         "release": "failed",
     }
-    ti = SimpleNamespace(
-        get_task_states=lambda **_: {"scheduled__1": states},
-        xcom_pull=lambda task_ids: {"open_night": ["fz_yjj_penalty"], "platforms": ["china"]}[task_ids],
-    )
-    run = SimpleNamespace(run_id="scheduled__1", dag_id="nightly_exchange")
     verdict = tasks.Verdict(task_id="verdict", feeds_task="open_night", platforms_task="platforms")
-    with pytest.raises(AirflowFailException, match="3 个部分未完成"):
-        verdict.work(closed, {"dag_run": run, "ti": ti})
+    with pytest.raises(AirflowFailException, match="4 个部分未完成"):
+        verdict.work(closed, states_of(["fz_yjj_penalty", "fz_hbj_penalty"], ["china"], **states))
     with closed.engine.connect() as connection:
         told = dict(connection.exec_driver_sql("select incident_key, detail from exchange.alert").all())
     assert told["night:2026-11-22:feed fz_yjj_penalty"].startswith("环节：采集；原因：服务暂不可用；")
     assert told["night:2026-11-22:platform china"].startswith("环节：上报；原因：凭证不被接受；")
+    assert told["night:2026-11-22:feed fz_hbj_penalty"].startswith("环节：校验；原因见这一环节的任务日志；")
     assert told["night:2026-11-22:release"].startswith("环节：发布；原因见这一环节的任务日志；")
     assert all("清除这一环节的任务（含下游）" in detail for detail in told.values())

@@ -43,6 +43,22 @@ def test_another_key_is_refused_before_anything_lands_with_it(
     assert collect(exchange, "fz_wjw_permit", DAY), "with its own keys it goes on"
 
 
+def test_of_two_first_keys_that_come_together_the_second_is_refused(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = other_keys(exchange, monkeypatch, hmac="a key that somebody mistyped")
+    waits = "select count(*) as n from pg_stat_activity where wait_event_type = 'Lock' and query like '%key_check%'"
+    with ThreadPoolExecutor(1) as pool:
+        with exchange.engine.begin() as first:
+            first.exec_driver_sql("insert into exchange.key_check values ('encryption', 'of another'), ('hmac', 'too')")
+            asked = pool.submit(lambda: second.keys)
+            while query(exchange, waits) != [{"n": 1}]:
+                assert not asked.done()
+        with pytest.raises(ConfigurationError, match="加密密钥和HMAC 密钥与本数据库一直使用的不同"):
+            asked.result()
+    second.engine.dispose()
+
+
 def test_the_same_keys_are_taken_by_every_process_also_by_those_that_come_first_together(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,10 +70,15 @@ def test_a_withdrawal_that_came_first_finds_the_record_that_comes_under_another_
     assert [r["status"] for r in query(exchange, RECORDS)] == ["withdrawn"]
 
 
-def test_a_withdrawal_that_came_first_finds_the_record_when_its_codes_are_linked_in_between(exchange: Exchange) -> None:
-    merge(exchange, batch(exchange, [row(exchange, "1号", codes=LEGACY, operation="withdraw")], FIRST))
+@pytest.mark.parametrize("known_before", [False, True])
+def test_a_withdrawal_that_came_first_finds_the_record_when_its_codes_are_linked_in_between(
+    exchange: Exchange, known_before: bool
+) -> None:
+    """Also where the codes that were known before the order stay, and those that it names are joined to them."""
     unlinked = UNIFIED[:2]
-    merge(exchange, batch(exchange, [row(exchange, "2号", codes=unlinked)], FIRST + timedelta(days=1)))
+    order, other = row(exchange, "1号", codes=LEGACY, operation="withdraw"), row(exchange, "2号", codes=unlinked)
+    for days, said in enumerate([other, order] if known_before else [order, other]):
+        merge(exchange, batch(exchange, [said], FIRST + timedelta(days=days)))
     merge(exchange, batch(exchange, [row(exchange, "3号", codes=UNIFIED)], FIRST + timedelta(days=2)))
     merge(exchange, batch(exchange, [row(exchange, "1号", codes=unlinked)], FIRST + timedelta(days=3)))
     found = query(exchange, "select document_no, status from exchange.record order by document_no")

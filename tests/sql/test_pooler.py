@@ -60,6 +60,6 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 def test_a_session_without_its_settings_does_nothing(pooler: str) -> None:
     engine = connect(pooler)
-    with pytest.raises(ConfigurationError, match=r"DATABASE_URL: .*does not keep the session's settings"):
+    with pytest.raises(ConfigurationError, match=r"DATABASE_URL：.*丢掉了会话的设置.*请直接连接 PostgreSQL"):
         engine.connect()
     engine.dispose()

@@ -87,7 +87,7 @@ def test_what_is_no_longer_what_was_released_is_not_sent(exchange: Exchange) -> 
     with exchange.engine.begin() as connection:
         connection.exec_driver_sql("update exchange.record_version set content = replace(content, '准予', '不准')")
         (waiting,) = query(exchange, "select outbox_id from exchange.outbox where platform = 'fuzhou'")
-        with pytest.raises(FatalError, match="no longer matches what was released"):
+        with pytest.raises(FatalError, match="内容与发布时不一致"):
             payloads(exchange, connection, "fuzhou", [waiting["outbox_id"]])
 
 

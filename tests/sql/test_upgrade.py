@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from datetime import date, timedelta
 from pathlib import Path
 
-from merging import query
+from merging import batch, open_exchange, query, row
 
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
+from credit_exchange.stores import sql
 from credit_exchange.stores.database import migrate
 
+FIRST = date(2026, 11, 18)
 FIRST_VERSION = Path(__file__).parent / "fixtures" / "delivery_0001.sql"
 NOW_GONE = """
 drop schema report cascade;
 create schema report;
-drop table exchange.key_check, exchange.skipped_date;
+drop table exchange.key_check, exchange.order_ahead, exchange.skipped_date;
 drop view exchange.on_its_way, exchange.outbox;
 drop table exchange.lot, exchange.shipment_run, exchange.release, exchange.attempt, exchange.shipment;
 drop sequence exchange.outbox_seq;
@@ -94,9 +100,41 @@ def test_the_view_of_what_is_published_is_replaced_and_keeps_its_grants(exchange
         assert connection.exec_driver_sql("select count(*) from report.published").scalar() == 0
 
 
+def test_orders_and_records_of_the_version_before_go_on_in_the_present_one(exchange: Exchange) -> None:
+    orders = [row(exchange, f"{n}号", operation="withdraw") for n in (2, 3)]
+    merge(exchange, batch(exchange, [row(exchange, "1号"), *orders], FIRST))
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql("drop table exchange.key_check, exchange.order_ahead")
+        connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0007'")
+    url = exchange.engine.url.render_as_string(hide_password=False)
+    migrate(url)
+    again = open_exchange(url)
+    assert query(again, "select name from exchange.key_check") == []
+    assert again.keys == exchange.keys
+    said = [row(again, "1号", operation="withdraw"), row(again, "2号"), row(again, "4号", operation="withdraw")]
+    merge(again, batch(again, said, FIRST + timedelta(days=1)))
+    again.engine.dispose()
+    found = query(exchange, "select document_no, status from exchange.record order by document_no")
+    assert [tuple(one.values()) for one in found] == [("1号", "withdrawn"), ("2号", "withdrawn")]
+    with exchange.engine.connect() as connection:
+        waiting = connection.execute(sql.load("orders/waiting"), {"feed": None, "size": None}).all()
+    assert len(waiting) == 2, "one from before, one from since"
+    assert [one["name"] for one in query(exchange, "select name from exchange.key_check")] == ["encryption", "hmac"]
+
+
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
     assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0009"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
+
+
+def test_migrations_that_are_started_together_wait_for_each_other(empty_database_url: str) -> None:
+    again = "import sys; from credit_exchange.stores.database import migrate; [migrate(sys.argv[1]) for _ in range(8)]"
+    started = [
+        subprocess.Popen([sys.executable, "-c", again, empty_database_url], stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    told = [(process.communicate()[1][-300:], process.returncode) for process in started]
+    assert [status for _, status in told] == [0, 0, 0], told
 
 
 def test_a_report_role_that_an_administrator_made_later_gets_its_grants_by_the_next_migration(

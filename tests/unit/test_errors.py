@@ -30,5 +30,5 @@ def test_the_words_of_other_errors_stay_untold() -> None:
 
 def test_what_the_database_does_not_know_yet_leads_to_the_migration() -> None:
     text = told(psycopg.errors.UndefinedTable("relation exchange.key_check of 张三 does not exist"))
-    assert "SQLSTATE 42P01 (older than the code? run `airflow db migrate`)" in text
+    assert "SQLSTATE 42P01（数据库结构可能比程序旧，请运行 airflow db migrate）" in text
     assert "张三" not in text

@@ -1,5 +1,6 @@
--- What was collected for a night and is not merged, though its tasks may say so: they can be marked as success by hand.
-select feed
+-- What was collected for a night and is not merged, though its tasks may say so: they can be marked as success by hand. With
+-- the step that was not done.
+select feed, case stage when 'collected' then 'validate' else 'merge' end as step
 from (
     select distinct on (b.feed) b.feed, b.stage
     from exchange.batch as b

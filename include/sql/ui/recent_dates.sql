@@ -23,7 +23,9 @@ select
     b.business_date as day,
     min(n.finished_at) as finished_at,
     coalesce(bool_or(n.is_open), false) as is_open,
-    coalesce(bool_or(b.state = 'missing' or b.state = 'failed' and (b.problem is not null or n.is_open is not true)), false) as bad,
+    bool_or(
+        b.state = 'missing' or b.state = 'failed' and (b.problem is not null or n.is_open is not true)
+    ) as bad,
     bool_or(b.state = 'held' or b.rows_held > 0) as care,
     count(*) filter (where b.state = 'missing') as missing,
     count(*) filter (where b.state = 'failed' and (b.problem is not null or n.is_open is not true)) as failed,

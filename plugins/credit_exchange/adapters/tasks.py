@@ -20,7 +20,9 @@ from credit_exchange.errors import FatalError
 
 if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
+    from credit_exchange.steps.nights import Night
 
+_UNMERGED = "收到的数据没有归并，任务可能被手工标记为成功"
 FAILED_STATES = frozenset({"failed", "upstream_failed"})
 
 
@@ -233,14 +235,18 @@ class Verdict(ExchangeOperator):
             "feed": ti.xcom_pull(task_ids=self.feeds_task) or [],
             "platform": ti.xcom_pull(task_ids=self.platforms_task) or [],
         }
-        unmerged = _feeds(exchange, "alerts/unmerged", night.business_date, "merge")
-        failed = {part: step for part, step in unmerged.items() if part.removeprefix("feed ") in mapped["feed"]}
-        failed |= failed_parts(states, mapped, own=self.task_id)
-        failed |= _feeds(exchange, "ui/unbalanced", night.business_date, "行数不符")
+        unmerged = {
+            f"feed {feed}": step for feed, step in _found(exchange, "alerts/unmerged", night) if feed in mapped["feed"]
+        }
+        by_tasks = failed_parts(states, mapped, own=self.task_id)
+        failed = unmerged | by_tasks
+        failed |= {f"feed {feed}": "行数不符" for (feed,) in _found(exchange, "ui/unbalanced", night)}
         close_night(exchange, run.run_id, sorted(failed))
         prefix = f"night:{night.business_date}:"
         link = f"/exchange/night?date={night.business_date}"
-        causes = _causes(exchange, night.business_date)
+        causes = dict.fromkeys(unmerged.keys() - by_tasks.keys(), _UNMERGED) | dict(
+            _found(exchange, "alerts/causes", night)
+        )
         for part, step in failed.items():
             subject = f"业务日期 {night.business_date}：{part_label(exchange.config, part)} 没有完成"
             raise_alert(exchange, prefix + part, "warning", subject, _told(step, causes.get(part)), link)
@@ -331,20 +337,10 @@ def _told(step: str, cause: str | None) -> str:
     return f"环节：{STEP_WORDS.get(step, step)}；{why}；排除后清除这一环节的任务（含下游），或等下一夜自动再试"
 
 
-def _causes(exchange: Exchange, day: Any) -> dict[str, str]:
+def _found(exchange: Exchange, name: str, night: Night) -> list[Any]:
+    """Return what a statement finds for the business date of a night."""
     from credit_exchange.stores import sql
     from credit_exchange.stores.database import transaction
 
     with transaction(exchange.engine) as connection:
-        rows = connection.execute(sql.load("alerts/causes"), {"business_date": day}).mappings()
-        return {row["part"]: row["cause"] for row in rows}
-
-
-def _feeds(exchange: Exchange, name: str, day: Any, what: str) -> dict[str, str]:
-    """Return part -> `what` for every feed that a statement finds for a business date."""
-    from credit_exchange.stores import sql
-    from credit_exchange.stores.database import transaction
-
-    with transaction(exchange.engine) as connection:
-        feeds = connection.execute(sql.load(name), {"business_date": day}).scalars()
-        return {f"feed {feed}": what for feed in feeds}
+        return list(connection.execute(sql.load(name), {"business_date": night.business_date}))

@@ -18,7 +18,7 @@ from rich.table import Table
 from credit_exchange.adapters.connections import resolve_by_command
 from credit_exchange.cli import night_summary
 from credit_exchange.config.connections import Connection
-from credit_exchange.config.labels import rule_word
+from credit_exchange.config.labels import rule_label
 from credit_exchange.config.loader import load
 from credit_exchange.errors import ConfigurationError, ExchangeError
 from credit_exchange.laptop.ports import free_port
@@ -48,7 +48,7 @@ def dry_run(feed_id: str, business_date: date, console: Console) -> int:
             table.add_column(heading, overflow="fold")
         for row in reasons:
             rule, *rest = (str(value) for value in row.values())
-            table.add_row(f"{rule} {rule_word(rule)}".rstrip(), *rest)
+            table.add_row(rule_label(rule), *rest)
         if reasons:
             console.print(table)
         if problem:

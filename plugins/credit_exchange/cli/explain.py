@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from credit_exchange.config.labels import DECISION_WORDS, rule_word
+from credit_exchange.config.labels import names_of, rule_label
 from credit_exchange.config.loader import Configuration
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.masking import hide_name, scrub_text
@@ -138,16 +138,10 @@ def show(told: dict[str, Any], config: Configuration, console: Console) -> None:
 
 def _names(config: Configuration) -> dict[str, dict[str, str]]:
     """Return how people call what an explanation names by its id, by the key it stands under."""
-    fields = {code: field.name for dataset in config.datasets.values() for code, field in dataset.fields.items()}
-    return {
-        "dataset": {key: dataset.name for key, dataset in config.datasets.items()},
-        "department": {feed.department.code: feed.department.name for feed in config.feeds.values()},
-        "platform": {key: platform.name for key, platform in config.platforms.items()},
-        "field": fields,
-        "drop_fields": fields,
-        "mask_fields": fields,
-        "deciding_rule": DECISION_WORDS | {rule.id: rule.name for rule in config.sharing},
-    }
+    names = names_of(config)
+    fields = dict.fromkeys(("field", "drop_fields", "mask_fields"), names["fields"])
+    others = {"dataset": "datasets", "department": "departments", "platform": "platforms", "deciding_rule": "rules"}
+    return fields | {key: names[kind] for key, kind in others.items()}
 
 
 def _text(key: str, value: Any, names: dict[str, dict[str, str]]) -> str:
@@ -160,7 +154,7 @@ def _text(key: str, value: Any, names: dict[str, dict[str, str]]) -> str:
             f"{rule['id']} 第 {rule['version']} 版：{_EFFECTS.get(rule['effect'], rule['effect'])}" for rule in value
         )
     if key == "rule_id":
-        return f"{value} {rule_word(value)}".rstrip()
+        return rule_label(value)
     known = names.get(key, {})
     if isinstance(value, (list, dict)):
         return "、".join(f"{known.get(code, '')} {code}".lstrip() for code in value)

@@ -130,7 +130,7 @@ def parser() -> argparse.ArgumentParser:
     dismiss.add_argument("line_no", type=int, help="行号，见批次页")
     dismiss.add_argument("--reason", required=True, type=reason, help="不再更正的原因")
 
-    settle = commands.add_parser("settle", help="登记平台不肯说明结果的上报批次的结果")
+    settle = commands.add_parser("settle", help="平台一直没有给出结果的上报批次：登记与平台核实的结果")
     settle.add_argument("shipment_no", help="上报批次号，见「上报平台」页")
     settle.add_argument(
         "--as",

@@ -95,9 +95,21 @@ DECISION_WORDS = {
 """The release decisions that no rule of the sharing files makes."""
 
 
-def rule_word(rule_id: str) -> str:
-    """Return in a word what a check is about; nothing for a rule that only its own file knows."""
-    return RULE_WORDS.get(rule_id) or RULE_WORDS.get(rule_id.partition("-")[0], "")
+def rule_label(rule_id: str) -> str:
+    """Return a check's id with what it is about, e.g. S09 日期; a rule that only its own file knows as it is."""
+    word = RULE_WORDS.get(rule_id) or RULE_WORDS.get(rule_id.partition("-")[0], "")
+    return f"{rule_id} {word}".rstrip()
+
+
+def names_of(config: Configuration) -> dict[str, dict[str, str]]:
+    """Return by kind how people call what tables know by id: data sets, fields, departments, platforms, rules."""
+    return {
+        "datasets": {key: dataset.name for key, dataset in config.datasets.items()},
+        "fields": {code: field.name for dataset in config.datasets.values() for code, field in dataset.fields.items()},
+        "departments": {feed.department.code: feed.department.name for feed in config.feeds.values()},
+        "platforms": {key: platform.name for key, platform in config.platforms.items()},
+        "rules": DECISION_WORDS | {rule.id: rule.name for rule in config.sharing},
+    }
 
 
 def feed_label(config: Configuration, feed_id: str) -> str:

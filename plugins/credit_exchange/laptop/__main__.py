@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument(
         "--faults",
         action="store_true",
-        help="带坏的报送和不听话的平台，数据另存于 <home>/faults",
+        help="加入损坏的报送和异常的平台，数据另存于 <home>/faults",
     )
     commands.add_parser("stop", help="停止正在运行的")
     commands.add_parser("status", help="看是否在运行")

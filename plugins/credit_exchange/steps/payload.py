@@ -216,8 +216,8 @@ def _sheet(
         if made != list(payload_digests):
             place = next(n for n, digest in enumerate(payload_digests) if digest != made[n])
             raise FatalError(
-                f"record {record_ids[place]} version {versions[place]} for {platform_id}: its content no longer "
-                "matches what was released; run the release step again"
+                f"报送到 {platform_id} 的记录 {record_ids[place]} 第 {versions[place]} 版："
+                "内容与发布时不一致；请先撤下、再恢复该记录"
             )
     return Sheet(
         dataset,

@@ -82,9 +82,8 @@ def connect(url: str | None = None, *, pool_size: int = 5) -> Engine:
         if found != _RELIED_ON:
             dbapi_connection.close()
             raise ConfigurationError(
-                "CREDIT_EXCHANGE_DATABASE_URL: what is behind it does not keep the session's settings (a pooler that "
-                "ignores `options`?): times would be those of another zone, and locks of a session could be left "
-                "behind; connect to PostgreSQL itself, the exchange keeps a small pool of its own"
+                "CREDIT_EXCHANGE_DATABASE_URL：连接丢掉了会话的设置（可能经过不理会 options 的连接池）："
+                "时间会按别的时区算，会话的锁可能遗留；请直接连接 PostgreSQL，本系统自带小连接池"
             )
 
     return engine

@@ -29,7 +29,8 @@ def proved(engine: Engine, keys: Keys) -> Keys:
     if others:
         raise ConfigurationError(
             f"连接 credit_keys：{'和'.join(others)}与本数据库一直使用的不同，因此什么也没有做（换了密钥，"
-            "每条记录都会成为新记录重复上报，已加密的数据无法读取）；请改回原来的密钥。新装的环境请使用新的数据库"
+            "每条记录都会成为新记录重复上报，已加密的数据无法读取）；请改回原来的密钥。"
+            "新装的环境请使用新的数据库（本机试用：先 make clean）"
         )
     return keys
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from credit_exchange.adapters.connections import resolve
 from credit_exchange.adapters.runs import nightly_state
-from credit_exchange.config.labels import DECISION_WORDS, STEP_WORDS, part_label
+from credit_exchange.config.labels import STEP_WORDS, names_of, part_label
 from credit_exchange.config.loader import Configuration, config_root, load
 from credit_exchange.core import business_time
 from credit_exchange.errors import ConfigurationError
@@ -231,12 +231,11 @@ def _names() -> dict[str, dict[str, str]]:
     except ConfigurationError:
         config = Configuration(config_root(), {}, {}, {}, ())
     parts = [*STEP_WORDS, *(f"feed {key}" for key in config.feeds), *(f"platform {key}" for key in config.platforms)]
+    names = names_of(config)
     return {
-        "datasets": {key: dataset.name for key, dataset in config.datasets.items()},
-        "fields": {code: field.name for dataset in config.datasets.values() for code, field in dataset.fields.items()},
-        "departments": {feed.department.code: feed.department.name for feed in config.feeds.values()},
-        "platform_names": {key: platform.name for key, platform in config.platforms.items()},
+        "platform_names": names.pop("platforms"),  # pages have rows of their own under these names
+        "rule_names": names.pop("rules"),
+        **names,
         "parts": {part: part_label(config, part) for part in parts},
-        "rule_names": DECISION_WORDS | {rule.id: rule.name for rule in config.sharing},
         "contacts": {key: f"{feed.owner} {feed.contact}".strip() for key, feed in config.feeds.items()},
     }

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from credit_exchange.config.labels import rule_word
+from credit_exchange.config.labels import rule_label
 from credit_exchange.ui.words import BAD, CALL_WORDS, CARE, CHANNEL_WORDS, IDLE, WORDS
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -40,7 +40,7 @@ def environment() -> Environment:
         weekday=weekday,
         call=call,
         channel=channel,
-        rule=rule,
+        rule=rule_label,
     )
     return made
 
@@ -63,11 +63,6 @@ def call(value: str | None) -> str:
 def channel(value: str) -> str:
     """Return on which channel people were told and how that went, e.g. `mail:sent`."""
     return "".join(CHANNEL_WORDS.get(part, part) for part in value.rsplit(":", 1))
-
-
-def rule(value: str) -> str:
-    """Return a check's id with what it is about: `S09 日期`."""
-    return f"{value} {rule_word(value)}".rstrip()
 
 
 def state(value: object, words: Mapping[str, str] | None = None) -> Markup:

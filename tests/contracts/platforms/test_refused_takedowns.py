@@ -119,11 +119,14 @@ def test_while_it_goes_again_it_stays_the_incident_that_was_told(
     [first] = watchdog.check(exchange)
     assert first.is_new
     refuses(False)
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", NIGHTS[1])
     hurried = exchange_with(settle_after_seconds=3600, drain_seconds=2)
-    for fault in ("429", "commit_then_close"):
-        sandbox.faults.add("revoke" if kind == "china" else SEND[kind], fault, times=-1, retry_after="3600")
-        monkeypatch.setenv("CREDIT_EXCHANGE_NOW", NIGHTS[1])
-        run(hurried, kind)
+    for fault in ("no time", "429", "commit_then_close"):
+        if fault == "no time":
+            run(exchange_with(drain_seconds=0.001), kind)  # they wait again, and nothing is packed
+        else:
+            sandbox.faults.add("revoke" if kind == "china" else SEND[kind], fault, times=-1, retry_after="3600")
+            run(hurried, kind)
         assert set(states(exchange)) & {"retry", "unknown", "held", "delivered"} == set(states(exchange)) - {"ready"}
         found = [one for one in watchdog.check(exchange) if one.incident_key.startswith("shown:")]
         assert [(one.incident_key, one.is_new) for one in found] == [(first.incident_key, False)]

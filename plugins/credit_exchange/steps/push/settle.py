@@ -94,7 +94,6 @@ class Settler:
                 self._wait_for_platform(wait)
             case Refusal.CREDENTIALS | Refusal.NOT_ALLOWED:
                 self._desk.record(leased, attempt, result, state="retry")
-                self.skip_shipments.add(leased.shipment.label.shipment_no)
                 self._trouble(leased, result)
             case _:
                 number = leased.shipment.label.shipment_no

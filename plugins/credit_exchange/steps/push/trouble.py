@@ -30,6 +30,7 @@ class Trouble:
         """Why the circuit has to open, unless something else is taken next."""
         self._in_a_row: Counter[Stream] = Counter()
         self._datasets: set[str] = set()
+        self._works = False
 
     def took(self, stream: Stream) -> None:
         """The platform took a shipment."""
@@ -38,6 +39,7 @@ class Trouble:
 
     def fine(self) -> None:
         """The platform works: that ends its trouble, if it had any."""
+        self._works = True
         if self.lately:
             self._gate.success()
             self.lately = False
@@ -47,15 +49,16 @@ class Trouble:
     def failed(self, stream: Stream, reason: str, *, for_all: bool = False, for_good: bool = False) -> None:
         """Count a failure.
 
-        for_all: it would have met any other shipment as well. for_good: it is not tried again, not even a few times.
+        for_all: it would have met any other shipment as well. for_good: it is not tried again, not even a few times;
+        where this drain saw the platform work it says nothing about anything else.
         """
         self.lately = True
         self._in_a_row[stream] += 1
         self._datasets.add(stream.dataset)
-        has_to_open = self._gate.failure(reason) or for_good
+        has_to_open = self._gate.failure(reason) or (for_good and not self._works)
         if has_to_open and (for_all or len(self._datasets) >= _DATASETS_IN_A_ROW):
             self._gate.open(reason)
-        elif has_to_open or self._in_a_row[stream] >= self._platform.circuit.failures:
+        elif has_to_open or for_good or self._in_a_row[stream] >= self._platform.circuit.failures:
             self.stop(stream, f"{stream}没有成功：{reason}")
             self.doubt = reason if has_to_open else ""
 

@@ -1,13 +1,15 @@
 """Runs our migrations in our own database; the SQL is in include/sql."""
 
 from alembic import context
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from credit_exchange.stores import sql
 
 config = context.config
-engine = create_engine(config.attributes["url"], hide_parameters=True)
+engine = create_engine(config.attributes["url"], hide_parameters=True, poolclass=NullPool)
 with engine.connect() as connection:
+    # until the connection ends: two that create or grant the same at once would both fail
+    connection.execute(text("select pg_advisory_lock(4205, 0)"))
     connection.execute(text("create schema if not exists exchange"))
     connection.execute(text("create schema if not exists report"))
     connection.commit()
