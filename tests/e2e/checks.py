@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from invented import History
-from reference import PLATFORMS, quarantined, status_of, visible
+from reference import PLATFORMS, linked, quarantined, status_of, visible
 from stage import Stage, delivered, stage
 
 Difference = tuple[str, ...]
@@ -47,12 +47,17 @@ def play(root: Path, url: str, history: History) -> list[Difference]:
 
 
 def records(place: Stage) -> list[Difference]:
-    """One record for each document that was ever taken, with the status it must have; versions only rise (3)."""
+    """One record for each document that was ever taken, with the status it must have; versions only rise (3).
+
+    A decision that became several records before its subject's codes were linked has one status in all of them since.
+    """
     found: list[Difference] = []
     rows = place.query("select record_id, document_no, status, version from report.record")
     for document in place.history.documents:
         wanted = [status] if (status := status_of(document, place.known)) else []
         there = [row["status"] for row in rows if row["document_no"] == document.number]
+        if document.subject.is_scattered and wanted:
+            wanted = wanted * len(there) if linked(document, place.known) else there
         if there != wanted:
             found.append(("status", document.number, f"is {there}, should be {wanted}"))
     for row in rows:
@@ -68,7 +73,10 @@ def waiting(place: Stage) -> list[Difference]:
     wanted = {
         (document.number, line): states
         for document in place.history.documents
-        for line, states in quarantined(document, place.known).items()
+        for line, states in (
+            (line, {"open", "corrected", "dismissed"} if document.subject.is_scattered else states)
+            for line, states in quarantined(document, place.known).items()
+        )
     }
     return [
         ("quarantine", number, f"row {line} is {is_there.get((number, line))}, should be {wanted.get((number, line))}")
@@ -95,13 +103,23 @@ def counts(place: Stage) -> list[Difference]:
 def shown(place: Stage, platform: str) -> list[Difference]:
     """What the public sees is what the rules release, in that form (3, 4), and `report.published` says so.
 
-    What the platform itself refused is missing there, or stands there as before, until its next version.
+    What the platform itself refused is missing there, or stands there as before, until its next version. Decisions that
+    may have become several records are only held to be gone when they are withdrawn.
     """
-    there = Counter((number, str(sorted(fields.items()))) for number, fields in place.shown(platform))
+    # of these what is shown depends on which of their records came first, unless all are withdrawn
+    scattered = {
+        document.number
+        for document in place.history.documents
+        if document.subject.is_scattered
+        and not (status_of(document, place.known) == "withdrawn" and linked(document, place.known))
+    }
+    there = Counter(
+        (number, str(sorted(fields.items()))) for number, fields in place.shown(platform) if number not in scattered
+    )
     wanted = Counter(
         (document.number, str(sorted(fields[platform].items())))
         for document in place.history.documents
-        if platform in (fields := visible(document, place.known))
+        if document.number not in scattered and platform in (fields := visible(document, place.known))
     )
     newest = place.query(NEWEST, platform=platform)
     refused = {row["document_no"] for row in newest if row["state"] == "rejected"} & {number for number, _ in wanted}

@@ -12,8 +12,10 @@ from city.codes import credit_code, identity_number, mobile, registration_number
 
 FIRST = date(2026, 11, 10)
 AGENCY, AGENCY_NAME = "11350100003603964X", "福州榕城样例局"
-DEPARTMENTS = ("a", "b")
-FEEDS = tuple(f"{department}_{dataset}" for department in DEPARTMENTS for dataset in ("permit", "penalty"))
+DEPARTMENTS = {"permit": ("a", "b", "c"), "penalty": ("a", "b")}
+OF_2016 = "c_permit"
+"""This feed still follows the standard of 2016."""
+FEEDS = tuple(f"{department}_{dataset}" for dataset, some in DEPARTMENTS.items() for department in some)
 KINDS = {"legal": "法人及非法人组织", "person": "自然人", "sole_trader": "个体工商户"}
 SURNAMES, FIRST_NAMES, SECOND_NAMES = "林陈黄郑吴", "榕小谷立闽江海山云溪", "生满雨冬秋春晓岚舟樵"
 FAULTS: dict[str, list[tuple[str, str, dict[str, object]]]] = {
@@ -39,11 +41,23 @@ FAULTS: dict[str, list[tuple[str, str, dict[str, object]]]] = {
     ],
 }  # fmt: skip
 """What a platform may do wrong in a night: endpoint, fault and its options (include/sandbox/platforms/faults.py)."""
+POINTS = (
+    "validate.before_commit", "merge.after_staging", "merge.before_commit", "merge.after_commit",
+    "release.before_commit", "push.before_claim", "push.after_claim", "push.after_attempt_row", "push.after_send",
+    "push.after_record",
+)  # fmt: skip
+"""Where a process may be killed (credit_exchange/steps/faultpoint.py)."""
+DECIDED = ("2026-08-10", "2026-08-10", "2026-08-12", "2023-11-12", "2023-11-13", "2022-05-05")
+"""When penalties were decided: the windows of some end on the days that are played, or have long ended."""
 
 
 @dataclass
 class Step:
-    """One night's work: the business dates that are run, the office's orders before it, what goes wrong in it."""
+    """One night's work: the business dates that are run, the office's orders before it, what goes wrong in it.
+
+    at_once: what runs at the same time as the first business date: `other`, the next one; `same`, itself again.
+    killed: the point at which a process that ran the first business date was killed before, if any.
+    """
 
     today: date
     nights: list[tuple[date, tuple[str, ...]]] = field(default_factory=list)
@@ -52,6 +66,8 @@ class Step:
     faults: dict[str, tuple[str, str, dict[str, object], int]] = field(default_factory=dict)
     down: tuple[str, ...] = ()
     again: list[tuple[str, date]] = field(default_factory=list)
+    at_once: str = ""
+    killed: str = ""
 
 
 @dataclass
@@ -89,9 +105,11 @@ def subject(rng: Random, kind: str, place: int) -> Subject:
     if kind in ("person", "minor"):
         return Subject("person", person, id_number=number, mobile=phone, is_minor=kind == "minor")
     code = credit_code("92" if kind == "sole_trader" else "91", "350102", f"MA{rng.randrange(10**6):06d}")
-    registration = registration_number(rng) if kind == "linked" else ""
+    registration = registration_number(rng) if kind in ("linked", "scattered") else ""
     name = f"福州样例{rng.randrange(10**6)}" + ("小吃店" if kind == "sole_trader" else "贸易有限公司")
-    return Subject("legal" if kind == "linked" else kind, name, code, registration, person, number, phone)
+    scattered = kind == "scattered"
+    kind = "legal" if registration else kind
+    return Subject(kind, name, code, registration, person, number, phone, is_scattered=scattered)
 
 
 def base(dataset: str, number: str, who: Subject) -> dict[str, str]:
@@ -117,8 +135,8 @@ def base(dataset: str, number: str, who: Subject) -> dict[str, str]:
         }  # fmt: skip
     return fields | {
         "CF_WFXW": "未公示价格", "CF_SY": "未按规定公示价格", "CF_YJ": "价格法第四十二条", "CF_CFLB": "罚款",
-        "CF_NR": "处以罚款", "CF_NR_FK": "0.2", "CF_JDRQ": "2026-08-10", "CF_YXQ": "2099-12-31", "CF_CFJG": AGENCY_NAME,
-        "CF_CFJGDM": AGENCY, "CF_SJLY": AGENCY_NAME, "CF_SJLYDM": AGENCY,
+        "CF_NR": "处以罚款", "CF_NR_FK": "0.2", "CF_YXQ": "2099-12-31", "CF_CFJG": AGENCY_NAME, "CF_CFJGDM": AGENCY,
+        "CF_SJLY": AGENCY_NAME, "CF_SJLYDM": AGENCY,
     }  # fmt: skip
 
 
@@ -139,13 +157,19 @@ def changes(dataset: str, who: Subject) -> list[dict[str, str]]:
             {"CF_CFLB": "罚款", "CF_NR_FK": "0.3"}, {"CF_CFLB": "警告;罚款", "CF_NR_FK": "1.5"},
             {"CF_CFLB": "责令停产停业"}, {"PROCEDURE": "简易程序"}, {"PROCEDURE": ""}, {"PROCEDURE": "普通程序"},
             {"SECRET": "是"}, {"SECRET": ""}, {"CF_GSJZQ": "2026-11-12"}, {"CF_GSJZQ": "2026-11-13"},
-            {"CF_GSJZQ": ""}, {"CF_GSJZQ": "2026-09-01"},
+            {"CF_GSJZQ": ""}, {"CF_GSJZQ": "2026-09-01"}, {"BAN_END": "2026-11-13"}, {"BAN_END": "2030-01-01"},
+            {"BAN_END": ""}, {"CF_CFLB": "行政拘留", "PROCEDURE": "简易程序"},
         ]  # fmt: skip
     if who.kind != "person":
         side = "XK" if dataset == "permit" else "CF"
         made += [{f"{side}_XDR_MC": who.name + "（更名）"}, {f"{side}_XDR_MC": who.name}]
         made += [{f"{side}_XDR_LB": "个体工商户"}, {f"{side}_XDR_LB": KINDS["legal"]}]
-        if who.registration:
+        if who.is_scattered:
+            made += [
+                {f"{side}_XDR_SHXYM": code, f"{side}_XDR_GSZC": number}
+                for code, number in ((who.code, ""), (PLACEHOLDER, who.registration), (who.code, who.registration))
+            ] * 2
+        elif who.registration:
             made += [{f"{side}_XDR_SHXYM": PLACEHOLDER}, {f"{side}_XDR_SHXYM": who.code}] * 2
     return made
 
@@ -153,13 +177,18 @@ def changes(dataset: str, who: Subject) -> list[dict[str, str]]:
 def document(seed: str, place: int, days: int) -> Document:
     """One document's whole story."""
     rng = Random(f"{seed}/{place}")
-    dataset = rng.choice(("permit", "penalty"))
-    who = subject(rng, rng.choice(("legal", "legal", "linked", "person", "sole_trader", "minor")), place)
+    kind = rng.choice(("legal", "legal", "linked", "scattered", "person", "sole_trader", "minor"))
+    dataset = "permit" if kind == "scattered" else rng.choice(("permit", "penalty"))
+    who = subject(rng, kind, place)
     number = f"榕样〔2026〕{place + 1}号"
-    feeds = [f"{department}_{dataset}" for department in rng.sample(DEPARTMENTS, rng.choice((1, 1, 2)))]
+    feeds = [f"{department}_{dataset}" for department in rng.sample(DEPARTMENTS[dataset], rng.choice((1, 1, 2)))]
     content = base(dataset, number, who)
+    if dataset == "penalty":
+        content["CF_JDRQ"] = rng.choice(DECIDED)
     if who.registration and rng.random() < 0.5:
         content["XK_XDR_SHXYM" if dataset == "permit" else "CF_XDR_SHXYM"] = PLACEHOLDER
+    elif who.is_scattered:
+        content["XK_XDR_GSZC"] = ""
     options = changes(dataset, who)
     rows: list[Row] = []
     last: dict[str, Row] = {}
@@ -174,13 +203,26 @@ def document(seed: str, place: int, days: int) -> Document:
     return Document(number, dataset, who, tuple(rows))
 
 
+def filled(feed: str, fields: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """What a feed can say of a content, in the codes of today: blanks are left out.
+
+    The table of 2016 has no category, which then follows from the code or ID number, no first day of validity and no
+    representative's ID.
+    """
+    if feed == OF_2016:
+        kind = "sole_trader" if fields.get("XK_XDR_SHXYM", "").startswith("92") else "legal"
+        category = KINDS["person" if fields["XK_XDR_LB"] == KINDS["person"] else kind]
+        fields = fields | {"XK_XDR_LB": category, "XK_YXQZ": fields["XK_JDRQ"], "XK_FR_ZJLX": "", "XK_FR_ZJHM": ""}
+    return tuple(sorted((code, value) for code, value in fields.items() if value))
+
+
 def _corrected(rng: Random, row: Row, options: list[dict[str, str]]) -> list[Row]:
     """What stands of a row in the department's corrected delivery of the same day."""
     again = replace(row, generation=2)
     word = rng.choice(("same", "same", "gone", "other", "newer", "mended"))
     if word in ("other", "newer") and row.operation == "upsert":
-        fields = {code: value for code, value in (dict(row.fields) | rng.choice(options)).items() if value}
-        return [replace(again, fields=tuple(sorted(fields.items())), sequence=row.sequence + (word == "newer"))]
+        fields = filled(row.feed, dict(row.fields) | rng.choice(options))
+        return [replace(again, fields=fields, sequence=row.sequence + (word == "newer"))]
     return [replace(again, flaw="")] if word == "mended" else [again] if word != "gone" else []
 
 
@@ -190,8 +232,7 @@ def _said(
     """What a feed says of a document on a day."""
 
     def row(fields: dict[str, str], operation: str = "upsert", flaw: str = "") -> Row:
-        kept = tuple(sorted((code, value) for code, value in fields.items() if value))
-        return Row(feed, day, kept, operation, rng.randrange(1, 10**6), flaw)
+        return Row(feed, day, filled(feed, fields), operation, rng.randrange(1, 10**6), flaw)
 
     changed = content | rng.choice(options)
     word = rng.choice(
@@ -273,6 +314,8 @@ def history(seed: str, *, documents: int, days: int, faults: bool = True) -> His
                 if rng.random() < 0.5:
                     step.faults[kind] = (*rng.choice(possible), rng.choice((1, 1, 2, -1)))
             step.down = tuple(kind for kind in FAULTS if rng.random() < 0.08)
+            step.at_once = rng.choice(("", "other", "other", "same"))
+            step.killed = rng.choice(POINTS) if rng.random() < 0.2 else ""
         ran = [(feed, day) for step_ in [*steps, step] for day, feeds in step_.nights for feed in feeds]
         if ran and rng.random() < 0.5 and (one := rng.choice(ran)) not in [pair for s in steps for pair in s.again]:
             step.again.append(one)

@@ -20,7 +20,11 @@ Batch = tuple[str, date, int]
 
 @dataclass(frozen=True)
 class Subject:
-    """Whom a document is about; `secrets` may be seen nowhere outside, whatever the record's state."""
+    """Whom a document is about; `secrets` may be seen nowhere outside, whatever the record's state.
+
+    is_scattered: its rows may name it by codes of which only a further row shows that they are one subject's, so that
+    one decision may have become two records by then.
+    """
 
     kind: str
     name: str
@@ -30,6 +34,7 @@ class Subject:
     id_number: str = ""
     mobile: str = ""
     is_minor: bool = False
+    is_scattered: bool = False
 
     @property
     def secrets(self) -> set[str]:
@@ -65,8 +70,10 @@ class Row:
 
     @property
     def same(self) -> tuple[object, ...]:
-        """What makes two rows one and the same to whoever dismisses it."""
-        return self.feed, self.fields, self.operation, self.sequence, self.flaw
+        """What makes two rows one and the same to whoever dismisses it; S01 is a missing content, whatever it was."""
+        missing = ("XK_NR", "CF_NR") if self.flaw == "S01" else ()
+        fields = tuple(pair for pair in self.fields if pair[0] not in missing)
+        return self.feed, fields, self.operation, self.sequence, self.flaw
 
 
 @dataclass(frozen=True)
@@ -157,6 +164,11 @@ def coded(row: Row) -> bool:
     return fields.get("XK_XDR_SHXYM", fields.get("CF_XDR_SHXYM", PLACEHOLDER)) != PLACEHOLDER
 
 
+def linked(document: Document, known: Knowledge) -> bool:
+    """Whether a row that was taken shows that the subject's codes are one subject's."""
+    return any(coded(row) and dict(row.fields).get("XK_XDR_GSZC") for row in good(document, known))
+
+
 def good(document: Document, known: Knowledge) -> list[Row]:
     """The rows that are taken: in good order, and not contradicted in their own batch."""
     rows = heard(document, known)
@@ -223,11 +235,16 @@ def status_of(document: Document, known: Knowledge) -> str:
     return "expired" if end and end < known.today.isoformat() else "current"
 
 
-# --- publication windows (domain.md §2.2, §2.3; decisions from 2026-04-01 on) -----------------------------------------
+# --- publication windows (domain.md §2.2, §2.3) -----------------------------------------------------------------------
 
 _SERIOUS = ("吊销许可证", "责令停产停业", "行政拘留")
 _MINOR = ("警告",)
-_MONTHS = {"minor": (0, 3), "general": (3, 12), "serious": (12, 36)}
+_MONTHS = [
+    (date(2026, 4, 1), {"minor": (0, 3), "general": (3, 12), "serious": (12, 36)}),
+    (date(2023, 5, 1), {"minor": (0, 3), "general": (3, 36), "serious": (12, 36)}),
+    (date(2019, 7, 1), {"minor": (3, 12), "general": (3, 12), "serious": (6, 36)}),
+]
+"""Decisions since -> months at least and at most: orders 36 and 58, 发改办财金〔2019〕527号."""
 
 
 def severity(fields: Mapping[str, str]) -> str:
@@ -249,7 +266,8 @@ def completed(fields: Fields) -> Fields:
     if "CF_CFLB" not in fields:
         return fields
     decided = date.fromisoformat(fields["CF_JDRQ"])
-    least, most = (months_after(decided, months).isoformat() for months in _MONTHS[severity(fields)])
+    months = next(periods for since, periods in _MONTHS if decided >= since)[severity(fields)]
+    least, most = (months_after(decided, number).isoformat() for number in months)
     end = min(max(fields.get("CF_GSJZQ") or most, least), most)
     return fields | {"CF_GSJZQ": max(end, fields.get("BAN_END", "")) if fields.get("BAN_END", "") > most else end}
 

@@ -8,7 +8,10 @@ import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -18,8 +21,8 @@ from typing import Any
 
 import orjson
 import yaml
-from invented import FEEDS, FIRST, History, Step, dates
-from reference import Batch, Document, Knowledge, Row, Rule, quarantined
+from invented import AGENCY, AGENCY_NAME, FEEDS, FIRST, OF_2016, History, Step, dates
+from reference import Batch, Document, Knowledge, Row, Rule, linked, quarantined, standing_order
 from sqlalchemy import text
 from town import CREDENTIALS, LOGIN, quick
 
@@ -30,9 +33,16 @@ from credit_exchange.steps.orders import dismiss, order
 from credit_exchange.stores.database import connect, transaction
 from platforms import Sandbox
 
-SHIPPED = Path(__file__).resolve().parents[2] / "include"
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ROOT / "include"
 CATALOG = {name: yaml.safe_load((SHIPPED / f"catalog/{name}.yml").read_text("utf-8")) for name in ("permit", "penalty")}
 HEADS = {name: [f["code"] for f in catalogue["versions"][0]["fields"]] for name, catalogue in CATALOG.items()}
+COLUMNS_OF_2016 = {
+    "XK_WSH": "XK_WSH", "XK_XMMC": "XK_XKWS", "XK_SPLB": "XK_XKLB", "XK_NR": "XK_NR", "XK_XDR": "XK_XDR_MC",
+    "XK_XDR_SHXYM": "XK_XDR_SHXYM", "XK_XDR_GSDJ": "XK_XDR_GSZC", "XK_XDR_SFZ": "XK_XDR_ZJHM", "XK_FR": "XK_FRDB",
+    "XK_JDRQ": "XK_JDRQ", "XK_JZQ": "XK_YXQZI", "XK_XZJG": "XK_XKJG", "BZ": "BZ", "SECRET": "SECRET",
+}  # fmt: skip
+"""Column of the table of 2016 -> today's code; its state is 0 for what is valid (1) and 1 for what is revoked (2)."""
 WORDS = {"upsert": "", "withdraw": "撤销", "reinstate": "恢复"}
 
 
@@ -50,22 +60,30 @@ def lay_out(root: Path, history: History) -> None:
             "department": {"code": department, "name": f"样例{department}局"},
             "dataset": dataset, "owner": "样例", "contact": "sample@example.invalid", "transfer": "full",
             "source": {"form": "csv", "path": feed + "/{date}.csv", "encoding": "utf-8", "settle_seconds": 0},
-            "columns": {code: code for code in HEADS[dataset]},
+            "columns": {code: code for code in heads(feed)},
             "sequence": "更新序号",
             "operation": {"column": "操作", "withdraw": ["撤销"], "reinstate": ["恢复"], "reason_column": "操作原因"},
             "contract": {"volume": {"hold_below": 0.0, "hold_above": 1000.0}},
         }  # fmt: skip
+        if feed == OF_2016:
+            made["schema_version"] = "v2016"
+            made["constants"] = {"XK_XKJGDM": AGENCY, "XK_LYDW": AGENCY_NAME, "XK_LYDWDM": AGENCY}
         (root / "config" / "feeds" / f"{feed}.yml").write_text(yaml.safe_dump(made, allow_unicode=True), "utf-8")
         (root / "inbox" / feed).mkdir(parents=True)
         for day in dates(history.days):
             deliver(root, history, (feed, day, 1))
 
 
+def heads(feed: str) -> list[str]:
+    """The columns of a feed's file, without those of orders."""
+    return [*COLUMNS_OF_2016, "XK_ZT", "DFBM", "SJC"] if feed == OF_2016 else HEADS[feed.split("_")[1]]
+
+
 def deliver(root: Path, history: History, batch: Batch) -> None:
     """Put a delivery into the inbox, over an earlier one of the same day."""
     feed, day, _ = batch
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, [*HEADS[feed.split("_")[1]], "更新序号", "操作", "操作原因"])
+    writer = csv.DictWriter(out, [*heads(feed), "更新序号", "操作", "操作原因"])
     writer.writeheader()
     writer.writerows(cells(row, document) for document, _, row in delivered(history, batch))
     (root / "inbox" / feed / f"{day:%Y%m%d}.csv").write_text(out.getvalue(), "utf-8", newline="")
@@ -89,6 +107,9 @@ def cells(row: Row, document: Document) -> dict[str, str]:
         fields.pop("XK_NR" if document.dataset == "permit" else "CF_NR")
     elif row.flaw == "OP02":
         reason *= 60
+    if row.feed == OF_2016:
+        state = {"XK_ZT": str(int(fields["XK_ZT"]) - 1), "DFBM": "350100", "SJC": "2026-11-10 08:00:00"}
+        fields = {old: fields.get(new, "") for old, new in COLUMNS_OF_2016.items()} | state
     return fields | {"更新序号": str(row.sequence), "操作": WORDS[row.operation], "操作原因": reason}
 
 
@@ -137,12 +158,23 @@ class Stage:
             self.platforms[kind].faults.add(endpoint, name, times=times, **options)
         for kind in step.down:
             self.platforms[kind].stop()
-        for day, feeds in step.nights or [(FIRST, ())]:
-            self.night(day, feeds, whole=not step.faults and not step.down)
+        whole = not step.faults and not step.down
+        nights = step.nights or [(FIRST, ())]
+        if step.killed and step.nights:
+            self._killed(*nights[0], step.killed)
+        if step.at_once and (len(nights) > 1 or step.at_once == "same"):
+            other = nights[1] if step.at_once == "other" else nights[0]
+            with ThreadPoolExecutor(2) as both:
+                for done in [both.submit(self.night, *one, whole=whole) for one in (nights[0], other)]:
+                    done.result()
+            self._in_the_order_of_the_merges()
+            nights = [one for one in nights if one not in (nights[0], other)]
+        for day, feeds in nights:
+            self.night(day, feeds, whole=whole)
         for feed, day in step.again:
             if (feed, day, 1) in self.known.merged:
                 deliver(self.root, self.history, (feed, day, 2))
-                self.night(day, (feed,), whole=not step.faults and not step.down, again=True)
+                self.night(day, (feed,), whole=whole, again=True)
         for sandbox in self.platforms.values():
             sandbox.faults.clear()
             sandbox.start()
@@ -157,13 +189,37 @@ class Stage:
         wrong = {part: why for part, why in result.failed.items() if whole or not part.startswith("platform")}
         assert not wrong, (day, wrong)
 
+    def _killed(self, day: date, feeds: tuple[str, ...], point: str) -> None:
+        """A night in a process of its own, which is killed where it comes to this point."""
+        path = os.pathsep.join(str(ROOT / folder) for folder in ("plugins", "config", "include/sandbox", "tests/e2e"))
+        url = self.exchange.engine.url.render_as_string(hide_password=False)
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("night_process.py")), str(day), *feeds],
+            env={
+                **os.environ, "CREDIT_EXCHANGE_DATABASE_URL": url, "PYTHONPATH": path,
+                "CREDIT_EXCHANGE_FAULT": f"{point}:kill",
+            },
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        self.told += [done.stdout, done.stderr]
+
+    def _in_the_order_of_the_merges(self) -> None:
+        """Which of two batches that ran at the same time was merged first is known only afterwards."""
+        rows = self.query("select feed, business_date, generation, merged_at from exchange.batch")
+        merged = {(row["feed"], row["business_date"], row["generation"]): row["merged_at"] for row in rows}
+        self.known.merged.sort(key=lambda batch: merged[batch])
+
     def _order(self, step: Step) -> None:
         for one in step.orders:
+            document = next(d for d in self.history.documents if d.number == one.number)
+            if one.action == "reinstate" and document.subject.is_scattered and not linked(document, self.known):
+                continue  # of two records perhaps one only is withdrawn
             found = self.query("select record_id from exchange.record where document_no = :number", number=one.number)
             for record in found:
-                reason = because(next(d for d in self.history.documents if d.number == one.number))
+                reason = because(document)
                 order(self.exchange, record["record_id"], one.action, "office", reason, "样例依据", "样例人员")
-            if found:
+            # what no order withdrew cannot be reinstated: the word would outdo a withdrawal that comes late
+            if found and (one.action == "withdraw" or standing_order(document, self.known) == "withdraw"):
                 self.known.orders.append(one)
 
     def _dismiss(self, step: Step) -> None:

@@ -14,6 +14,7 @@ from credit_exchange.steps.merge import merge
 from credit_exchange.steps.orders import order
 from credit_exchange.steps.release import release
 from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
 
 FIRST = date(2026, 11, 18)
 LEGACY = ["reg:350100100012345"]
@@ -141,6 +142,53 @@ def test_the_office_withdraws_both_records_that_turned_out_to_be_one_decision(ex
     merge(exchange, batch(exchange, [row(exchange, "2号", codes=UNIFIED)], FIRST + timedelta(days=1)))
     one = query(exchange, "select record_id from exchange.record where document_no = '1号' limit 1")
     order(exchange, one[0]["record_id"], "withdraw", "office", "异议成立", "样例依据", "样例人员")
+    release(exchange)
+    found = query(exchange, "select status from exchange.record where document_no = '1号'")
+    assert [r["status"] for r in found] == ["withdrawn"] * 2
+
+
+@pytest.mark.parametrize(("taken_back", "ordered"), [(LEGACY, UNIFIED[:2]), (UNIFIED[:2], LEGACY)])
+@pytest.mark.parametrize("said", [LEGACY, UNIFIED[:2], UNIFIED])
+def test_orders_that_came_first_under_two_codes_all_reach_the_record_once_their_codes_are_linked(
+    exchange: Exchange, taken_back: list[str], ordered: list[str], said: list[str]
+) -> None:
+    told = [
+        ("1号", taken_back, "reinstate"),
+        ("1号", ordered, "withdraw"),
+        ("2号", UNIFIED, "upsert"),
+        ("1号", said, "upsert"),
+    ]
+    for days, (number, codes, word) in enumerate(told):
+        made = row(exchange, number, codes=codes, operation=word)
+        merge(exchange, batch(exchange, [made], FIRST + timedelta(days=days)))
+    found = query(exchange, "select status from exchange.record where document_no = '1号'")
+    assert [r["status"] for r in found] == ["withdrawn"]
+
+
+def test_the_office_takes_back_what_waits_under_two_codes_of_one_decision(exchange: Exchange) -> None:
+    for days, codes in enumerate((LEGACY, UNIFIED[:2])):
+        made = row(exchange, "1号", codes=codes, operation="withdraw")
+        merge(exchange, batch(exchange, [made], FIRST + timedelta(days=days)))
+    merge(exchange, batch(exchange, [row(exchange, "2号", codes=UNIFIED)], FIRST + timedelta(days=2)))
+    order(exchange, waits(exchange)[0].record_id, "reinstate", "office", "登记有误", "样例依据", "样例人员")
+    assert waits(exchange) == []
+    merge(exchange, batch(exchange, [row(exchange, "1号", codes=LEGACY)], FIRST + timedelta(days=3)))
+    found = query(exchange, "select status from exchange.record where document_no = '1号'")
+    assert [r["status"] for r in found] == ["current"]
+
+
+def test_an_order_given_while_codes_are_being_linked_takes_both_records(exchange: Exchange) -> None:
+    for place, codes in enumerate((LEGACY, UNIFIED[:2])):
+        merge(exchange, batch(exchange, [row(exchange, "1号", codes=codes)], FIRST, feed=f"fz_{place}_permit"))
+    linking = batch(exchange, [row(exchange, "2号", codes=UNIFIED)], FIRST + timedelta(days=1))
+    one = query(exchange, "select record_id from exchange.record where document_no = '1号' limit 1")
+    given = {
+        **one[0], "action": "withdraw", "authority": "office", "reason": "异议成立", "legal_basis": "样例依据",
+        "business_date": FIRST, "sequence": "1", "ordered_by": "样例人员",
+    }  # fmt: skip
+    with transaction(exchange.engine) as connection:
+        connection.execute(sql.load("orders/insert"), given)
+        merge(exchange, linking)
     release(exchange)
     found = query(exchange, "select status from exchange.record where document_no = '1号'")
     assert [r["status"] for r in found] == ["withdrawn"] * 2

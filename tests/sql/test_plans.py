@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
-from merging import query
-from sqlalchemy import text
+from merging import batch, query, row
+from sqlalchemy import Connection, event, text
 
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
@@ -63,3 +65,55 @@ def test_the_records_of_a_shipment_are_found_by_key_whatever_the_statistics_say(
     for scan in read:
         handled = (scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)) * scan["Actual Loops"]
         assert handled <= 1000, f"{statement}: {handled} of 40,000 rows were read for a shipment of 500"
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_a_small_batch_reads_no_table_of_records_or_waiting_orders_whole(exchange: Exchange, analyzed: bool) -> None:
+    unified, legacy = "uscc:91350100M000100Y43", "reg:350100100012345"
+    for place, code in enumerate((unified, legacy)):
+        made = batch(exchange, [row(exchange, "1号", codes=[code])], date(2026, 11, 18), feed=f"fz_{place}_permit")
+        merge(exchange, made)
+    of_both = "select 'r' || n, 'permit', 'a', 'k' || n, n + 100"
+    query(
+        exchange,
+        "insert into exchange.record (record_id, dataset, agency_code, document_key, subject_id, document_no, "
+        "subject_ref, subject_kind, subject_name, department, feed, business_date, version, status, content_digest, "
+        f"content_version) {of_both}, 'd' || n, 's', 'legal', 'n', 'f', 'f_permit', '2026-11-18', 1, 'current', 'x', 1 "
+        "from generate_series(1, 40000) as n returning 1",
+    )
+    query(
+        exchange,
+        "insert into exchange.order_ahead (record_id, dataset, agency_code, document_key, subject_id) "
+        f"{of_both} from generate_series(1, 40000) as n returning 1",
+    )
+    if analyzed:
+        with transaction(exchange.engine) as connection:
+            connection.exec_driver_sql("analyze exchange.record, exchange.order_ahead")
+    read: dict[str, int] = {}
+    last = sql.source("merge/apply_orders").splitlines()[0]  # looks at every order, and so at many records
+
+    def note(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+        if last in statement:
+            cursor.execute(
+                "select relname, seq_tup_read from pg_stat_xact_user_tables where relname in ('record', 'order_ahead')"
+            )
+            read.update(dict(cursor.fetchall()))
+            cursor.execute("select pg_stat_get_xact_numscans('exchange.record_by_subject'::regclass)")
+            read["looks by subject"] = cursor.fetchone()[0]
+
+    rows = [
+        row(exchange, "2号", codes=[unified, legacy]),
+        row(exchange, "1号", codes=[legacy], operation="withdraw"),
+        row(exchange, "3号", codes=[legacy], operation="withdraw"),
+    ]
+    made = batch(exchange, rows, date(2026, 11, 19))
+    exchange.engine.dispose()  # a session still counts what it read in its transactions of the last second
+    event.listen(exchange.engine, "before_cursor_execute", note)
+    try:
+        merge(exchange, made)
+    finally:
+        event.remove(exchange.engine, "before_cursor_execute", note)
+    assert read.pop("looks by subject") > 0, "a look by subject walked through another index"
+    assert read == {"record": 0, "order_ahead": 0}
+    withdrawn = query(exchange, "select 1 from exchange.record where document_no = '1号' and status = 'withdrawn'")
+    assert len(withdrawn) == 2

@@ -23,7 +23,7 @@ drop table exchange.key_check, exchange.order_ahead, exchange.skipped_date;
 drop view exchange.on_its_way, exchange.outbox;
 drop table exchange.lot, exchange.shipment_run, exchange.release, exchange.attempt, exchange.shipment;
 drop sequence exchange.outbox_seq;
-drop index exchange.record_by_document;
+drop index exchange.record_by_document, exchange.record_by_subject;
 update exchange.credit_exchange_version set version_num = '0001';
 """
 ROWS = """
@@ -122,8 +122,23 @@ def test_orders_and_records_of_the_version_before_go_on_in_the_present_one(excha
     assert [one["name"] for one in query(exchange, "select name from exchange.key_check")] == ["encryption", "hmac"]
 
 
+def test_what_is_found_by_its_subject_is_so_in_an_older_database_too(exchange: Exchange) -> None:
+    indexes = (
+        "select indexname, indexdef from pg_indexes where schemaname = 'exchange' "
+        "and tablename in ('record', 'order_ahead') order by 1"
+    )
+    before = query(exchange, indexes)
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "drop index exchange.record_by_subject, exchange.order_ahead_by_document, exchange.order_ahead_by_subject"
+        )
+        connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0009'")
+    migrate(exchange.engine.url.render_as_string(hide_password=False))
+    assert query(exchange, indexes) == before
+
+
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0009"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0010"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
 
 

@@ -13,7 +13,9 @@ ahead as (
     select distinct on (a.agency_code, a.document_key, a.subject_id)
         a.agency_code, a.document_key, a.subject_id, a.record_id
     from exchange.order_ahead as a
-    where a.dataset = :dataset
+    where
+        a.dataset = :dataset
+        and (a.document_key, a.agency_code) in (select s.document_key, s.agency_code from staged as s)
     order by a.agency_code, a.document_key, a.subject_id, a.record_id
 ),
 

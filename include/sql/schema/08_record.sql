@@ -25,3 +25,4 @@ create table exchange.record (
 );
 create index record_by_document on exchange.record (document_key, agency_code, subject_id);
 create index record_expiring on exchange.record (publish_until) where status = 'current' and publish_until is not null;
+create index record_by_subject on exchange.record (subject_id);

@@ -6,4 +6,6 @@ create table exchange.order_ahead (
     agency_code text not null,
     document_key text not null,
     subject_id bigint not null
-)
+);
+create index order_ahead_by_document on exchange.order_ahead (document_key, agency_code, subject_id);
+create index order_ahead_by_subject on exchange.order_ahead (subject_id);
