@@ -15,8 +15,8 @@ from credit_exchange.config.loader import Configuration
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.masking import hide_name, scrub_text
 from credit_exchange.core.text import document_key
-from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.orders import unknown_record
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 from credit_exchange.ui.words import WORDS
@@ -92,7 +92,7 @@ def explanation(exchange: Exchange, record_id: str) -> dict[str, Any]:
     with transaction(exchange.engine) as connection:
         row = connection.execute(sql.load("explain/record"), {"record_id": record_id}).mappings().one_or_none()
         if row is None:
-            raise FatalError(f"没有记录 {record_id}；记录编号可在「记录查询」页或用 explain --document-no 查到")
+            raise unknown_record(record_id)
         told: dict[str, Any] = {"record": dict(row)}
         for part in PARTS:
             found = connection.execute(sql.load(f"explain/{part}"), {"record_id": record_id}).mappings()

@@ -13,6 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
+from credit_exchange.adapters.runs import DAG_ID
 from credit_exchange.core import business_time
 from credit_exchange.errors import ConfigurationError, FatalError, RetriableError
 from credit_exchange.laptop.airflow_processes import AirflowProcesses, migrate
@@ -22,7 +23,6 @@ from credit_exchange.laptop.processes import Supervisor, adopt_orphans, end_left
 from credit_exchange.laptop.sandbox import Sandbox
 from credit_exchange.laptop.settings import Laptop
 
-DAG_ID = "nightly_exchange"
 EXIT_GOOD, EXIT_BROKEN, EXIT_PART_FAILED, EXIT_INTERRUPTED = 0, 1, 2, 130
 _DAG_TIMEOUT_S = 180.0
 

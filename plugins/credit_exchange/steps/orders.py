@@ -13,6 +13,11 @@ from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
 
+def unknown_record(record_id: str) -> FatalError:
+    """Return the error of a record that does not exist, with where its id can be found."""
+    return FatalError(f"没有记录 {record_id}；记录编号可在「记录查询」页或用 explain --document-no 查到")
+
+
 def order(
     exchange: Exchange, record_id: str, action: str, authority: str, reason: str, legal_basis: str, ordered_by: str
 ) -> str:
@@ -26,7 +31,7 @@ def order(
     with transaction(exchange.engine) as connection:
         known = connection.execute(sql.load("orders/standing"), {"record_id": record_id}).one()
         if known.status is None and (action, known.action) != ("reinstate", "withdraw"):
-            raise FatalError(f"没有记录 {record_id}；记录编号可在「记录查询」页或用 explain --document-no 查到")
+            raise unknown_record(record_id)
         if action == "reinstate" and known.action != "withdraw":
             return f"记录 {record_id} 没有人要求撤下，没有要恢复的，未作登记"
         connection.execute(

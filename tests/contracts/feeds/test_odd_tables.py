@@ -55,3 +55,22 @@ def test_rows_that_no_business_date_takes_are_told_until_they_have_an_update_tim
     (chunk,) = read(exchange, collect(exchange, "t", date(2026, 1, 6)))
     assert set(other) <= set(chunk.frame["XK_XDR_MC"])
     assert told() == []
+
+
+def test_a_table_that_cannot_be_counted_loses_no_row_and_is_not_told_of(
+    exchange_of: OPEN, empty_database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = postgres_table(empty_database_url, "timestamp")
+    with psycopg.connect(connection.uri, autocommit=True) as front:
+        front.execute("update public.t_xzxk set changed = null where name = 'too old'")
+        front.execute("alter table public.t_xzxk rename to t_all")
+        front.execute(
+            "create function public.countable() returns boolean language plpgsql as $$ begin "
+            "if current_query() ilike 'select count%' then raise query_canceled; end if; return true; end $$"
+        )
+        front.execute("create view public.t_xzxk as select * from public.t_all where public.countable()")
+    exchange = exchange_of(TABLE, connection)
+    (chunk,) = read(exchange, collect(exchange, "t", DAY))
+    assert chunk.frame["XK_XDR_MC"].tolist() == ["overlap", "in", "last"]
+    assert "没有数出更新时间为空的行（QueryCanceled）" in caplog.text
+    assert [one for one in watchdog.check(exchange) if one.incident_key == "undated:t"] == []

@@ -28,6 +28,7 @@ from credit_exchange.errors import FatalError, HoldForPerson
 from credit_exchange.steps.collect import delimited
 from credit_exchange.steps.collect.delimited import read_delimited
 from credit_exchange.steps.collect.delivery import parse_manifest
+from credit_exchange.steps.collect.own_csv import MAX_ROW, Cut, own_rows
 from credit_exchange.steps.collect.pages import read_pages
 from credit_exchange.steps.collect.rows import report_ruined_numbers
 from credit_exchange.steps.collect.workbook import read_workbook
@@ -320,3 +321,13 @@ def test_a_number_that_nobody_can_write_out_is_a_value_of_its_row_and_stops_no_o
         archive.writestr("page-00001.json", f'{{"data": {{"items": [{items}]}}}}')
     chunks = list(read_pages(file, layout(), HttpSource(form="http", connection="s", path="/x"), 100))
     assert [record[3] for record in records(chunks)] == list(numbers)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_values_of_a_row_that_is_too_long_are_those_before_the_end_of_the_line(end: str) -> None:
+    rows = own_rows(io.BytesIO(f"a,b,c{end}{'x' * MAX_ROW},2,3{end}".encode()), 3)
+    (_, header), (_, cut) = rows
+    assert header == ["a", "b", "c"]
+    assert [len(value) for value in cut] == [10_000, 1, 1]
+    assert isinstance(cut, Cut)
+    assert cut.at == [0]

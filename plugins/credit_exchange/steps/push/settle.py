@@ -279,7 +279,6 @@ class Settler:
 
     def _trouble(self, leased: Leased, result: CallResult) -> None:
         """Count a failure of the platform, or of a part of it; refused credentials stop everything at once."""
-        self.trouble.lately = True
         problem = result.problem or f"{result.words}（{result.code}）"
         if result.refusal is Refusal.SIGN_AGAIN:
             problem += "；请核对本机时钟"
