@@ -20,11 +20,30 @@ from platforms import Sandbox
 
 WORLD = Path(__file__).parent / "world.py"
 ROOT = Path(__file__).resolve().parents[3]
+IN_TRANSACTION = (
+    "select count(*) as sessions from pg_stat_activity "
+    "where datname = current_database() and pid <> pg_backend_pid() "
+    "and backend_type = 'client backend' and xact_start is not null"
+)
+ACTIVE = f"{IN_TRANSACTION} and state = 'active'"
 
 
 def start(kind: str, sandbox: Sandbox, url: str) -> subprocess.Popen[bytes]:
     with environment(PYTHONPATH=str(ROOT / "plugins")) as variables:
         return subprocess.Popen([sys.executable, str(WORLD), kind, sandbox.url, url, "2"], env=variables)
+
+
+def freeze(child: subprocess.Popen[bytes], exchange: Exchange) -> None:
+    """Stop the child where it has no transaction open: there its locks would rightly be waited for, ten minutes."""
+    for _ in range(100):
+        child.send_signal(signal.SIGSTOP)
+        while (busy := query(exchange, IN_TRANSACTION)[0].sessions) and query(exchange, ACTIVE)[0].sessions:
+            time.sleep(0.01)
+        if not busy:
+            return
+        child.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+    raise AssertionError("the child always has a transaction open")
 
 
 def test_two_drains_at_once_share_the_work(exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str) -> None:
@@ -53,7 +72,8 @@ def test_a_frozen_worker_that_wakes_up_writes_and_sends_nothing_more(
     end = time.monotonic() + 20
     while not sandbox.ledger.requests(SEND[kind]) and time.monotonic() < end:
         time.sleep(0.02)
-    child.send_signal(signal.SIGSTOP)
+    freeze(child, exchange)
+    assert child.poll() is None
     query(exchange, "update exchange.shipment set lease_until = now() where lease_until is not null returning 1")
     assert run(exchange, kind).problem is None
     arrived_once(sandbox, 6)

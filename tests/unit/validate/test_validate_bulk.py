@@ -41,28 +41,35 @@ def test_the_score_does_not_depend_on_how_many_chunks_are_judged_together(permit
 def test_great_expectations_has_the_last_word(permit: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     judge = Judge(permit.dataset, permit.dataset.current)
     judge.judge(case(permit, [{}, {"XK_NR": ""}]))
-    run = type(judge._validation).run
+    batch_of = type(judge._chunk).get_batch
 
-    def other_rows(self: Any, **arguments: Any) -> Any:
-        frame = arguments["batch_parameters"]["dataframe"]
-        return run(self, **arguments | {"batch_parameters": {"dataframe": frame.iloc[::-1].reset_index(drop=True)}})
+    def other_rows(self: Any, parameters: dict[str, pd.DataFrame]) -> Any:
+        return batch_of(self, {"dataframe": parameters["dataframe"].iloc[::-1].reset_index(drop=True)})
 
-    monkeypatch.setattr(type(judge._validation), "run", other_rows)
+    monkeypatch.setattr(type(judge._chunk), "get_batch", other_rows)
     with pytest.raises(FatalError, match="与挑出的行不同"):
         judge.finish()
 
 
-def test_an_expectation_that_was_not_evaluated_fails_the_batch(permit: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expectation_that_could_not_be_evaluated_fails_the_batch(
+    permit: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     judge = Judge(permit.dataset, permit.dataset.current)
     judge.judge(case(permit, [{}]))
-    run = type(judge._validation).run
+    batch_of = type(judge._chunk).get_batch
 
-    def one_less(self: Any, **arguments: Any) -> Any:
-        outcome = run(self, **arguments)
-        outcome.results = outcome.results[1:]
-        return outcome
+    def without_a_column(self: Any, parameters: dict[str, pd.DataFrame]) -> Any:
+        return batch_of(self, {"dataframe": parameters["dataframe"].iloc[:, 1:]})
 
-    monkeypatch.setattr(type(judge._validation), "run", one_less)
+    monkeypatch.setattr(type(judge._chunk), "get_batch", without_a_column)
+    with pytest.raises(FatalError, match="无法执行"):
+        judge.finish()
+
+
+def test_an_expectation_that_was_not_evaluated_fails_the_batch(permit: Bench) -> None:
+    judge = Judge(permit.dataset, permit.dataset.current)
+    judge.judge(case(permit, [{}]))
+    judge._suite.expectations.pop()
     with pytest.raises(FatalError, match="有 1 个检查项没有执行"):
         judge.finish()
 

@@ -26,15 +26,13 @@ from great_expectations.data_context.types.base import (
     InMemoryStoreBackendDefaults,
     ProgressBarsConfig,
 )
+from great_expectations.execution_engine.execution_engine import ExecutionEngine
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
-from great_expectations.expectations.expectation import ColumnMapExpectation
+from great_expectations.expectations.expectation import ColumnAggregateExpectation
 from great_expectations.expectations.metadata_types import FailureSeverity
-from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
-    column_condition_partial,
-)
-from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
-    ColumnMapMetricProvider,
-)
+from great_expectations.expectations.metrics.metric_provider import MetricProvider, metric_value
+from great_expectations.validator.metric_configuration import MetricConfiguration
+from great_expectations.validator.validator import ValidationDependencies
 
 from credit_exchange.config.catalog import Dataset, SchemaVersion
 from credit_exchange.config.checks import BATCH_CHECKS
@@ -43,28 +41,50 @@ from credit_exchange.steps.validate.checks import CHECKS, Case, applies
 from credit_exchange.steps.validate.plan import plan
 
 WINDOW_ROWS = 150_000
-"""Rows whose verdicts are judged in one run; Great Expectations takes some five bytes a row for every expectation."""
-_RESULT_FORMAT = {"result_format": "COMPLETE", "include_unexpected_rows": False, "return_unexpected_index_query": False}
+"""Rows whose verdicts are judged in one run: a byte each for every expectation."""
+_FAILING = "catalogue_rule.failing_rows"
 
 
-class CatalogueRuleHolds(ColumnMapMetricProvider):
-    """The metric behind the expectation: a verdict column is its own condition."""
+class FailingRows(MetricProvider):
+    """The metric behind the expectation: the positions of the rows whose verdict is not True."""
 
-    condition_metric_name = "column_values.catalogue_rule_holds"
-    filter_column_isnull = False  # a verdict is never null; filtering would copy the frame for each expectation
+    metric_name = _FAILING
+    domain_keys = ("batch_id", "column")
 
-    @column_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column: pd.Series[Any], **_kwargs: Any) -> pd.Series[Any]:
-        """Return the verdicts themselves."""
-        return column
+    @metric_value(engine=PandasExecutionEngine)
+    def _pandas(
+        cls, execution_engine: PandasExecutionEngine, metric_domain_kwargs: dict[str, Any], **_kwargs: Any
+    ) -> npt.NDArray[np.int64]:
+        """Return the positions, ascending."""
+        frame = execution_engine.get_domain_records(domain_kwargs={"batch_id": metric_domain_kwargs["batch_id"]})
+        return np.flatnonzero(~frame[metric_domain_kwargs["column"]].to_numpy())
 
 
-class ExpectCatalogueRuleToHold(ColumnMapExpectation):
-    """Expect a rule of the catalogue to hold for every row."""
+class ExpectCatalogueRuleToHold(ColumnAggregateExpectation):
+    """Expect a rule of the catalogue to hold for every row; the result names every row for which it does not.
 
-    map_metric = "column_values.catalogue_rule_holds"
-    success_keys = ("mostly",)
-    args_keys = ("column",)
+    It asks for one metric. A ColumnMapExpectation works out six, with their samples and percentages: a second and more
+    for the hundred expectations of every batch, however small.
+    """
+
+    def get_validation_dependencies(
+        self, execution_engine: ExecutionEngine[Any] | None = None, runtime_configuration: dict[str, Any] | None = None
+    ) -> ValidationDependencies:
+        """Return the one metric."""
+        domain = {"batch_id": self.batch_id, "column": self.column}
+        return ValidationDependencies(
+            metric_configurations={_FAILING: MetricConfiguration(_FAILING, metric_domain_kwargs=domain)},
+            result_format=(runtime_configuration or {}).get("result_format", {}),
+        )
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: ExecutionEngine[Any] | None = None,
+    ) -> dict[str, Any]:
+        failing = metrics[_FAILING]
+        return {"success": not len(failing), "result": {"unexpected_index_list": failing.tolist()}}
 
 
 @dataclass
@@ -96,7 +116,7 @@ class Judge:
             ),
         )
         # handed over at once: add_expectation compares each new one with all before it
-        suite = gx.ExpectationSuite(
+        self._suite: Any = gx.ExpectationSuite(
             name=f"{dataset.dataset}.{version.id}",
             expectations=[
                 ExpectCatalogueRuleToHold(
@@ -108,10 +128,7 @@ class Judge:
             ],
         )
         asset = context.data_sources.add_pandas("batch").add_dataframe_asset("chunk")
-        definition = asset.add_batch_definition_whole_dataframe("whole")
-        self._validation: Any = context.validation_definitions.add(
-            gx.ValidationDefinition(name=suite.name, data=definition, suite=context.suites.add(suite))
-        )
+        self._chunk: Any = asset.add_batch_definition_whole_dataframe("whole")
 
     def judge(self, case: Case) -> dict[str, npt.NDArray[np.int64]]:
         """Return the failing positions of each verdict column that has some, by its name; every one of them.
@@ -158,16 +175,17 @@ class Judge:
         verdicts = self._verdicts[:, : self._rows]
         self._rows = 0
         frame = pd.DataFrame(verdicts.T, columns=[item.column for item in self._chunkwise], copy=False)
-        outcome = self._validation.run(batch_parameters={"dataframe": frame}, result_format=_RESULT_FORMAT)
+        # judged by the batch, not by a validation definition, which would write all of it down as JSON a second time
+        outcome = self._chunk.get_batch({"dataframe": frame}).validate(self._suite, result_format="COMPLETE")
         places = {item.column: place for place, item in enumerate(self._chunkwise)}
         for result in outcome.results:
             column = result.expectation_config.kwargs["column"]
-            if result.exception_info and result.exception_info.get("raised_exception"):
+            named = result.result.get("unexpected_index_list")
+            if named is None:  # what was raised stands in exception_info, in one of two shapes
                 raise FatalError(f"校验：检查项 {column!r} 无法执行，本批次没有写入；请附上本行报告")
-            positions = np.asarray(result.result.get("unexpected_index_list") or [], dtype=np.int64)
-            if len(positions) != result.result["unexpected_count"]:
-                raise FatalError(f"校验：检查项 {column!r} 的失败数多于所指明的行，本批次没有写入；请附上本行报告")
-            if not np.array_equal(positions, np.flatnonzero(~verdicts[places.pop(column)])):
+            positions = np.asarray(named, dtype=np.int64)
+            sorted_out = np.flatnonzero(~verdicts[places.pop(column)])
+            if not np.array_equal(positions, sorted_out) or result.success != (not len(sorted_out)):
                 raise FatalError(f"校验：检查项 {column!r} 指明的行与挑出的行不同，本批次没有写入；请附上本行报告")
             self.tallies[column].failed += len(positions)
         if places:
