@@ -213,7 +213,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         found = load()
         readiness.check(found)
         for note in readiness.notes(found):
-            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"提示：{note}", markup=False, highlight=False, soft_wrap=True)
         console.print(
             f"{found.root}：{len(found.datasets)} 个数据集，{len(found.feeds)} 个报送源，"
             f"{len(found.platforms)} 个平台，{len(found.sharing)} 条共享规则，全部正确",

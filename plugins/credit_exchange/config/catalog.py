@@ -97,11 +97,11 @@ class Condition(Model):
     @model_validator(mode="after")
     def _value_fits(self) -> Condition:
         if self.op in ("in", "not_in", "contains_any", "contains_only") and not isinstance(self.value, list):
-            raise ValueError(f"op {self.op!r} needs a list as value")
+            raise ValueError(f"op 为 {self.op} 时，value 应为列表")
         if self.op in ("present", "absent") and self.value is not None:
-            raise ValueError(f"op {self.op!r} takes no value")
+            raise ValueError(f"op 为 {self.op} 时不写 value；请删去")
         if self.op in ("eq", "ne", "contains", "ge", "le", "gt", "lt") and not isinstance(self.value, str):
-            raise ValueError(f"op {self.op!r} needs one quoted value")
+            raise ValueError(f"op 为 {self.op} 时，value 应为一个带引号的值")
         return self
 
 
@@ -115,7 +115,7 @@ def is_number(text: str) -> bool:
 
 def _known_check(name: str) -> str:
     if name not in CHECKS:
-        raise ValueError(f"there is no check {name!r}; use one of {', '.join(sorted(CHECKS))}")
+        raise ValueError(f"没有检查 {name!r}；可用：{'、'.join(sorted(CHECKS))}")
     return name
 
 
@@ -134,20 +134,20 @@ class Rule(Model):
     def _takes(self) -> Rule:
         takes = CHECKS[self.check]
         if len(self.fields) < takes.least or (takes.most is not None and len(self.fields) > takes.most):
-            wanted = f"{takes.least} of them" if takes.least == takes.most else f"{takes.least} of them or more"
-            raise ValueError(f"rule {self.id}: the check {self.check} needs `fields`: {wanted}, not {len(self.fields)}")
+            wanted = f" {takes.least} 个" if takes.least == takes.most else f"至少 {takes.least} 个"
+            raise ValueError(f"规则 {self.id}：检查 {self.check} 的 fields 应有{wanted}，现有 {len(self.fields)} 个")
         if takes.limit and not self.limit:
-            raise ValueError(f"rule {self.id}: the check {self.check} needs a `limit`")
+            raise ValueError(f"规则 {self.id}：检查 {self.check} 需要 limit；请补上")
         if takes.limit == "number" and not is_number(self.limit or ""):
-            raise ValueError(f"rule {self.id}: `limit` must be a number for {self.check}, not {self.limit!r}")
+            raise ValueError(f"规则 {self.id}：检查 {self.check} 的 limit 应为数字，不能是 {self.limit!r}")
         if self.check == "identity" and self.on_failure == "warn":
-            raise ValueError(f"rule {self.id}: what has no identity cannot be taken; on_failure must be reject or hold")
+            raise ValueError(f"规则 {self.id}：无法识别的行不能收下；on_failure 应为 reject 或 hold")
         return self
 
 
 def _ordered(months: tuple[int, int]) -> tuple[int, int]:
     if not 0 <= months[0] <= months[1]:
-        raise ValueError(f"{list(months)} must be [months at least, months at most], neither below 0")
+        raise ValueError(f"{list(months)} 应为 [至少月数, 至多月数]，均不小于 0")
     return months
 
 

@@ -21,7 +21,7 @@ def problems_of(dataset: Dataset) -> Iterator[Problem]:
         yield from _rule(dataset, rule, ("rules", number))
     for check, why in NEEDED.items():
         if not any(rule.check == check for rule in dataset.rules):
-            yield ("rules",), f"no rule has the check {check}, so {why}; add one, as the shipped data sets have it"
+            yield ("rules",), f"没有 check 为 {check} 的规则，{why}；请参照自带的数据集补上"
     yield from _publication(dataset)
     for number, clock in enumerate(dataset.clocks):
         yield from _field(dataset, clock.starts, ("clocks", number, "starts"), "date")
@@ -46,11 +46,11 @@ def unguarded(dataset: Dataset) -> Iterator[Problem]:
         for check, is_said in says.items():
             rules = (rule for rule in dataset.rules if rule.check == check)
             if is_said and not any(not rule.fields or field.code in rule.fields for rule in rules):
-                every = ", or one without `fields`" if CHECKS[check].least == 0 else ""
+                every = "，或写一条不带 fields 的" if CHECKS[check].least == 0 else ""
                 yield (
                     ("versions", 0, "fields", number),
-                    f"no rule checks {field.code} by {check}, so a row that breaks it would be accepted; "
-                    f"add {field.code} to the `fields` of such a rule{every}",
+                    f"没有规则以 {check} 检查 {field.code}，不合格的行会被收下；"
+                    f"请把 {field.code} 写入这类规则的 fields{every}",
                 )
 
 
@@ -60,12 +60,12 @@ def _twice(dataset: Dataset) -> Iterator[Problem]:
         seen: set[str] = set()
         for position, field in enumerate(version.fields):
             if field.code in seen:
-                yield ("versions", number, "fields", position), f"the field {field.code} stands twice; drop one of them"
+                yield ("versions", number, "fields", position), f"字段 {field.code} 写了两次；请删去一个"
             seen.add(field.code)
     for part, ids in (("versions", [v.id for v in dataset.versions]), ("clocks", [c.id for c in dataset.clocks])):
         for number, one in enumerate(ids):
             if one in ids[:number]:
-                yield (part, number, "id"), f"{one!r} stands twice; give one of them another id"
+                yield (part, number, "id"), f"{one!r} 写了两次；请把其中一个改名"
 
 
 def _identity(dataset: Dataset) -> Iterator[Problem]:
@@ -79,12 +79,12 @@ def _identity(dataset: Dataset) -> Iterator[Problem]:
             if field.code == code and field.personal != "id_number":
                 yield (
                     ("versions", 0, "fields", number),
-                    f"{code} holds ID numbers and would lie open and be sent; write `personal: id_number` there",
+                    f"{code} 是证件号码，会以明文存放并上报；请在此写 personal: id_number",
                 )
     if identity.subject.kind and not any(dataset.kinds.values()):
         yield (
             ("identity", "subject", "kind"),
-            f"nothing says what the values of {identity.subject.kind} mean; add `kinds`, or drop `kind`",
+            f"没有说明 {identity.subject.kind} 的各个值是哪类主体；请补上 kinds，或删去 kind",
         )
 
 
@@ -96,16 +96,16 @@ def _rule(dataset: Dataset, rule: Rule, place: Place) -> Iterator[Problem]:
         if field is None:
             yield here, _unknown(dataset, code)
         elif takes.types and field.type not in takes.types:
-            yield here, f"{code} is of type {field.type}, {rule.check} reads {' or '.join(takes.types)}; correct one"
+            yield here, f"{code} 的类型是 {field.type}，{rule.check} 只检查 {'、'.join(takes.types)}；请更正其一"
         elif takes.facet and not getattr(field, takes.facet):
-            yield here, f"{rule.check} needs `{takes.facet}` of {code}; add it to the field"
+            yield here, f"{rule.check} 需要 {code} 的 {takes.facet}；请在该字段中补上"
     for number, condition in enumerate(rule.when):
         here = (*place, "when", number)
         field = dataset.fields.get(condition.field)
         if field is None and condition.field != KIND:
             yield (*here, "field"), _unknown(dataset, condition.field, KIND)
         elif field is not None and _no_bound(condition, field):
-            yield (*here, "value"), f"{condition.field} is an amount; compare it with a number, not {condition.value!r}"
+            yield (*here, "value"), f"{condition.field} 是金额，应与数字比较，不能与 {condition.value!r} 比较；请更正"
 
 
 def _no_bound(condition: Condition, field: CatalogField) -> bool:
@@ -126,7 +126,7 @@ def _publication(dataset: Dataset) -> Iterator[Problem]:
         if since in begins[:number]:
             yield (
                 ("publication", "periods", number, "since"),
-                f"another period begins on {since} as well, and only one can count; drop one or correct its day",
+                f"另一个时段也从 {since} 开始，只能有一个生效；请删去一个或更正日期",
             )
 
 
@@ -140,7 +140,7 @@ def _version(dataset: Dataset, version: SchemaVersion, place: Place) -> Iterator
         for key, olds in [("crosswalk", list(version.crosswalk)), *(("join", olds) for olds in version.join.values())]:
             for old in olds:
                 if old not in own:
-                    yield (*place, key, old), f"{old} is not among the fields of {version.id}; {like(old, own)}"
+                    yield (*place, key, old), f"{version.id} 的字段中没有 {old}；{like(old, own)}"
     for key in ("join", "constants", "constants_when", "values", "stand_ins", "waived"):
         yield from _fields(dataset, list(getattr(version, key)), (*place, key))
     for code, other in version.stand_ins.items():
@@ -160,8 +160,8 @@ def _field(dataset: Dataset, code: str, place: Place, kind: str = "") -> Iterato
     if field is None:
         yield place, _unknown(dataset, code)
     elif kind and field.type != kind:
-        yield place, f"{code} is of type {field.type} and must be a {kind} here; correct the field's type or the name"
+        yield place, f"{code} 的类型是 {field.type}，此处应为 {kind}；请更正字段的类型或名称"
 
 
 def _unknown(dataset: Dataset, code: str, *more: str) -> str:
-    return f"the current version has no field {code!r}; {like(code, [*dataset.fields, *more])}"
+    return f"现行版本没有字段 {code!r}；{like(code, [*dataset.fields, *more])}"

@@ -55,7 +55,7 @@ CHECKS: dict[str, Takes] = {
 BATCH_CHECKS = frozenset({"unique"})
 """Checks of a whole batch, which no single chunk can answer."""
 NEEDED = {
-    "unique": "rows of one record that differ could not be told apart",
-    "identity": "rows that are no record could not be sorted out",
+    "unique": "内容不同的重复行无从识别",
+    "identity": "不成记录的行无从挑出",
 }
 """The checks that every data set has a rule for, and why."""

@@ -22,12 +22,12 @@ def _below_the_inbox(path: str) -> str:
     try:
         parts = list(Formatter().parse(path))
     except ValueError as error:
-        raise ValueError(f"{path!r} cannot be read as a path with {{date}} or {{iso}} ({error}); correct it") from None
+        raise ValueError(f"{path!r} 不能作为带 {{date}} 或 {{iso}} 的路径读取（{error}）；请更正") from None
     if any(name is not None and (name not in _PLACEHOLDERS or spec or how) for _, name, spec, how in parts):
-        raise ValueError(f"{path!r} may hold {{date}} and {{iso}} as placeholders, nothing else in braces")
+        raise ValueError(f"{path!r} 的花括号中只能写 {{date}} 或 {{iso}}；请更正")
     written = PurePosixPath(path)
     if written.is_absolute() or ".." in written.parts or not written.parts or not path.isprintable():
-        raise ValueError(f"{path!r} must lie below the inbox: no / at the beginning, no .. and at least a file's name")
+        raise ValueError(f"{path!r} 应位于收件目录之下：不以 / 开头，不含 ..，且有文件名；请更正")
     return path
 
 
@@ -71,7 +71,7 @@ class _File(Model):
 
 def _one_character(text: str) -> str:
     if len(text) != 1 or text in '"\r\n' or not text.isascii():
-        raise ValueError(f"{text!r} must be one ASCII character that is neither a quote nor a line break, e.g. '|'")
+        raise ValueError(f"{text!r} 应为一个 ASCII 字符，不能是引号或换行，例如 '|'")
     return text
 
 
@@ -172,7 +172,7 @@ class Operation(Model):
             elsewhere = {_alike(word) for word in others}
             both = [word for word in words if _alike(word) in elsewhere]
             if both:
-                raise ValueError(f"{both[0]!r} cannot mean both {one} and {other}; give it to one of them")
+                raise ValueError(f"{both[0]!r} 不能既是 {one} 又是 {other}；请只留一处")
         return self
 
 
@@ -189,7 +189,7 @@ class Volume(Model):
     @model_validator(mode="after")
     def _some_size_is_right(self) -> Volume:
         if self.min_rows > self.max_rows:
-            raise ValueError("min_rows is above max_rows, so every delivery would be held; correct one of them")
+            raise ValueError("min_rows 大于 max_rows，每次交付都会被暂存；请更正其一")
         return self
 
 
@@ -240,7 +240,7 @@ class Feed(Model):
         for code, names in self.aliases().items():
             for name in names:
                 if name in seen:
-                    raise ValueError(f"column {name!r} stands for both {seen[name]} and {code}; give it to one of them")
+                    raise ValueError(f"列名 {name!r} 同时对应 {seen[name]} 和 {code}；请只留一处")
                 seen[name] = code
         return self
 

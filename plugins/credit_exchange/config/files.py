@@ -18,7 +18,45 @@ M = TypeVar("M", bound=Model)
 Place = tuple[int | str, ...]
 """Where in a file: the keys, and the positions in lists, from the top."""
 
-_READ_AS = ((bool, "true or false"), ((int, float), "a number"), (date, "a date"))
+_READ_AS = ((bool, " true 或 false"), ((int, float), "数字"), (date, "日期"))
+
+_WORDS = {
+    "missing": "缺少这一项；请补上",
+    "extra_forbidden": "没有这个键；请更正名称或删去",
+    "value_error": "{error}",
+    "string_type": "应为文本",
+    "string_pattern_mismatch": "不符合要求的形式 {pattern}",
+    "string_too_short": "至少 {min_length} 个字符",
+    "string_too_long": "至多 {max_length} 个字符",
+    "literal_error": "应为 {expected} 之一",
+    "union_tag_invalid": "{discriminator} 不能是 {tag!r}；可用：{expected_tags}",
+    "union_tag_not_found": "缺少 {discriminator}；请补上",
+    "bool_type": "应为 true 或 false",
+    "bool_parsing": "应为 true 或 false",
+    "int_type": "应为整数",
+    "int_parsing": "应为整数",
+    "int_from_float": "应为整数",
+    "float_type": "应为数字",
+    "float_parsing": "应为数字",
+    "finite_number": "应为有限的数",
+    "greater_than": "应大于 {gt}",
+    "greater_than_equal": "不能小于 {ge}",
+    "less_than": "应小于 {lt}",
+    "less_than_equal": "不能大于 {le}",
+    "list_type": "应为列表",
+    "tuple_type": "应为列表",
+    "dict_type": "应为“键: 值”",
+    "model_type": "应为“键: 值”",
+    "model_attributes_type": "应为“键: 值”",
+    "too_short": "至少要有 {min_length} 项",
+    "too_long": "至多 {max_length} 项",
+    "date_type": "应为日期 YYYY-MM-DD",
+    "date_parsing": "应为日期 YYYY-MM-DD",
+    "date_from_datetime_parsing": "应为日期 YYYY-MM-DD",
+    "time_type": '应为带引号的时刻，例如 "01:30"',
+    "time_parsing": '应为带引号的时刻，例如 "01:30"',
+}
+"""What pydantic finds wrong, by the type of its error, in Chinese; of other types its own text stands."""
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -30,7 +68,7 @@ def _no_duplicates(loader: Any, node: Any) -> dict[Any, Any]:
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"键 {key!r} 写了两次", key_node.start_mark)
         seen.add(key)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
@@ -47,53 +85,53 @@ class File:
 
     def problem(self, place: Place, what: str) -> str:
         """Return a problem with file, line and place, as all problems of a configuration are told."""
-        where = ".".join(str(part) for part in place) or "the file"
-        return f"{self.path}{_line_of(self.text, place)}: {where}: {what}"
+        where = ".".join(str(part) for part in place) or "整个文件"
+        return f"{self.path} 第 {_line_of(self.text, place)} 行：{where}：{what}"
 
 
 def files(root: Path, folder: str, model: type[M], problems: list[str]) -> Iterator[tuple[File, M]]:
     """Yield every file of a folder with what it holds; what is wrong with the others is added to `problems`."""
     for path in sorted((root / folder).glob("*.yaml")):
-        problems.append(f"{path}: name it {path.stem}.yml; only .yml files are read")
+        problems.append(f"{path}：只读取 .yml 文件；请改名为 {path.stem}.yml")
     for path in sorted((root / folder).glob("*.yml")):
         try:
             file = File(path, path.read_text(encoding="utf-8"))
         except UnicodeDecodeError:
-            problems.append(f"{path}: not UTF-8; save it as UTF-8")
+            problems.append(f"{path}：不是 UTF-8 编码；请另存为 UTF-8")
             continue
         try:
             yield file, model.model_validate(yaml.load(file.text, _StrictLoader))  # noqa: S506 - a SafeLoader
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            line = f", line {mark.line + 1}" if mark else ""
-            problems.append(
-                f"{path}{line}: not valid YAML ({getattr(error, 'problem', None) or 'syntax'}); mend it there"
-            )
+            line = f" 第 {mark.line + 1} 行" if mark else ""
+            why = getattr(error, "problem", None)
+            problems.append(f"{path}{line}：不是正确的 YAML{f'（{why}）' if why else ''}；请在该处更正")
         except ValidationError as error:
             for item in error.errors():
                 problems.append(
                     file.problem(
                         item["loc"],
-                        f"{_what(item)}; `python -m credit_exchange schema` shows what may stand there",
+                        f"{_what(item)}；可写的内容见 python -m credit_exchange schema",
                     )
                 )
 
 
 def _what(error: Any) -> str:
-    """Return what is wrong; of text without quotes, which YAML reads as something else, what to do."""
+    """Return what is wrong in Chinese; of text without quotes, which YAML reads as something else, what to do."""
     read_as = next((word for kind, word in _READ_AS if isinstance(error["input"], kind)), None)
     if error["type"] != "string_type" or read_as is None:
-        return str(error["msg"])
-    return f'text is expected, and without quotes this is {read_as}; put it in quotes, as in "2099-12-31"'
+        words = _WORDS.get(error["type"])
+        return words.format(**error.get("ctx", {})) if words else str(error["msg"])
+    return f'此处应为文本，不加引号会被读作{read_as}；请加上引号，例如 "2099-12-31"'
 
 
 def like(name: str, known: Collection[str]) -> str:
     """Return the remedy for an unknown name: the known one that looks most like it, else all of them."""
     near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"use one of {', '.join(sorted(known)) or '(none)'}"
+    return f"是否应为 {near[0]}？" if near else f"可用：{'、'.join(sorted(known)) or '（无）'}"
 
 
-def _line_of(text: str, loc: Place) -> str:
+def _line_of(text: str, loc: Place) -> int:
     """Find the line of the deepest known part of a location, for the error message."""
     node = yaml.compose(text, yaml.SafeLoader)
     line = node.start_mark.line if node else 0
@@ -106,4 +144,4 @@ def _line_of(text: str, loc: Place) -> str:
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]
             line = node.start_mark.line
-    return f", line {line + 1}"
+    return line + 1

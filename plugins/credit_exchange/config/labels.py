@@ -27,6 +27,8 @@ BATCH_WORDS = {
     "failed": "失败",
 }
 """The states of a batch."""
+SUBJECT_WORDS = {"legal": "法人及非法人组织", "person": "自然人", "sole_trader": "个体工商户"}
+"""The kinds of subject."""
 
 ROW_WORDS = {
     "rows_delivered": "收到",

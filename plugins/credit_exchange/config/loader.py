@@ -94,13 +94,13 @@ def _load(root: Path, _fingerprint: tuple[tuple[str, int, int], ...]) -> Configu
     names = [(file, dataset.dataset) for file, dataset in catalogue] + [(file, one.platform) for file, one in receivers]
     for file, name in names:
         if file.path.stem != name:
-            problems.append(f"{file.path}: the file must be named {name}.yml after what it declares")
+            problems.append(f"{file.path}：文件名应与其中声明的名称一致；请改名为 {name}.yml")
     datasets = {dataset.dataset: dataset for _, dataset in catalogue}
     platforms = {platform.platform: platform for _, platform in receivers}
     rules: dict[str, SharingRule] = {}
     for file, number, rule in sharing:
         if rule.id in rules:
-            what = f"rule {rule.id} is declared twice; give one of them another id"
+            what = f"规则 {rule.id} 写了两次；请把其中一个改名"
             problems.append(file.problem(("rules", number, "id"), what))
         rules[rule.id] = rule
     for file, dataset in catalogue:
@@ -125,4 +125,4 @@ def _load(root: Path, _fingerprint: tuple[tuple[str, int, int], ...]) -> Configu
 
 def told(problems: Iterable[str]) -> str:
     """Return all problems of a configuration as one message."""
-    return "the configuration has problems:\n" + "\n".join(f"  {p}" for p in problems)
+    return "配置有问题：\n" + "\n".join(f"  {p}" for p in problems)

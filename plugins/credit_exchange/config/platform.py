@@ -89,5 +89,5 @@ class Platform(Model):
     @model_validator(mode="after")
     def _lease_is_long_enough(self) -> Platform:
         if self.lease_seconds < self.total_timeout:
-            raise ValueError("lease_seconds must not be shorter than total_timeout, else two workers may send at once")
+            raise ValueError("lease_seconds 不能短于 total_timeout，否则两个进程可能同时发送；请更正")
         return self

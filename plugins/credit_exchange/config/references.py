@@ -40,12 +40,12 @@ def feed_problems(file: File, feed: Feed, datasets: Datasets) -> Iterator[str]:
     """Yield what a feed names that its data set does not have, in the feed's version of it."""
     dataset = datasets.get(feed.dataset)
     if dataset is None:
-        yield file.problem(("dataset",), f"{feed.dataset!r} is not in the catalogue; add catalog/{feed.dataset}.yml")
+        yield file.problem(("dataset",), f"资源目录中没有 {feed.dataset!r}；请新增 catalog/{feed.dataset}.yml")
         return
     version = dataset.version(feed.schema_version) if feed.schema_version else dataset.current
     if version is None:
-        known = ", ".join(v.id for v in dataset.versions)
-        yield file.problem(("schema_version",), f"{feed.schema_version!r} is unknown; {feed.dataset} has {known}")
+        known = "、".join(v.id for v in dataset.versions)
+        yield file.problem(("schema_version",), f"没有版本 {feed.schema_version!r}；{feed.dataset} 有：{known}")
         return
     own, current = _columns(dataset, version), set(dataset.fields)
     for part, known_codes in (
@@ -56,15 +56,15 @@ def feed_problems(file: File, feed: Feed, datasets: Datasets) -> Iterator[str]:
     ):
         for code in getattr(feed, part):
             if code not in known_codes:
-                what = "amount" if part == "units" else "field"
+                what = "金额字段" if part == "units" else "字段"
                 yield file.problem(
-                    (part, code), f"{feed.dataset} {version.id} has no such {what}; {like(code, known_codes)}"
+                    (part, code), f"{feed.dataset} {version.id} 没有这个{what}；{like(code, known_codes)}"
                 )
 
     used = {name: code for code, names in feed.aliases().items() for name in names}
     for number, name in enumerate(feed.ignore):
         if name in used:
-            what = f"{name!r} stands for {used[name]} as well; drop it from one of them"
+            what = f"{name!r} 又对应 {used[name]}；请只留一处"
             yield file.problem(("ignore", number), what)
 
 
@@ -82,7 +82,7 @@ def platform_problems(file: File, platform: Platform, datasets: Datasets) -> Ite
         if name in datasets:
             yield from _route_problems(file, name, route, datasets[name])
         elif name not in WIRE_DATASETS:
-            yield file.problem(("datasets", name), f"not in the catalogue; add catalog/{name}.yml")
+            yield file.problem(("datasets", name), f"资源目录中没有该数据集；请新增 catalog/{name}.yml")
 
 
 def _route_problems(file: File, name: str, route: Route, dataset: Dataset) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _route_problems(file: File, name: str, route: Route, dataset: Dataset) -> It
             if code not in dataset.fields:
                 yield file.problem(
                     ("datasets", name, part, code if part == "fields" else number),
-                    f"{name} has no field {code!r}; {like(code, dataset.fields)}",
+                    f"{name} 没有字段 {code!r}；{like(code, dataset.fields)}",
                 )
     taken: dict[str, str] = {}
     for code, field in dataset.fields.items():
@@ -99,9 +99,9 @@ def _route_problems(file: File, name: str, route: Route, dataset: Dataset) -> It
             continue
         wire_name = route.fields.get(code, code)
         if wire_name in taken:
-            both = f"{taken[wire_name]} and {code}"
+            both = f"{taken[wire_name]} 和 {code}"
             place = ("datasets", name, "fields", code if code in route.fields else taken[wire_name])
-            yield file.problem(place, f"{both} would both travel as {wire_name!r}; rename or omit one of them")
+            yield file.problem(place, f"{both} 都会以 {wire_name!r} 的名称上报；请把其中一个改名或列入 omit")
         taken[wire_name] = code
 
 
@@ -111,11 +111,11 @@ def sharing_problems(
     """Yield what a sharing rule names that does not exist. A field must be one of a data set that the rule is about."""
     for name in rule.datasets:
         if name != "*" and name not in datasets and name not in WIRE_DATASETS:
-            what = f"rule {rule.id}: dataset {name!r} is not in the catalogue; add catalog/{name}.yml"
+            what = f"规则 {rule.id}：资源目录中没有数据集 {name!r}；请新增 catalog/{name}.yml"
             yield file.problem(("rules", number, "datasets"), what)
     for name in rule.platforms:
         if name != "*" and name not in platforms:
-            what = f"rule {rule.id}: platform {name!r} is not under platforms/; {like(name, platforms)}"
+            what = f"规则 {rule.id}：platforms/ 下没有平台 {name!r}；{like(name, platforms)}"
             yield file.problem(("rules", number, "platforms"), what)
     about = [d for name, d in datasets.items() if "*" in rule.datasets or name in rule.datasets]
     fields = {code for dataset in about for code in dataset.fields}
@@ -125,5 +125,5 @@ def sharing_problems(
     ):
         for position, code in enumerate(names):
             if code not in known:
-                what = f"rule {rule.id}: no data set that it is about has a field {code!r}; {like(code, known)}"
+                what = f"规则 {rule.id}：它所涉及的数据集都没有字段 {code!r}；{like(code, known)}"
                 yield file.problem(("rules", number, part, position), what)

@@ -42,13 +42,13 @@ class SharingRule(Model):
     @model_validator(mode="after")
     def _complete(self) -> SharingRule:
         if (self.effect in ("mask", "drop_field")) != bool(self.fields):
-            raise ValueError("`fields` belongs to the effects mask and drop_field, and they need it")
+            raise ValueError("fields 只用于 effect 为 mask 或 drop_field 的规则，且必须写；请补上或删去")
         if (self.effect == "mask") != (self.mask is not None):
-            raise ValueError("`mask` (person_name, id_number, free_text) belongs to the effect mask, and it needs it")
+            raise ValueError("mask 只用于 effect 为 mask 的规则，且必须写（person_name、id_number、free_text）；请更正")
         if self.fallback and self.effect != "withhold":
-            raise ValueError("only a withhold can be a fallback")
+            raise ValueError("只有 effect 为 withhold 的规则可以是 fallback；请更正")
         if self.valid_to is not None and self.valid_to < self.valid_from:
-            raise ValueError("valid_to lies before valid_from, so the rule is never in force; correct one of them")
+            raise ValueError("valid_to 早于 valid_from，规则永不生效；请更正其一")
         return self
 
     def in_force(self, day: date) -> bool:

@@ -33,7 +33,7 @@ class WorkCalendar:
         for year, days in years.items():
             wrong = next((day for day in days if day.year != year), None)
             if wrong is not None:
-                raise ConfigurationError(f"calendar of {year} names {wrong}; move that day to the file of its own year")
+                raise ConfigurationError(f"{year} 年的日历中有 {wrong}；请移到该日所属年份的文件")
         self._years = frozenset(years)
         self._exceptions: dict[date, bool] = {day: worked for days in years.values() for day, worked in days.items()}
 
@@ -78,24 +78,24 @@ def _read_year(path: Path) -> tuple[int, dict[date, bool]]:
     try:
         data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a day that does not exist
-        raise ConfigurationError(f"{path}: not readable as YAML in UTF-8 ({error}); correct the file") from error
+        raise ConfigurationError(f"{path}：不能作为 UTF-8 的 YAML 读取（{error}）；请更正") from error
     if not isinstance(data, dict) or data.get("year") != _year_of(path) or not str(data.get("source") or "").strip():
-        raise ConfigurationError(f"{path}: needs `year: {path.stem}` and `source:` (the notice with the plan)")
+        raise ConfigurationError(f"{path}：应写明 year: {path.stem} 和 source（放假安排通知的文号）；请补上")
     unknown = sorted(set(data) - {"year", "source", "days_off", "days_worked"}, key=str)
     if unknown:
-        raise ConfigurationError(f"{path}: unknown key {unknown[0]!r}; known are year, source, days_off, days_worked")
+        raise ConfigurationError(f"{path}：没有键 {unknown[0]!r}；可用：year、source、days_off、days_worked")
     days: dict[date, bool] = {}
     for key, worked in (("days_off", False), ("days_worked", True)):
         for day in data.get(key) or {}:
             if type(day) is not date or day in days:
-                raise ConfigurationError(f"{path}: {key}: {day!r} is no date YYYY-MM-DD or stands twice; correct it")
+                raise ConfigurationError(f"{path}：{key}：{day!r} 不是日期 YYYY-MM-DD，或写了两次；请更正")
             days[day] = worked
     return data["year"], days
 
 
 def _year_of(path: Path) -> int:
     if not (path.stem.isascii() and path.stem.isdigit() and len(path.stem) == 4):
-        raise ConfigurationError(f"{path}: calendar files are named <year>.yml, e.g. 2027.yml; rename it")
+        raise ConfigurationError(f"{path}：日历文件名应为 <年份>.yml，例如 2027.yml；请改名")
     return int(path.stem)
 
 
@@ -104,5 +104,5 @@ def load_calendar(folder: Path) -> WorkCalendar:
     file."""
     paths = sorted(folder.glob("*.yml"))
     if not paths:
-        raise ConfigurationError(f"{folder}: no calendar file; put one <year>.yml for each year there")
+        raise ConfigurationError(f"{folder}：没有日历文件；请为每一年放一个 <年份>.yml")
     return WorkCalendar(dict(_read_year(path) for path in paths))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from credit_exchange.config.catalog_problems import unguarded
 from credit_exchange.config.files import File
+from credit_exchange.config.labels import SUBJECT_WORDS
 from credit_exchange.config.loader import Configuration, told
 from credit_exchange.config.sharing_engine import RuleSet
 from credit_exchange.core import business_time
@@ -41,8 +42,8 @@ def notes(config: Configuration) -> list[str]:
     """Return what is allowed and rarely meant, a line each: names of persons that a rule lets out as they are."""
     today = business_time.today()
     return [
-        f"{rule} releases {name} of a {kind} to {platform} with {code} in clear; add a rule that masks or drops it, "
-        "as in sharing/20_privacy.yml, unless the law lets the name out"
+        f"规则 {rule} 把{dataset.name}中{SUBJECT_WORDS[kind]}的 {code} 以原文发往{config.platforms[platform].name}；"
+        "除非有法律依据，请参照 sharing/20_privacy.yml 写一条遮蔽或去掉它的规则"
         for name, dataset in config.datasets.items()
         for platform in config.platforms
         for rule, kind, code in _open_names(RuleSet(config.sharing, dataset, platform, today))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from credit_exchange.config.labels import BATCH_WORDS, OP_WORDS, SHIPMENT_WORDS
+from credit_exchange.config.labels import BATCH_WORDS, OP_WORDS, SHIPMENT_WORDS, SUBJECT_WORDS
 
 WORKING_WORDS = {"collecting": "采集中", "validating": "校验中", "merging": "归并中"}
 """What a night that runs is doing with a batch."""
@@ -43,9 +43,7 @@ WORDS = {
     "objection": "异议处理",
     "court": "法院",
     "office": "信用主管部门",
-    "legal": "法人及非法人组织",
-    "person": "自然人",
-    "sole_trader": "个体工商户",
+    **SUBJECT_WORDS,
 }
 CHANNEL_WORDS = {"mail": "邮件", "webhook": "群消息", "sent": "已发", "skipped": "未配置", "failed": "失败"}
 NIGHT_WORDS = {"partial": "未全部完成"}

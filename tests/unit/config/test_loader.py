@@ -43,12 +43,12 @@ def test_a_misspelt_key_is_named_with_its_line(copied: Path) -> None:
     told = problems(copied)
     assert "china.yml" in told
     assert "dialekt" in told
-    assert "line 5" in told
+    assert "第 5 行" in told
 
 
 def test_a_key_that_stands_twice_is_an_error(copied: Path) -> None:
     edit(copied, "platforms/china.yml", "role: nation", "role: nation\nrole: city")
-    assert "'role' stands twice" in problems(copied)
+    assert "'role' 写了两次" in problems(copied)
 
 
 def test_every_problem_is_told_at_once(copied: Path) -> None:
@@ -61,17 +61,17 @@ def test_every_problem_is_told_at_once(copied: Path) -> None:
 
 def test_a_feed_of_an_unknown_data_set_says_what_to_add(copied: Path) -> None:
     edit(copied, "feeds/fz_scjg_permit.yml", "dataset: permit", "dataset: permitt")
-    assert "add catalog/permitt.yml" in problems(copied)
+    assert "请新增 catalog/permitt.yml" in problems(copied)
 
 
 def test_a_rule_about_an_unknown_platform_is_an_error(copied: Path) -> None:
     (copied / "platforms" / "china.yml").unlink()
-    assert "platform 'china' is not under platforms/" in problems(copied)
+    assert "platforms/ 下没有平台 'china'" in problems(copied)
 
 
 def test_a_lease_shorter_than_a_call_is_refused(copied: Path) -> None:
     edit(copied, "platforms/china.yml", "role: nation", "role: nation\nlease_seconds: 10")
-    assert "lease_seconds must not be shorter than total_timeout" in problems(copied)
+    assert "lease_seconds 不能短于 total_timeout" in problems(copied)
 
 
 def test_another_directory_can_be_named(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         readiness.check(load(root))
     lines = str(caught.value).splitlines()[1:]
     assert len(lines) == 1, lines
-    line = re.match(rf"  {re.escape(str(path))}, line (\d+): ", lines[0])
+    line = re.match(rf"  {re.escape(str(path))} 第 (\d+) 行：", lines[0])
     assert line, lines[0]
     mistake = text[: text.index(old)].count("\n") + 1
     assert mistake - PART <= int(line[1]) <= mistake + new.count("\n"), (line[1], mistake)
@@ -55,102 +55,102 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         # a feed's dates and files
         (FEED, '["%Y/%m/%d"]', '["%Y/%m"]', "请写全 %Y、%m 和 %d"),
         (FEED, '["%Y/%m/%d"]', '["%Y/%m/%d", "%y-%m-%d"]',
-         "date_formats.1: Value error, 日期格式 '%y-%m-%d' 中不能使用 %y"),
-        (FEED, '["%Y/%m/%d"]', "[]", "at least 1 item"),
-        (FEED, "fz_gulou/full", "../fz_gulou/full", "must lie below the inbox: no / at the beginning, no .."),
-        (FEED, "fz_gulou/full", "/fz_gulou/full", "must lie below the inbox"),
-        (FEED, "full_{date}", "full_{day}", "may hold {date} and {iso} as placeholders"),
-        (FEED, "full_{date}", "full_{date.year}", "may hold {date} and {iso} as placeholders"),
-        (FEED, "full_{date}", "full_{date", "cannot be read as a path with {date} or {iso}"),
-        (FEED, "  encoding: utf-8", '  delimiter: "||"', "must be one ASCII character"),
-        (FEED, "  encoding: utf-8", "  manifest: {suffix: ok}", "manifest.suffix: String should match pattern"),
-        (FEED, "  settle_seconds: 0", "  settle_seconds: .inf", "settle_seconds: Input should be a finite number"),
+         "date_formats.1：日期格式 '%y-%m-%d' 中不能使用 %y"),
+        (FEED, '["%Y/%m/%d"]', "[]", "至少要有 1 项"),
+        (FEED, "fz_gulou/full", "../fz_gulou/full", "应位于收件目录之下：不以 / 开头，不含 .."),
+        (FEED, "fz_gulou/full", "/fz_gulou/full", "应位于收件目录之下"),
+        (FEED, "full_{date}", "full_{day}", "花括号中只能写 {date} 或 {iso}"),
+        (FEED, "full_{date}", "full_{date.year}", "花括号中只能写 {date} 或 {iso}"),
+        (FEED, "full_{date}", "full_{date", "不能作为带 {date} 或 {iso} 的路径读取"),
+        (FEED, "  encoding: utf-8", '  delimiter: "||"', "应为一个 ASCII 字符"),
+        (FEED, "  encoding: utf-8", "  manifest: {suffix: ok}", "manifest.suffix：不符合要求的形式"),
+        (FEED, "  settle_seconds: 0", "  settle_seconds: .inf", "settle_seconds：应为有限的数"),
         # a feed's columns and operations
-        (FEED, "  XK_WSH:", "  XK_WHS:", "columns.XK_WHS: permit v2019_790 has no such field; did you mean XK_WSH?"),
-        (OLD, "  CF_CFLB1:", "  CF_CFLB:", "columns.CF_CFLB: penalty v2016 has no such field; did you mean CF_CFLB"),
-        (OLD, "  CF_SJLY:", "  CF_SJLX:", "constants.CF_SJLX: penalty v2016 has no such field; did you mean CF_SJLY?"),
-        (FEED, "sequence:", "values: {XK_TZ: {a: b}}\nsequence:", "values.XK_TZ: permit v2019_790 has no such field"),
+        (FEED, "  XK_WSH:", "  XK_WHS:", "columns.XK_WHS：permit v2019_790 没有这个字段；是否应为 XK_WSH？"),
+        (OLD, "  CF_CFLB1:", "  CF_CFLB:", "columns.CF_CFLB：penalty v2016 没有这个字段；是否应为 CF_CFLB"),
+        (OLD, "  CF_SJLY:", "  CF_SJLX:", "constants.CF_SJLX：penalty v2016 没有这个字段；是否应为 CF_SJLY？"),
+        (FEED, "sequence:", "values: {XK_TZ: {a: b}}\nsequence:", "values.XK_TZ：permit v2019_790 没有这个字段"),
         (FEED, "sequence:", "values: {XK_YXQZI: {长期: 2099-12-31}}\nsequence:",
-         "values.XK_YXQZI.长期: text is expected, and without quotes this is a date; put it in quotes"),
-        (FEED, "sequence:", "values: {XK_ZT: {有效: 1}}\nsequence:", "this is a number; put it in quotes"),
-        (FEED, "sequence:", "constants: {BZ: no}\nsequence:", "this is true or false; put it in quotes"),
-        (FEED, "sequence:", "units: {XK_NR: yuan}\nsequence:", "units.XK_NR: permit v2019_790 has no such amount"),
+         "values.XK_YXQZI.长期：此处应为文本，不加引号会被读作日期；请加上引号"),
+        (FEED, "sequence:", "values: {XK_ZT: {有效: 1}}\nsequence:", "会被读作数字；请加上引号"),
+        (FEED, "sequence:", "constants: {BZ: no}\nsequence:", "会被读作 true 或 false；请加上引号"),
+        (FEED, "sequence:", "units: {XK_NR: yuan}\nsequence:", "units.XK_NR：permit v2019_790 没有这个金额字段"),
         (OLD, "ignore: [序号]", "ignore: [序号, 备注]",
-         "ignore.1: '备注' stands for BZ as well; drop it from one of them"),
-        (FEED, "reinstate: [恢复]", "reinstate: [恢复, 注销]", "'注销' cannot mean both withdraw and reinstate"),
-        (FEED, "reinstate: [恢复]", "reinstate: [恢复, 注 销]", "'注销' cannot mean both withdraw and reinstate"),
-        (FEED, "max_rows: 20000", "max_rows: 2", "min_rows is above max_rows"),
+         "ignore.1：'备注' 又对应 BZ；请只留一处"),
+        (FEED, "reinstate: [恢复]", "reinstate: [恢复, 注销]", "'注销' 不能既是 withdraw 又是 reinstate"),
+        (FEED, "reinstate: [恢复]", "reinstate: [恢复, 注 销]", "'注销' 不能既是 withdraw 又是 reinstate"),
+        (FEED, "max_rows: 20000", "max_rows: 2", "min_rows 大于 max_rows"),
         # a data set's rules
-        (PENALTY, "check: amount", "check: amounts", "check: Value error, there is no check 'amounts'; use one of"),
-        (PENALTY, 'limit: "10000"', "limit: 一万", "`limit` must be a number for at_most"),
-        (PENALTY, 'limit: "11,12,13", ', "", "the check agency_code needs a `limit`"),
+        (PENALTY, "check: amount", "check: amounts", "check：没有检查 'amounts'；可用："),
+        (PENALTY, 'limit: "10000"', "limit: 一万", "检查 at_most 的 limit 应为数字"),
+        (PENALTY, 'limit: "11,12,13", ', "", "检查 agency_code 需要 limit"),
         (PENALTY, "fields: [CF_XDR_LB, CF_XDR_SHXYM]", "fields: [CF_XDR_LB]",
-         "sole_trader_prefix needs `fields`: 2 of them, not 1"),
-        (PENALTY, "check: identity,", "check: identity, on_failure: warn,", "on_failure must be reject or hold"),
+         "检查 sole_trader_prefix 的 fields 应有 2 个，现有 1 个"),
+        (PENALTY, "check: identity,", "check: identity, on_failure: warn,", "on_failure 应为 reject 或 hold"),
         (PENALTY, "check: amount, fields: [CF_NR_FK", "check: amount, fields: [CF_NR",
-         "CF_NR is of type text, amount reads decimal"),
+         "CF_NR 的类型是 text，amount 只检查 decimal"),
         (PENALTY, "date_order, fields: [CF_JDRQ, CF_YXQ]", "date_order, fields: [CF_JDRQ, CF_YX]",
-         "did you mean CF_YXQ?"),
+         "是否应为 CF_YXQ？"),
         (PENALTY, "in_values, fields: [CF_XDR_LB]", "in_values, fields: [CF_NR]",
-         "CF_NR is of type text, in_values reads enum"),
+         "CF_NR 的类型是 text，in_values 只检查 enum"),
         (PENALTY, "check: max_length,", "check: max_length, fields: [CF_JDRQ],",
-         "max_length needs `length` of CF_JDRQ; add it"),
+         "max_length 需要 CF_JDRQ 的 length；请在该字段中补上"),
         (PENALTY, "{field: CF_CFLB, op: contains, value: 罚款}", "{field: CF_NR_FK, op: gt, value: 零}",
-         "compare it with a number"),
-        (PENALTY, "[{field: _subject_kind, op: eq", "[{field: _subject_knd, op: eq", "did you mean _subject_kind?"),
+         "应与数字比较"),
+        (PENALTY, "[{field: _subject_kind, op: eq", "[{field: _subject_knd, op: eq", "是否应为 _subject_kind？"),
         # a data set's fields, publication and clocks
         (PENALTY, "decided_on: CF_JDRQ", "decided_on: CF_WSH",
-         "identity.decided_on: CF_WSH is of type text and must be a date"),
-        (PENALTY, "tax: CF_XDR_SWDJ", "tax: CF_XDR_SWDH", "identity.subject.tax: the current version has no field"),
+         "identity.decided_on：CF_WSH 的类型是 text，此处应为 date"),
+        (PENALTY, "tax: CF_XDR_SWDJ", "tax: CF_XDR_SWDH", "identity.subject.tax：现行版本没有字段"),
         (PENALTY, "length: 64, personal: id_number, sharing: conditional", "length: 64, sharing: conditional",
-         "CF_XDR_ZJHM holds ID numbers and would lie open and be sent; write `personal: id_number` there"),
+         "CF_XDR_ZJHM 是证件号码，会以明文存放并上报；请在此写 personal: id_number"),
         (PENALTY, "starts: CF_JDRQ", "starts: CF_JDRG",
-         "clocks.0.starts: the current version has no field 'CF_JDRG'; did you mean CF_JDRQ?"),
-        (PENALTY, "end_field: CF_GSJZQ", "end_field: CF_CFJG", "must be a date here"),
+         "clocks.0.starts：现行版本没有字段 'CF_JDRG'；是否应为 CF_JDRQ？"),
+        (PENALTY, "end_field: CF_GSJZQ", "end_field: CF_CFJG", "此处应为 date"),
         (PENALTY, "since: 2023-05-01", "since: 2019-07-01",
-         "periods.3.since: another period begins on 2019-07-01 as well"),
+         "periods.3.since：另一个时段也从 2019-07-01 开始"),
         (PENALTY, "minor: [0, 3], general: [3, 36]", "minor: [3, 0], general: [3, 36]",
-         "[3, 0] must be [months at least, months at most]"),
+         "[3, 0] 应为 [至少月数, 至多月数]"),
         (PENALTY, "minor: [0, 3], general: [3, 36]", "minor: [0, 3], general: [3]",
-         "periods.3.general.1: Field required"),
-        (PENALTY, "minor: [0, 3], general: [3, 36], ", "minor: [0, 3], ", "periods.3.general: Field required"),
-        (PENALTY, "  - id: v2016", "  - id: v2019_790", "'v2019_790' stands twice; give one of them another id"),
+         "periods.3.general.1：缺少这一项"),
+        (PENALTY, "minor: [0, 3], general: [3, 36], ", "minor: [0, 3], ", "periods.3.general：缺少这一项"),
+        (PENALTY, "  - id: v2016", "  - id: v2019_790", "'v2019_790' 写了两次；请把其中一个改名"),
         (PENALTY, "  - {code: PROCEDURE,", "  - {code: BZ, name: 注}\n      - {code: PROCEDURE,",
-         "the field BZ stands twice"),
-        (PENALTY, "CF_JZQ: CF_YXQ", "CF_JZQ: CF_YXZ", "crosswalk.CF_JZQ: the current version has no field 'CF_YXZ'"),
+         "字段 BZ 写了两次"),
+        (PENALTY, "CF_JZQ: CF_YXQ", "CF_JZQ: CF_YXZ", "crosswalk.CF_JZQ：现行版本没有字段 'CF_YXZ'"),
         (PENALTY, "[CF_CFLB1, CF_CFLB2]", "[CF_CFLB1, CF_CFLB3]",
-         "CF_CFLB3 is not among the fields of v2016; did you mean CF_CFLB"),
+         "v2016 的字段中没有 CF_CFLB3；是否应为 CF_CFLB"),
         (PENALTY, "waived: [CF_NR_FK", "waived: [CF_NR_FX",
-         "versions.1.waived.CF_NR_FX: the current version has no field"),
+         "versions.1.waived.CF_NR_FX：现行版本没有字段"),
         (PENALTY, 'constants: {CF_YXQ: "2', 'constants: {CF_YXO: "2',
-         "constants.CF_YXO: the current version has no field"),
+         "constants.CF_YXO：现行版本没有字段"),
         # platforms
         (CHINA, "dialect: china_xml", "dialect: china_xmll",
-         "dialect: there is no dialect 'china_xmll'; known: china_xml, fujian_task"),
+         "dialect：没有接口方言 'china_xmll'；现有：china_xml、fujian_task"),
         (CHINA, "    endpoint: importPenaltyXml\n", "",
-         "datasets.penalty.endpoint: china_xml needs endpoint and kind; add `endpoint`"),
-        (CHINA, "kind: penalty", "kind: permission", "permit has the kind 'permission' already; each needs its own"),
+         "datasets.penalty.endpoint：china_xml 需要 endpoint 和 kind；请补上 endpoint"),
+        (CHINA, "kind: penalty", "kind: permission", "permit 的 kind 已经是 'permission'；请各用各的"),
         (CHINA, "kind: penalty", "kind: penalty\n    omit: [CF_WSH]",
-         "a record is found there by its CF_WSH; it cannot be left out"),
+         "平台以 CF_WSH 识别记录，不能略去"),
         (CHINA, "kind: penalty", "kind: penalty\n    fields: {CF_WSH: 1 号}",
-         "'1 号' cannot be the name of an XML element"),
-        (FUJIAN, 'catalog: {"*": xycn}', "{}", "fujian_task needs a catalog; add one for each kind it takes: legal"),
-        (FUJIAN, "{legal: frxk", "{legl: frxk", "there is no kind of subject 'legl'; did you mean legal?"),
-        (FUJIAN, "person: zrrxk}", "person: zrrxk}\n    fields: {XK_NR: xk_wsh}", "are one name in lower case"),
+         "'1 号' 不能作 XML 元素名"),
+        (FUJIAN, 'catalog: {"*": xycn}', "{}", "fujian_task 需要 catalog；请为所报送的每类主体各写一个：legal"),
+        (FUJIAN, "{legal: frxk", "{legl: frxk", "没有主体类别 'legl'；是否应为 legal？"),
+        (FUJIAN, "person: zrrxk}", "person: zrrxk}\n    fields: {XK_NR: xk_wsh}", "以小写上报时同名"),
         (FUZHOU, "  permit: {}", "  permit: {omit: [XK_NRR]}",
-         "datasets.permit.omit.0: permit has no field 'XK_NRR'; did you mean XK_NR?"),
+         "datasets.permit.omit.0：permit 没有字段 'XK_NRR'；是否应为 XK_NR？"),
         (FUZHOU, "  permit: {}", "  permit: {fields: {XK_NRR: nr}}",
-         "datasets.permit.fields.XK_NRR: permit has no field"),
-        (FUZHOU, "  permit: {}", "  permit: {fields: {XK_NR: BZ}}", "XK_NR and BZ would both travel as 'BZ'"),
+         "datasets.permit.fields.XK_NRR：permit 没有字段"),
+        (FUZHOU, "  permit: {}", "  permit: {fields: {XK_NR: BZ}}", "XK_NR 和 BZ 都会以 'BZ' 的名称上报"),
         (FUZHOU, "  commitment: {}", "  comitment: {}",
-         "datasets.comitment: not in the catalogue; add catalog/comitment.yml"),
+         "datasets.comitment：资源目录中没有该数据集；请新增 catalog/comitment.yml"),
         # sharing rules
         (PRIVACY, "[XK_FR_ZJLX, XK_FR_ZJHM]", "[XK_FR_ZJLX, XK_FR_ZJH]",
-         "rule SH-20-PERMIT-REP-ID: no data set that it is about has a field 'XK_FR_ZJH'; did you mean"),
-        (PRIVACY, "[XK_FR_ZJLX, XK_FR_ZJHM]", "[XK_FR_ZJLX, CF_FR_ZJHM]", "has a field 'CF_FR_ZJHM'"),
-        (PRIVACY, "field: _subject_kind", "field: _subject", "has a field '_subject'; did you mean _subject_kind?"),
+         "规则 SH-20-PERMIT-REP-ID：它所涉及的数据集都没有字段 'XK_FR_ZJH'；是否应为"),
+        (PRIVACY, "[XK_FR_ZJLX, XK_FR_ZJHM]", "[XK_FR_ZJLX, CF_FR_ZJHM]", "都没有字段 'CF_FR_ZJHM'"),
+        (PRIVACY, "field: _subject_kind", "field: _subject", "都没有字段 '_subject'；是否应为 _subject_kind？"),
         (PRIVACY, "valid_from: 2021-11-01", "valid_from: 2021-11-01\n    valid_to: 2021-10-01",
-         "never in force; correct one of them"),
+         "规则永不生效；请更正其一"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_file_line_and_remedy(copied: Path, name: str, old: str, new: str, told: str) -> None:
@@ -163,7 +163,7 @@ def test_every_data_set_can_sort_out_conflicts_and_what_is_no_record(copied: Pat
     path = copied / name
     kept = [line for line in path.read_text(encoding="utf-8").splitlines() if f"check: {check}," not in line]
     path.write_text("\n".join(kept), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=rf"{name}, line \d+: rules: no rule has the check {check}, .*add"):
+    with pytest.raises(ConfigurationError, match=rf"{name} 第 \d+ 行：rules：没有 check 为 {check} 的规则，.*补上"):
         load(copied)
 
 
@@ -178,8 +178,8 @@ def test_the_command_tells_what_a_field_says_and_no_rule_holds(copied: Path, che
     line = next(number for number, one in enumerate(kept, start=1) if f"code: {field}," in one)
     with pytest.raises(ConfigurationError) as caught:
         readiness.check(load(copied))
-    told = f"no rule checks {field} by {check}, so a row that breaks it would be accepted; add {field} to the `fields`"
-    assert re.search(rf"{PERMIT}, line {line}: versions\.0\.fields\.\d+: {told}", str(caught.value)), str(caught.value)
+    told = f"没有规则以 {check} 检查 {field}，不合格的行会被收下；请把 {field} 写入这类规则的 fields"
+    assert re.search(rf"{PERMIT} 第 {line} 行：versions\.0\.fields\.\d+：{told}", str(caught.value)), str(caught.value)
 
 
 def test_a_tab_may_separate_columns(copied: Path) -> None:
@@ -198,16 +198,16 @@ def test_one_command_checks_dialects_and_calendar_too(
         path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
     assert main(["config", "check"]) == 1
     told = capsys.readouterr().err
-    assert "platforms/china.yml, line 5: dialect:" in told
-    assert "calendar/2026.yml: needs `year: 2026`" in told
+    assert "platforms/china.yml 第 5 行：dialect：" in told
+    assert "calendar/2026.yml：应写明 year: 2026" in told
 
 
 @pytest.mark.parametrize(
     ("rule", "kind", "field"),
     [
-        ("SH-20-PERMIT-PERSON-NAME", "person", "XK_XDR_MC"),
-        ("SH-20-PERMIT-PERSON-REST", "person", "XK_FRDB"),
-        ("SH-20-PERMIT-OPERATOR-NAME", "sole_trader", "XK_FRDB"),
+        ("SH-20-PERMIT-PERSON-NAME", "自然人", "XK_XDR_MC"),
+        ("SH-20-PERMIT-PERSON-REST", "自然人", "XK_FRDB"),
+        ("SH-20-PERMIT-OPERATOR-NAME", "个体工商户", "XK_FRDB"),
     ],
 )
 def test_a_persons_name_that_would_leave_in_clear_is_told(
@@ -216,16 +216,14 @@ def test_a_persons_name_that_would_leave_in_clear_is_told(
     """It may be meant, so it is no error: a rule releases it, with a legal basis. Mostly a mask was forgotten."""
     monkeypatch.setenv("CREDIT_EXCHANGE_CONFIG", str(copied))
     assert main(["config", "check"]) == 0
-    assert "note: " not in capsys.readouterr().out
+    assert "提示：" not in capsys.readouterr().out
     path = copied / PRIVACY
     parts = re.split(r"(?m)^(?=  - id: )", path.read_text(encoding="utf-8"))
     path.write_text("".join(part for part in parts if f"- id: {rule}\n" not in part), encoding="utf-8")
     assert main(["config", "check"]) == 0
     told = capsys.readouterr().out
-    for platform in ("fuzhou", "fujian", "china"):
-        assert re.search(
-            rf"note: SH-10-PERMIT-\S+ releases permit of a {kind} to {platform} with {field} in clear", told
-        )
+    for platform in ("信用福州", "信用福建", "信用中国"):
+        assert re.search(rf"提示：规则 SH-10-PERMIT-\S+ 把行政许可中{kind}的 {field} 以原文发往{platform}", told)
 
 
 def test_the_checks_that_files_may_name_are_those_that_there_are() -> None:

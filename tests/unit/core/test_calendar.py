@@ -59,15 +59,15 @@ def test_the_bounds_of_counting(calendar: WorkCalendar):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("2027.yml", "year: 2026\nsource: x\n", "needs `year: 2027`"),
+        ("2027.yml", "year: 2026\nsource: x\n", "应写明 year: 2027"),
         ("2027.yml", "year: 2027\n", "source"),
-        ("2027.yml", "year: 2027\nsource: x\noff:\n  2027-01-01: x\n", "unknown key"),
-        ("2027.yml", "year: 2027\nsource: x\ndays_off:\n  2027-13-01: x\n", "not readable"),
-        ("2027.yml", "year: 2027\nsource: x\ndays_off:\n  2026-01-01: x\n", "its own year"),
-        ("2027.yml", "year: 2027\nsource: x\ndays_off:\n  new year: x\n", "no date"),
-        ("2027.yml", "year: 2027\nsource: x\ndays_off:\n  - [", "not readable"),
-        ("next.yml", "year: 2027\nsource: x\n", "rename"),
-        ("none.txt", "", "no calendar file"),
+        ("2027.yml", "year: 2027\nsource: x\noff:\n  2027-01-01: x\n", "没有键"),
+        ("2027.yml", "year: 2027\nsource: x\ndays_off:\n  2027-13-01: x\n", "不能作为 UTF-8 的 YAML 读取"),
+        ("2027.yml", "year: 2027\nsource: x\ndays_off:\n  2026-01-01: x\n", "所属年份"),
+        ("2027.yml", "year: 2027\nsource: x\ndays_off:\n  new year: x\n", "不是日期"),
+        ("2027.yml", "year: 2027\nsource: x\ndays_off:\n  - [", "不能作为 UTF-8 的 YAML 读取"),
+        ("next.yml", "year: 2027\nsource: x\n", "请改名"),
+        ("none.txt", "", "没有日历文件"),
     ],
 )
 def test_a_wrong_calendar_file_is_named_with_its_remedy(tmp_path: Path, name: str, content: str, message: str):

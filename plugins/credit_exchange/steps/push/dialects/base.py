@@ -288,8 +288,8 @@ def problems_of(platform: Platform, datasets: Mapping[str, Dataset]) -> list[tup
     """Return what its dialect cannot do with a platform's file: place, and what is wrong and what to do."""
     names = known()
     if platform.dialect not in names:
-        new = "a new one is a class under steps/push/dialects"
-        return [(("dialect",), f"there is no dialect {platform.dialect!r}; known: {', '.join(names)}; {new}")]
+        new = "新的方言是 steps/push/dialects 下的一个类"
+        return [(("dialect",), f"没有接口方言 {platform.dialect!r}；现有：{'、'.join(names)}；{new}")]
     return list(_NEEDS[platform.dialect](platform, datasets)) if platform.dialect in _NEEDS else []
 
 

@@ -62,20 +62,20 @@ def needs(platform: Platform, datasets: Mapping[str, Dataset]) -> Iterator[tuple
         place: Place = ("datasets", name)
         for key, example in (("endpoint", "importPermissionXml"), ("kind", "permission")):
             if not getattr(route, key):
-                yield (*place, key), f"china_xml needs endpoint and kind; add `{key}`, e.g. {example}"
+                yield (*place, key), f"china_xml 需要 endpoint 和 kind；请补上 {key}，例如 {example}"
         if route.kind and route.kind in kinds:
-            yield (*place, "kind"), f"{kinds[route.kind]} has the kind {route.kind!r} already; each needs its own"
+            yield (*place, "kind"), f"{kinds[route.kind]} 的 kind 已经是 {route.kind!r}；请各用各的"
         kinds.setdefault(route.kind or "", name)
         for code, tag in route.fields.items():
             if not _TAG.fullmatch(tag):
-                yield (*place, "fields", code), f"{tag!r} cannot be the name of an XML element; correct it"
+                yield (*place, "fields", code), f"{tag!r} 不能作 XML 元素名；请更正"
         dataset = datasets.get(name)
         if dataset is not None:
             names = dataset.identity
             found_by = (names.document_no, names.agency_code, names.subject.name, names.subject.uscc)
             for number, code in enumerate(route.omit):
                 if code in found_by:
-                    yield (*place, "omit", number), f"a record is found there by its {code}; it cannot be left out"
+                    yield (*place, "omit", number), f"平台以 {code} 识别记录，不能略去；请从 omit 中删去"
 
 
 class ChinaRows:
@@ -92,8 +92,8 @@ class ChinaRows:
         route, dataset = self._platform.datasets.get(name), self._datasets.get(name)
         if route is None or dataset is None:
             raise ConfigurationError(
-                f"platforms/{self._platform.platform}.yml: datasets.{name}: the data set must stand there and in the "
-                f"catalogue; add it, and catalog/{name}.yml"
+                f"platforms/{self._platform.platform}.yml：datasets.{name}：该数据集应同时列于此处和资源目录；"
+                f"请补上，并新增 catalog/{name}.yml"
             )
         return route, dataset
 

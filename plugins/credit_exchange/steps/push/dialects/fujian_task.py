@@ -78,18 +78,18 @@ def _needs(platform: Platform, datasets: Mapping[str, Dataset]) -> Iterator[tupl
     for name, route in platform.datasets.items():
         place: Place = ("datasets", name)
         if not route.catalog:
-            yield place, f"fujian_task needs a catalog; add one for each kind it takes: {', '.join(kinds)}"
+            yield place, f"fujian_task 需要 catalog；请为所报送的每类主体各写一个：{'、'.join(kinds)}"
         for kind, catalog in route.catalog.items():
             if kind not in kinds:
-                yield (*place, "catalog", kind), f"there is no kind of subject {kind!r}; {like(kind, kinds)}"
+                yield (*place, "catalog", kind), f"没有主体类别 {kind!r}；{like(kind, kinds)}"
             elif not catalog:
-                yield (*place, "catalog", kind), "is empty; write the platform's catalog, or drop the kind"
+                yield (*place, "catalog", kind), "是空的；请写平台的目录，或删去该类主体"
         taken: dict[str, str] = {}
         for code, field in datasets[name].fields.items() if name in datasets else ():
             if not field.internal and code not in route.omit:
                 other = taken.setdefault(forms.renamed(route, code).lower(), code)
                 if other != code:
-                    what = f"{other} and {code} are one name in lower case, as it is sent; rename or omit one of them"
+                    what = f"{other} 和 {code} 以小写上报时同名；请把其中一个改名或列入 omit"
                     yield (*place, "fields", code), what
 
 
