@@ -57,7 +57,7 @@ class ExchangeDBManager(BaseDBManager):
         if show_sql_only:
             raise ValueError("the exchange's migrations are SQL files: read include/sql/schema instead")
         database.migrate(revision=to_revision or "head")
-        self.log.info("The exchange's database is up to date")
+        self.log.info("信用数据交换的数据库已是最新版本")
 
     def downgrade(self, to_revision: str, from_revision: str | None = None, show_sql_only: bool = False) -> None:
         """Take migrations back to a revision, as far as they allow it."""

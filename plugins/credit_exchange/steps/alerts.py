@@ -125,9 +125,9 @@ def _send(channel: Channel, alert: Alert) -> str:
     except ChannelAbsent:
         return "skipped"
     except ChannelFailed as error:
-        log.warning("%s was not told: %s", alert.incident_key, error)
+        log.warning("%s 没有通知到：%s", alert.incident_key, error)
         return "failed"
     except Exception as error:  # noqa: BLE001 - one that is set up wrongly must keep nothing else from being told
-        log.warning("%s was not told by %s: %s", alert.incident_key, channel.name, without_values(error))
+        log.warning("%s 没有经 %s 通知到：%s", alert.incident_key, channel.name, without_values(error))
         return "failed"
     return "sent"

@@ -50,7 +50,7 @@ def collect(exchange: Exchange, feed_id: str, business_date: date, *, recollect:
             return _generation(exchange, feed_id, feed, business_date, batch.generation + 1, landed)
         if batch.stage == "collected" and batch.problem and not batch.approved_by:
             return _corrected(exchange, feed_id, feed, business_date, batch)
-        log.info("%s of %s: batch %s has landed before and is used again", feed_id, business_date, batch.batch_id)
+        log.info("%s %s：报送批次 %s 此前已经落地，沿用", feed_id, business_date, batch.batch_id)
         return batch.batch_id
 
 
@@ -80,7 +80,7 @@ def _corrected(exchange: Exchange, feed_id: str, feed: Feed, business_date: date
     try:
         landed = _land(exchange, feed_id, feed, business_date)
     except (RetriableError, FatalError, HoldForPerson) as error:
-        log.info("%s of %s: no corrected delivery (%s)", feed_id, business_date, type(error).__name__)
+        log.info("%s %s：没有更正后的交付（%s）", feed_id, business_date, type(error).__name__)
         return batch.batch_id
     if landed.stored.digest == batch.digest:
         return batch.batch_id
@@ -113,7 +113,7 @@ def _mark(exchange: Exchange, feed_id: str, business_date: date, batch_id: int, 
     detail = landed.detail | ({"same_bytes_as": earlier} if earlier else {})
     stored = landed.stored
     batches.mark_collected(exchange.engine, batch_id, stored.digest, stored.uri, stored.size, detail)
-    log.info("%s of %s: batch %s landed, %s bytes", feed_id, business_date, batch_id, stored.size)
+    log.info("%s %s：报送批次 %s 已落地，%s 字节", feed_id, business_date, batch_id, stored.size)
 
 
 def _land(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, *, approved: bool = False) -> _Landed:

@@ -46,5 +46,5 @@ class Ahead(Generic[T]):
         future, self._future = self._future, None
         error = future.exception() if future is not None else None
         if error is not None:
-            log.warning("what was begun ahead failed, and nobody waited for it: %s", type(error).__name__)
+            log.warning("提前装入的下一批没有成功，也不再需要：%s", type(error).__name__)
         return future.result() if future is not None and error is None else None
