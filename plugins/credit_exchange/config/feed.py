@@ -27,7 +27,7 @@ def _below_the_inbox(path: str) -> str:
         raise ValueError(f"{path!r} 的花括号中只能写 {{date}} 或 {{iso}}；请更正")
     written = PurePosixPath(path)
     if written.is_absolute() or ".." in written.parts or not written.parts or not path.isprintable():
-        raise ValueError(f"{path!r} 应位于收件目录之下：不以 / 开头，不含 ..，且有文件名；请更正")
+        raise ValueError(f"{path!r} 应位于投放目录之下：不以 / 开头，不含 ..，且有文件名；请更正")
     return path
 
 

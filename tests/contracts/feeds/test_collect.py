@@ -166,7 +166,7 @@ def test_an_empty_file_is_broken_and_a_header_alone_is_the_contract_s_matter(exc
 
 @pytest.mark.parametrize("path", ["../out.csv", "/etc/passwd", "t/../../x", "t/{name}.csv"])
 def test_a_path_never_leaves_the_inbox(exchange_of: OPEN, path: str) -> None:
-    with pytest.raises(ValidationError, match=r"must lie below the inbox|may hold \{date\}"):
+    with pytest.raises(ValidationError, match=r"应位于投放目录之下|花括号中只能写 \{date\}"):
         exchange_of(CSV | {"path": path})
 
 
