@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import text
 
 from credit_exchange.config.loader import load
-from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, opaque_ids
+from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, opaque_id
 from credit_exchange.steps.accepted_rows import SCHEMA
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores.database import transaction
@@ -43,7 +43,7 @@ def row(
     content = canonical_json(fields)
     made = {
         "line_no": 2,
-        "record_id": opaque_ids(exchange.keys.hmac, [[dataset], [AGENCY], [document_no], [subject_ref]])[0],
+        "record_id": opaque_id(exchange.keys.hmac, [dataset, AGENCY, document_no, subject_ref]),
         "agency_code": AGENCY,
         "document_no": document_no,
         "document_key": document_no,

@@ -17,6 +17,24 @@ from credit_exchange.stores.database import connect
 DAY = date(2026, 11, 12)
 
 
+KNOWN = {  # the seventh working day after the decision, and whether it rests on a plan that is not published yet
+    "2026-02-13": ("2026-03-02", False),  # Spring Festival with two worked Saturdays
+    "2026-04-29": ("2026-05-12", False),
+    "2026-09-18": ("2026-09-29", False),
+    "2026-09-28": ("2026-10-13", False),
+    "2026-12-22": ("2026-12-31", False),
+    "2026-12-23": ("2027-01-01", True),
+}
+
+
+def test_a_clock_in_working_days_knows_the_plans_of_the_holidays(exchange: Exchange) -> None:
+    rows = [row(exchange, f"{place}号", decided_on=decided) for place, decided in enumerate(KNOWN)]
+    merge(exchange, batch(exchange, rows, DAY))
+    release(exchange)
+    clocks = query(exchange, "select started_on, red_on, provisional from report.clock")
+    assert {str(c["started_on"]): (str(c["red_on"]), c["provisional"]) for c in clocks} == KNOWN
+
+
 @pytest.mark.parametrize(("now", "state"), [("2026-11-17", "running"), ("2026-11-18", "amber"), ("2026-11-20", "red")])
 def test_what_was_not_sent_turns_amber_and_red_in_business_time(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch, now: str, state: str
@@ -25,6 +43,13 @@ def test_what_was_not_sent_turns_amber_and_red_in_business_time(
     merge(exchange, batch(exchange, [row(exchange, "1号")], DAY))
     release(exchange)
     assert [clock["state"] for clock in query(exchange, "select state from report.clock")] == [state]
+
+
+def test_what_was_decided_before_the_calendar_begins_is_red_and_provisional(exchange: Exchange) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号", decided_on="2015-06-01")], DAY))
+    release(exchange)
+    (clock,) = query(exchange, "select state, red_on, provisional from report.clock")
+    assert (clock["state"], clock["red_on"].year, clock["provisional"]) == ("red", 2015, True)
 
 
 @pytest.mark.parametrize(("now", "state"), [("2026-11-19", "met"), ("2026-11-20", "met_late")])

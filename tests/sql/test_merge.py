@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from itertools import permutations
 
 import pytest
 from merging import CODE, batch, query, row
 
+from credit_exchange.core.business_time import today
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
+from credit_exchange.steps.orders import order
 
 D1, D2, D3 = date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 22)
 STATE = "select record_id, status, content_digest, document_no, subject_code from exchange.record order by record_id"
@@ -87,6 +89,21 @@ def test_an_explicit_reinstatement_brings_a_record_back_with_a_higher_version(ex
         merge(exchange, batch(exchange, [row(exchange, "1号", operation=operation)], day))
     (record,) = query(exchange, "select status, version from exchange.record")
     assert record == {"status": "current", "version": 3}
+
+
+@pytest.mark.parametrize(("clock", "status"), [("00:00:00", "current"), ("23:59:60", "withdrawn")])
+def test_of_one_days_orders_the_latest_stands_whoever_gave_it(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, clock: str, status: str
+) -> None:
+    """A department's orders have its update time, the office's the time at which they were given."""
+    monkeypatch.delenv("CREDIT_EXCHANGE_NOW")
+    day = today()
+    withdrawal = row(exchange, "1号", operation="withdraw")
+    merge(exchange, batch(exchange, [row(exchange, "1号"), withdrawal], day - timedelta(days=1)))
+    order(exchange, withdrawal["record_id"], "reinstate", "office", "撤销有误", "样例依据", "样例人员")
+    again = row(exchange, "1号", operation="withdraw", sequence=f"{day} {clock}")
+    merge(exchange, batch(exchange, [again], day))
+    assert query(exchange, "select status from exchange.record") == [{"status": status}]
 
 
 def test_a_repeated_withdrawal_row_is_unchanged(exchange: Exchange) -> None:

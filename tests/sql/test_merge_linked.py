@@ -170,6 +170,7 @@ def test_the_office_takes_back_what_waits_under_two_codes_of_one_decision(exchan
         made = row(exchange, "1号", codes=codes, operation="withdraw")
         merge(exchange, batch(exchange, [made], FIRST + timedelta(days=days)))
     merge(exchange, batch(exchange, [row(exchange, "2号", codes=UNIFIED)], FIRST + timedelta(days=2)))
+    assert len(waits(exchange)) == 1  # it is one decision, and told of once
     order(exchange, waits(exchange)[0].record_id, "reinstate", "office", "登记有误", "样例依据", "样例人员")
     assert waits(exchange) == []
     merge(exchange, batch(exchange, [row(exchange, "1号", codes=LEGACY)], FIRST + timedelta(days=3)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
@@ -182,6 +182,18 @@ def test_the_reason_of_a_withdrawal_carries_no_number_of_a_person(exchange: Exch
     release(exchange)
     told = query(exchange, "select distinct reason from report.delivery where op = 'withdraw'")
     assert told == [{"reason": f"信用修复，经办人身份证{'*' * 18}，电话{'*' * 11}"}]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_takedown_says_why_also_when_the_content_changed_with_it_or_since(exchange: Exchange, together: bool) -> None:
+    reported(exchange)
+    said = [row(exchange, "1号", operation="withdraw", reason="许可依法撤销")]
+    changed = [row(exchange, "1号", fields={"XK_NR": "新"})]
+    for days, rows in enumerate([said + changed] if together else [said, changed]):
+        merge(exchange, batch(exchange, rows, D2 + timedelta(days=days)))
+    release(exchange)
+    told = query(exchange, "select distinct reason from report.delivery where op = 'withdraw'")
+    assert told == [{"reason": "许可依法撤销"}]
 
 
 def test_a_withdrawal_goes_to_where_the_record_lies_whoever_it_is_about_by_now(exchange: Exchange) -> None:

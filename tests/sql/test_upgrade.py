@@ -19,6 +19,7 @@ FIRST_VERSION = Path(__file__).parent / "fixtures" / "delivery_0001.sql"
 NOW_GONE = """
 drop schema report cascade;
 create schema report;
+drop view exchange.one_decision;
 drop table exchange.key_check, exchange.order_ahead, exchange.skipped_date;
 drop view exchange.on_its_way, exchange.outbox;
 drop table exchange.lot, exchange.shipment_run, exchange.release, exchange.attempt, exchange.shipment;
@@ -104,6 +105,7 @@ def test_orders_and_records_of_the_version_before_go_on_in_the_present_one(excha
     orders = [row(exchange, f"{n}号", operation="withdraw") for n in (2, 3)]
     merge(exchange, batch(exchange, [row(exchange, "1号"), *orders], FIRST))
     with exchange.engine.begin() as connection:
+        connection.exec_driver_sql("drop view exchange.one_decision")
         connection.exec_driver_sql("drop table exchange.key_check, exchange.order_ahead")
         connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0007'")
     url = exchange.engine.url.render_as_string(hide_password=False)
@@ -138,7 +140,7 @@ def test_what_is_found_by_its_subject_is_so_in_an_older_database_too(exchange: E
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0010"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0011"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Refusal
-from credit_exchange.ui.words import CALL_WORDS
+from credit_exchange.ui.words import ATTEMPT_WORDS
 
 STEPS = Path(__file__).resolve().parents[2] / "plugins" / "credit_exchange" / "steps"
 SOURCES = sorted(
@@ -49,6 +49,7 @@ def test_what_people_are_told_is_chinese(path: Path) -> None:
 
 def test_a_call_is_told_in_the_words_of_the_pages() -> None:
     for kind in Kind:
-        assert CallResult(kind).words == CALL_WORDS[kind]
+        assert CallResult(kind).words == ATTEMPT_WORDS[kind]
     for refusal in Refusal:
-        assert CallResult(Kind.REFUSED, refusal=refusal).words == f"{CALL_WORDS['refused']}：{CALL_WORDS[refusal]}"
+        told = f"{ATTEMPT_WORDS['refused']}：{ATTEMPT_WORDS[refusal]}"
+        assert CallResult(Kind.REFUSED, refusal=refusal).words == told

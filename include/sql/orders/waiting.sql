@@ -1,6 +1,7 @@
 -- Departments' withdrawals of records that were never delivered: a slip in a number or code, or the record is still to come.
 -- Oldest first; the withdrawal that stands, and since when one was there at all. Those that were taken back wait for nothing.
--- Nor do those whose record is known under another code of its subject: it has the order too. Of one feed, or of all.
+-- Nor do those whose record is known under another code of its subject: it has the order too. What waits under several codes
+-- is told of once, by the id that the record would take. Of one feed, or of all.
 with lost as (
     select o.record_id
     from exchange.withdrawal_order as o
@@ -8,14 +9,13 @@ with lost as (
         not exists (select 1 from exchange.record as r where r.record_id = o.record_id)
         and not exists (
             select 1
-            from exchange.order_ahead as a
-            inner join exchange.record as k
-                on
-                    a.document_key = k.document_key
-                    and a.agency_code = k.agency_code
-                    and a.subject_id = k.subject_id
-                    and a.dataset = k.dataset
-            where a.record_id = o.record_id
+            from exchange.one_decision as p
+            where
+                p.record_id = o.record_id
+                and (
+                    p.other_id < o.record_id
+                    or exists (select 1 from exchange.record as r where r.record_id = p.other_id)
+                )
         )
     group by o.record_id
 ),

@@ -1,5 +1,5 @@
--- One chunk of candidates with what is needed to decide: content, status and version, why they have that status, and
--- who they are about.
+-- One chunk of candidates with what is needed to decide: content, status and version, why they were withdrawn, and who they
+-- are about.
 select
     r.record_id,
     r.dataset,
@@ -7,7 +7,11 @@ select
     r.status,
     v.content,
     case when r.status = 'withdrawn' then (
-        select n.note from exchange.record_version as n where n.record_id = r.record_id and n.version = r.version
+        select o.reason
+        from exchange.withdrawal_order as o
+        where o.record_id = r.record_id and o.action = 'withdraw'
+        order by o.business_date desc, o.sequence desc, o.order_id desc
+        limit 1
     ) end as note,
     r.subject_kind
 from exchange.record as r

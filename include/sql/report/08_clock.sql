@@ -1,5 +1,6 @@
 -- The statutory clocks of every record that may be published: when it turns amber and red, and when it was met. Today is
--- that of business time: the last run's, where CREDIT_EXCHANGE_NOW was set for trying out.
+-- that of business time: the last run's, where CREDIT_EXCHANGE_NOW was set for trying out. Of what was decided before our
+-- calendar begins, working days are counted as days, and said to be provisional.
 create or replace view report.clock as
 with reportable as (
     select distinct e.record_id from exchange.release as e where e.effect = 'send'
@@ -26,27 +27,17 @@ due as (
         r.department,
         k.clock,
         r.decided_on as started_on,
-        case
-            when k.amber_working
-                then (
-                    select min(c.day) from exchange.calendar_day as c
-                    where c.is_workday and c.ordinal = s.ordinal + k.amber_days
-                )
-            else r.decided_on + k.amber_days
-        end as amber_on,
-        case
-            when k.red_working
-                then (
-                    select min(c.day) from exchange.calendar_day as c
-                    where c.is_workday and c.ordinal = s.ordinal + k.red_days
-                )
-            else r.decided_on + k.red_days
-        end as red_on,
+        coalesce(amber.day, r.decided_on + k.amber_days) as amber_on,
+        coalesce(red.day, r.decided_on + k.red_days) as red_on,
         met.met_at
     from exchange.record as r
     inner join exchange.clock_rule as k on r.dataset = k.dataset
     inner join reportable on r.record_id = reportable.record_id
     left join exchange.calendar_day as s on r.decided_on = s.day
+    left join exchange.calendar_day as amber
+        on k.amber_working and amber.is_workday and amber.ordinal = s.ordinal + k.amber_days
+    left join exchange.calendar_day as red
+        on k.red_working and red.is_workday and red.ordinal = s.ordinal + k.red_days
     left join met on r.record_id = met.record_id
     where r.decided_on is not null
 )

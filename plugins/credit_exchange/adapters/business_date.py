@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from credit_exchange.core import business_time
+from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import FatalError
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 KEY_FORMAT = "%Y-%m-%d"
 
 

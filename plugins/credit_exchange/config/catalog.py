@@ -5,6 +5,8 @@ One file `include/catalog/<dataset>.yml` each. Sources of the shipped ones: 发�
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal
@@ -17,6 +19,13 @@ from credit_exchange.config.checks import CHECKS
 FieldType = Literal["text", "code", "enum", "date", "decimal"]
 Effect = Literal["reject", "warn", "hold"]
 SubjectKind = Literal["legal", "person", "sole_trader"]
+BOUNDS: dict[str, Callable[[Decimal, Decimal], bool]] = {
+    "ge": operator.ge,
+    "le": operator.le,
+    "gt": operator.gt,
+    "lt": operator.lt,
+}
+"""How conditions compare amounts; anything else they compare as text, as it stands."""
 
 
 class CatalogField(Model):
@@ -103,6 +112,11 @@ class Condition(Model):
         if self.op in ("eq", "ne", "contains", "ge", "le", "gt", "lt") and not isinstance(self.value, str):
             raise ValueError(f"op 为 {self.op} 时，value 应为一个带引号的值")
         return self
+
+
+def no_bound(condition: Condition, field: CatalogField) -> bool:
+    """Whether a condition compares an amount with something that is no number."""
+    return condition.op in BOUNDS and field.type == "decimal" and not is_number(str(condition.value))
 
 
 def is_number(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from credit_exchange.config.catalog import CatalogField, Condition, Dataset, Rule, SchemaVersion, is_number
+from credit_exchange.config.catalog import Dataset, Rule, SchemaVersion, no_bound
 from credit_exchange.config.checks import CHECKS, NEEDED
 from credit_exchange.config.files import Place, like
 
@@ -104,13 +104,8 @@ def _rule(dataset: Dataset, rule: Rule, place: Place) -> Iterator[Problem]:
         field = dataset.fields.get(condition.field)
         if field is None and condition.field != KIND:
             yield (*here, "field"), _unknown(dataset, condition.field, KIND)
-        elif field is not None and _no_bound(condition, field):
+        elif field is not None and no_bound(condition, field):
             yield (*here, "value"), f"{condition.field} 是金额，应与数字比较，不能与 {condition.value!r} 比较；请更正"
-
-
-def _no_bound(condition: Condition, field: CatalogField) -> bool:
-    compares = condition.op in ("ge", "le", "gt", "lt") and field.type == "decimal"
-    return compares and not is_number(str(condition.value))
 
 
 def _publication(dataset: Dataset) -> Iterator[Problem]:

@@ -55,39 +55,38 @@ def from_environment(conn_id: str) -> Connection:
     value = os.environ.get(variable, "").strip()
     if not value:
         raise ConfigurationError(f"没有定义连接 {conn_id}；请设置 {variable} 或在 Airflow 中添加")
-    if not value.startswith("{"):
-        return _from_uri(conn_id, value)
     try:
-        given = json.loads(value)
-        extra = given.get("extra") or {}
-        if isinstance(extra, str):
-            extra = json.loads(extra)
-        port = given.get("port")
-        return Connection(
-            conn_id=conn_id,
-            conn_type=str(given.get("conn_type") or ""),
-            host=str(given.get("host") or ""),
-            login=str(given.get("login") or ""),
-            password=str(given.get("password") or ""),
-            schema=str(given.get("schema") or ""),
-            port=int(port) if port not in (None, "") else None,
-            extra=dict(extra),
-            uri=str(given.get("uri") or extra.get("url") or ""),
-        )
+        return _from_json(conn_id, value) if value.startswith("{") else _from_uri(conn_id, value)
     except (ValueError, TypeError, AttributeError):
-        raise ConfigurationError(f"{variable} 以 JSON 开头，但无法读取为连接；请更正") from None
+        raise ConfigurationError(
+            f"{variable} 无法读取为连接：应为 JSON，或 URI（端口为数字，特殊字符写成 %XX）；请更正"
+        ) from None
+
+
+def _from_json(conn_id: str, value: str) -> Connection:
+    given = json.loads(value)
+    extra = given.get("extra") or {}
+    if isinstance(extra, str):
+        extra = json.loads(extra)
+    port = given.get("port")
+    return Connection(
+        conn_id=conn_id,
+        conn_type=str(given.get("conn_type") or ""),
+        host=str(given.get("host") or ""),
+        login=str(given.get("login") or ""),
+        password=str(given.get("password") or ""),
+        schema=str(given.get("schema") or ""),
+        port=int(port) if port not in (None, "") else None,
+        extra=dict(extra),
+        uri=str(given.get("uri") or extra.get("url") or ""),
+    )
 
 
 def _from_uri(conn_id: str, value: str) -> Connection:
     parts = urlsplit(value)
     query = dict(parse_qsl(parts.query))
-    extra: dict[str, Any] = {k: v for k, v in query.items() if k != "__extra__"}
-    if "__extra__" in query:
-        extra = json.loads(query["__extra__"])
-    try:
-        port = parts.port
-    except ValueError:
-        raise ConfigurationError(f"AIRFLOW_CONN_{conn_id.upper()}：端口不是数字；请更正") from None
+    extra = dict(json.loads(query.pop("__extra__"))) if "__extra__" in query else query
+    port = parts.port
     host = unquote(parts.hostname or "")
     if parts.scheme in ("http", "https") and host and "://" not in host:
         host = f"{parts.scheme}://{host}" + (f":{port}" if port else "") + parts.path.rstrip("/")

@@ -63,6 +63,26 @@ COUNT_WORDS = (
 )
 """What the parts of a night count."""
 
+CALL_WORDS = {
+    "stored": "平台已判定",
+    "pending": "平台已受理",
+    "refused": "未收下",
+    "absent": "平台没有收到过",
+    "unknown": "结果不明",
+}
+"""What a call to a platform came to."""
+REFUSAL_WORDS = {
+    "credentials": "凭证不被接受",
+    "not_allowed": "平台不允许",
+    "too_large": "批次过大",
+    "malformed": "格式不被接受",
+    "busy": "平台繁忙",
+    "sign_again": "需重新签名",
+    "unreachable": "连接不上",
+    "failed": "任务失败",
+}
+"""Why a platform stored nothing of it."""
+
 RULE_WORDS = {
     "S01": "必填项",
     "S02": "主体类别",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from credit_exchange.config.catalog import Dataset, SchemaVersion
+from credit_exchange.config.catalog import Dataset, SchemaVersion, no_bound
 from credit_exchange.config.feed import Feed
 from credit_exchange.config.files import File, like
 from credit_exchange.config.platform import Platform, Route
@@ -127,3 +127,7 @@ def sharing_problems(
             if code not in known:
                 what = f"规则 {rule.id}：它所涉及的数据集都没有字段 {code!r}；{like(code, known)}"
                 yield file.problem(("rules", number, part, position), what)
+    for position, condition in enumerate(rule.match):
+        if any(no_bound(condition, d.fields[condition.field]) for d in about if condition.field in d.fields):
+            what = f"规则 {rule.id}：{condition.field} 是金额，应与数字比较，不能与 {condition.value!r} 比较；请更正"
+            yield file.problem(("rules", number, "match", position, "value"), what)

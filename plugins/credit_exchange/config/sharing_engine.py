@@ -6,12 +6,13 @@ goes out; a fallback withhold then says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Literal
 
-from credit_exchange.config.catalog import Condition, Dataset
+from credit_exchange.config.catalog import BOUNDS, Condition, Dataset, is_number
 from credit_exchange.config.sharing import MaskKind, SharingRule
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 
@@ -51,10 +52,18 @@ class Decision:
         )
 
 
-def holds(condition: Condition, content: Mapping[str, str]) -> bool:
-    """Whether one condition holds for a record's content (absent fields are empty)."""
-    value = content.get(condition.field, "")
-    return _TESTS[condition.op](value, condition.value)
+def holds(condition: Condition, content: Mapping[str, str], amounts: Container[str] = ()) -> bool:
+    """Whether one condition holds for a record's content (absent fields are empty). amounts: fields with numbers."""
+    return _test_of(condition, amounts)(content.get(condition.field, ""))
+
+
+def _test_of(condition: Condition, amounts: Container[str]) -> Callable[[str], bool]:
+    wanted = condition.value
+    if condition.op in BOUNDS and condition.field in amounts:
+        compare, bound = BOUNDS[condition.op], Decimal(str(wanted))
+        return lambda value: is_number(value) and compare(Decimal(value), bound)
+    test = _TESTS[condition.op]
+    return lambda value: test(value, wanted)
 
 
 def _parts(value: str) -> list[str]:
@@ -81,7 +90,7 @@ _TESTS: dict[str, Callable[[str, str | list[str] | None], bool]] = {
 _EXACT = {"eq", "ne", "in", "not_in", "present", "absent"}
 
 
-def _part(conditions: list[Condition]) -> Callable[[str], str | None]:
+def _part(conditions: list[Condition], amounts: Container[str]) -> Callable[[str], str | None]:
     """Return a function that maps all values which these conditions cannot tell apart to the same.
 
     None stands for every word that no condition names: no text could, since a rule may name any.
@@ -89,8 +98,8 @@ def _part(conditions: list[Condition]) -> Callable[[str], str | None]:
     if all(c.op in _EXACT for c in conditions):
         words = {w for c in conditions for w in ([c.value] if isinstance(c.value, str) else c.value or ())}
         return lambda value: value if not value or value in words else None
-    tests = [(_TESTS[c.op], c.value) for c in conditions]
-    return lambda value: "".join("1" if test(value, wanted) else "0" for test, wanted in tests)
+    tests = [_test_of(condition, amounts) for condition in conditions]
+    return lambda value: "".join("1" if test(value) else "0" for test in tests)
 
 
 class RuleSet:
@@ -113,7 +122,8 @@ class RuleSet:
         for rule in self.rules:
             for condition in rule.match:
                 conditions.setdefault(condition.field, []).append(condition)
-        self._parts = tuple((name, _part(some)) for name, some in conditions.items())
+        self._amounts = {f.code for f in dataset.current.fields if f.type == "decimal"}
+        self._parts = tuple((name, _part(some, self._amounts)) for name, some in conditions.items())
         self._known: dict[tuple[str | None, ...], Decision] = {}
         self._floor_drop = {f.code for f in dataset.current.fields if f.internal or f.personal == "id_number"}
         self._floor_drop -= {dataset.shared_code}  # an ID number in it is sealed, and what is sealed never leaves
@@ -143,7 +153,10 @@ class RuleSet:
         catalogue = [f.model_dump(mode="json") for f in self.dataset.current.fields]
         rules = [r.model_dump(mode="json") for r in self.rules]
         floors = [sorted(self._floor_drop), sorted(self._floor_mask)]
-        return sm3_hex(canonical_json([TREATMENT, rules, catalogue, *floors]))
+        compared = {c.field for r in self.rules for c in r.match if c.op in BOUNDS} & self._amounts
+        # versions before compared amounts as texts: where a rule has one, every record is looked at again
+        as_numbers = [sorted(compared)] if compared else []
+        return sm3_hex(canonical_json([TREATMENT, rules, catalogue, *floors, *as_numbers]))
 
     def decide(self, content: Mapping[str, str]) -> Decision:
         """Return the decision for a record's content (catalogue fields and derived `_` attributes)."""
@@ -156,7 +169,7 @@ class RuleSet:
         return decision
 
     def _decide(self, content: Mapping[str, str]) -> Decision:
-        matching = [r for r in self.rules if all(holds(c, content) for c in r.match)]
+        matching = [r for r in self.rules if all(holds(c, content, self._amounts) for c in r.match)]
         told = tuple((r.id, r.version, r.effect) for r in matching)
         for effect in ("withhold", "hold"):
             for rule in matching:

@@ -10,15 +10,13 @@ working day.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from credit_exchange.errors import ConfigurationError
-
-_LONGEST = 3_660  # working days; a bound for the loop, far above any statutory clock
 
 
 class WorkCalendar:
@@ -37,11 +35,6 @@ class WorkCalendar:
         self._years = frozenset(years)
         self._exceptions: dict[date, bool] = {day: worked for days in years.values() for day, worked in days.items()}
 
-    @property
-    def years(self) -> tuple[int, ...]:
-        """The covered years, ascending."""
-        return tuple(sorted(self._years))
-
     def covers(self, year: int) -> bool:
         """Whether the official plan of `year` is known."""
         return year in self._years
@@ -49,29 +42,6 @@ class WorkCalendar:
     def is_workday(self, day: date) -> bool:
         """Whether `day` is worked; in a year that is not covered, Monday to Friday are."""
         return self._exceptions.get(day, day.weekday() < 5)
-
-    def add_working_days(self, start: date, n: int) -> tuple[date, bool]:
-        """The `n`-th working day after `start` (the day after start is the first that counts), and whether that is
-        provisional because a day on the way lies in a year without a plan. `n` = 0 gives `start`. Raises ValueError
-        for n < 0 or > 3660."""
-        if not 0 <= n <= _LONGEST:
-            raise ValueError(f"the number of working days must be between 0 and {_LONGEST}, not {n}")
-        day, provisional = start, False
-        while n:
-            day += timedelta(days=1)
-            provisional = provisional or not self.covers(day.year)
-            n -= self.is_workday(day)
-        return day, provisional
-
-    def working_days_between(self, start: date, end: date) -> tuple[int, bool]:
-        """How many working days lie after `start` up to and including `end` (0 when end <= start), and whether
-        provisional."""
-        count, provisional, day = 0, False, start
-        while day < end:
-            day += timedelta(days=1)
-            provisional = provisional or not self.covers(day.year)
-            count += self.is_workday(day)
-        return count, provisional
 
 
 def _read_year(path: Path) -> tuple[int, dict[date, bool]]:

@@ -117,18 +117,8 @@ def hmac_sm3_digests(key: bytes, values: Iterable[bytes | memoryview]) -> bytes:
 
 def hmac_sm3_many(key: bytes, values: Sequence[str]) -> list[str]:
     """HMAC-SM3 of each text (UTF-8), in order, as 64 lower-case hex characters."""
-    return _cut(hmac_sm3_digests(key, (value.encode() for value in values)), 64)
-
-
-def _cut(digests: bytes, length: int) -> list[str]:
-    text = digests.hex()
-    return [text[start : start + length] for start in range(0, len(text), 64)]
-
-
-def _check_length(length: int) -> None:
-    # 64 characters are all that 32 bytes give; below 24 (96 bits) two records might meet by chance.
-    if not 24 <= length <= 64:
-        raise ValueError(f"an opaque id has 24 to 64 characters, not {length}")
+    text = hmac_sm3_digests(key, (value.encode() for value in values)).hex()
+    return [text[start : start + 64] for start in range(0, len(text), 64)]
 
 
 def opaque_id(key: bytes, parts: Sequence[str], length: int = 32) -> str:
@@ -138,11 +128,7 @@ def opaque_id(key: bytes, parts: Sequence[str], length: int = 32) -> str:
     command line or a spreadsheet would take for an option or a formula. JSON keeps the parts apart: ("ab", "c") and
     ("a", "bc") give different ids.
     """
-    _check_length(length)
+    # 64 characters are all that 32 bytes give; below 24 (96 bits) two records might meet by chance.
+    if not 24 <= length <= 64:
+        raise ValueError(f"an opaque id has 24 to 64 characters, not {length}")
     return hmac_sm3_hex(key, canonical_json(list(parts)))[:length]
-
-
-def opaque_ids(key: bytes, columns: Sequence[Sequence[str]], length: int = 32) -> list[str]:
-    """:func:`opaque_id` of each row; `columns` are the parts, all of one length (else ValueError)."""
-    _check_length(length)
-    return _cut(hmac_sm3_digests(key, map(orjson.dumps, zip(*columns, strict=True))), length)

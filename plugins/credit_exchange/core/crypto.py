@@ -221,13 +221,3 @@ def iter_open_stream(keys: Keys, source: BinaryIO, context: bytes = b"") -> Iter
         if not following:
             return
         current, number = following, number + 1
-
-
-def open_stream(keys: Keys, source: BinaryIO, target: BinaryIO, context: bytes = b"") -> int:
-    """Write the plaintext of :func:`seal_stream` to `target`; returns its length. Raises FatalError as
-    iter_open_stream."""
-    total = 0
-    for plain in iter_open_stream(keys, source, context):
-        target.write(plain)
-        total += len(plain)
-    return total

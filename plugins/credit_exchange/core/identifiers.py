@@ -10,7 +10,6 @@ the rules quarantine with an exception list and never drop.
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import date
 from typing import Any
 
@@ -40,9 +39,6 @@ PROVINCES: frozenset[int] = frozenset(
 )
 """First two digits of GB/T 2260 divisions; 83 is used on residence permits of people from Taiwan. No table of counties
 on purpose: counties come and go, and a table that is not the newest rejects real people."""
-
-USCC_REPAIRS: dict[str, str] = {"O": "0", "I": "1", "S": "5", "Z": "2", "V": "U"}
-"""Letters that no code may hold, and what the typist meant."""
 
 _ILLEGAL = 1_000_000  # larger than any sum of values × weights, so one comparison finds an illegal character
 _Sums = npt.NDArray[np.int32]
@@ -136,20 +132,6 @@ def uscc_check_char(first17: str) -> str:
             f"a unified social credit code has 17 characters before its check character, not {len(first17)}"
         )
     return USCC_ALPHABET[-sum(USCC_ALPHABET.index(c) * w for c, w in zip(first17, USCC_WEIGHTS, strict=True)) % 31]
-
-
-def suggest_uscc(code: str) -> str | None:
-    """The code the typist probably meant: letters that no code may hold (O, I, S, Z, V) replaced by their look-alikes.
-
-    None unless the code is wrong now and exactly one repair gives a valid code. A suggestion for a person: accept it
-    only when the subject's name agrees.
-    """
-    code = unicodedata.normalize("NFKC", code).strip().upper()
-    repaired = "".join(USCC_REPAIRS.get(char, char) for char in code)
-    if repaired == code or len(repaired) != 18:
-        return None
-    valid = bool(uscc_valid(pd.Series([repaired], dtype="str"))[0])
-    return repaired if valid else None
 
 
 # --- older organisation identifiers -----------------------------------------------------------------------------------

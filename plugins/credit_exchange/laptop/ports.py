@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from credit_exchange.errors import ConfigurationError
 
@@ -58,10 +58,6 @@ class Ports:
         finally:
             for held_socket in held:
                 held_socket.close()
-
-    def with_database(self, number: int) -> Ports:
-        """Return the same ports with PostgreSQL on another one."""
-        return replace(self, database=number)
 
     def lines(self) -> list[str]:
         """Return one line for each port: number, what listens there, the variable that changes it."""

@@ -68,13 +68,6 @@ def raise_alert(
         return bool(connection.execute(sql.load("alerts/raise"), given).scalar_one())
 
 
-def clear_alert(exchange: Exchange, incident_key: str) -> bool:
-    """State that an incident is over; return False when it was not open."""
-    with transaction(exchange.engine) as connection:
-        given = {"incident_key": incident_key, "now": business_time.now()}
-        return connection.execute(sql.load("alerts/clear"), given).first() is not None
-
-
 def clear_others(exchange: Exchange, prefix: str, keep: Sequence[str]) -> list[str]:
     """State that every open incident whose key begins with `prefix` is over, except `keep`; return their keys."""
     with transaction(exchange.engine) as connection:

@@ -43,8 +43,9 @@ def order(
                 "reason": reason,
                 "legal_basis": legal_basis,
                 "business_date": today(),
-                # real time: two orders of one business moment still have an order among themselves
-                "sequence": datetime.now(SHANGHAI).isoformat(timespec="microseconds"),
+                # real time: two orders of one business moment still have an order among themselves; and written as a
+                # department's update times are, so that of one day's orders the latest stands, whoever gave it
+                "sequence": datetime.now(SHANGHAI).replace(tzinfo=None).isoformat(" ", "microseconds"),
                 "ordered_by": ordered_by,
             },
         )

@@ -5,6 +5,7 @@ Run it from cron, a systemd timer or its own container: what it watches cannot s
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from typing import Any
 from credit_exchange.config.feed import Operation, TableSource
 from credit_exchange.core import business_time
 from credit_exchange.core.business_time import SHANGHAI
-from credit_exchange.errors import ConfigurationError
+from credit_exchange.errors import ConfigurationError, without_values
 from credit_exchange.steps.alerts import Severity, clear_others, open_incidents, raise_alert
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.retired import forgotten
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
+log = logging.getLogger(__name__)
 DUE = time(6, 0)
 QUIET = timedelta(hours=6)  # longer than a night takes: without any for so long, nobody is about to fill a hole
 UNKNOWN_DAYS: int = Operation.model_fields["unknown_days"].default
@@ -41,8 +43,12 @@ class Finding:
 
 
 def check(exchange: Exchange) -> list[Finding]:
-    """Look at everything once, record what is wrong, clear what is over, and return what is wrong now."""
+    """Look at everything once, record what is wrong, clear what is over, and return what is wrong now.
+
+    A look that fails keeps no other from being taken: what it raised is raised at the end, of several the first.
+    """
     found: list[Finding] = []
+    failed: list[Exception] = []
     looks: tuple[tuple[str, Callable[[Exchange], Iterable[Finding]]], ...] = (
         (LATE, _late),
         (HOLE, _holes),
@@ -56,7 +62,13 @@ def check(exchange: Exchange) -> list[Finding]:
         (UNDATED, _undated),
     )
     for prefix, look in looks:
-        found.extend(_record(exchange, prefix, look(exchange)))
+        try:
+            found.extend(_record(exchange, prefix, look(exchange)))
+        except Exception as error:  # noqa: BLE001 - raised below, when all others have looked
+            log.warning("%s could not be looked at: %s", prefix, without_values(error))
+            failed.append(error)
+    if failed:
+        raise failed[0]
     return found
 
 

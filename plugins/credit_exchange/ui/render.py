@@ -7,15 +7,14 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from credit_exchange.config.labels import rule_label
-from credit_exchange.ui.words import BAD, CALL_WORDS, CARE, CHANNEL_WORDS, IDLE, WORDS
+from credit_exchange.core.business_time import SHANGHAI
+from credit_exchange.ui.words import ATTEMPT_WORDS, BAD, CARE, CHANNEL_WORDS, IDLE, WORDS
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 _WEEKDAYS = "一二三四五六日"
 
 
@@ -57,7 +56,7 @@ def word(value: object) -> str:
 
 def call(value: str | None) -> str:
     """Return what a call to a platform came to, e.g. `refused:unreachable`; None: there was no answer."""
-    return "没有答复" if value is None else "：".join(CALL_WORDS.get(part, part) for part in value.split(":"))
+    return "没有答复" if value is None else "：".join(ATTEMPT_WORDS.get(part, part) for part in value.split(":"))
 
 
 def channel(value: str) -> str:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from credit_exchange.config.labels import BATCH_WORDS, OP_WORDS, SHIPMENT_WORDS, SUBJECT_WORDS
+from credit_exchange.config.labels import (
+    BATCH_WORDS,
+    CALL_WORDS,
+    OP_WORDS,
+    REFUSAL_WORDS,
+    SHIPMENT_WORDS,
+    SUBJECT_WORDS,
+)
 
 WORKING_WORDS = {"collecting": "采集中", "validating": "校验中", "merging": "归并中"}
 """What a night that runs is doing with a batch."""
@@ -48,24 +55,8 @@ WORDS = {
 CHANNEL_WORDS = {"mail": "邮件", "webhook": "群消息", "sent": "已发", "skipped": "未配置", "failed": "失败"}
 NIGHT_WORDS = {"partial": "未全部完成"}
 CIRCUIT_WORDS = {"open": "暂停上报"}
-CALL_WORDS = {
-    "send": "发送",
-    "ask": "查询",
-    "poll": "取回执",
-    "stored": "平台已判定",
-    "pending": "平台已受理",
-    "refused": "未收下",
-    "absent": "平台没有收到过",
-    "unknown": "结果不明",
-    "credentials": "凭证不被接受",
-    "not_allowed": "平台不允许",
-    "too_large": "批次过大",
-    "malformed": "格式不被接受",
-    "busy": "平台繁忙",
-    "sign_again": "需重新签名",
-    "unreachable": "连接不上",
-    "failed": "任务失败",
-}
+ATTEMPT_WORDS = {"send": "发送", "ask": "查询", "poll": "取回执", **CALL_WORDS, **REFUSAL_WORDS}
+"""What was called for, and what came of it."""
 BAD = frozenset({"missing", "failed", "unknown", "rejected", "reject", "critical"})
 CARE = frozenset(
     {"partial", "held", "hold", "late", "retry", "awaiting_receipt", "warn", "warning", "half_open", "withhold", "open"}

@@ -23,7 +23,7 @@ from credit_exchange.config.connections import Connection, from_environment
 from credit_exchange.errors import RetriableError
 from credit_exchange.laptop.ports import free_port
 from credit_exchange.steps import alerts, watchdog
-from credit_exchange.steps.alerts import clear_alert, notify, raise_alert
+from credit_exchange.steps.alerts import clear_others, notify, raise_alert
 from credit_exchange.steps.channels import without_airflow
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import close_night, open_night
@@ -159,8 +159,8 @@ def test_without_connections_nobody_is_told_and_the_alert_says_so(exchange: Exch
 def test_an_incident_that_comes_back_is_a_new_one(exchange: Exchange, robot: Robot) -> None:
     raise_alert(exchange, *TEXT)
     notify(exchange, without_airflow(from_environment))
-    assert clear_alert(exchange, TEXT[0]) is True
-    assert clear_alert(exchange, TEXT[0]) is False
+    assert clear_others(exchange, TEXT[0], []) == [TEXT[0]]
+    assert clear_others(exchange, TEXT[0], []) == []
     assert raise_alert(exchange, *TEXT) is True
     assert notify(exchange, without_airflow(from_environment)) == 1
     assert len(robot.bodies) == 2
@@ -172,7 +172,7 @@ def only_the_webhook_tells(exchange: Exchange) -> None:
         raise_alert(exchange, *TEXT)
         notify(exchange, channels)
         assert row(exchange)["channels"] == ["mail:failed", "webhook:sent"]
-        clear_alert(exchange, TEXT[0])
+        clear_others(exchange, TEXT[0], [])
 
 
 def test_a_dead_mail_server_does_not_keep_the_webhook_from_being_told(
@@ -214,7 +214,7 @@ def test_a_connection_that_nobody_can_give_keeps_no_other_channel_from_being_tol
         raise_alert(exchange, *TEXT)
         notify(exchange, some)
         assert row(exchange)["channels"] == ["mail:failed", "webhook:sent"]
-        clear_alert(exchange, TEXT[0])
+        clear_others(exchange, TEXT[0], [])
 
 
 def finished(exchange: Exchange, day: str) -> None:
@@ -277,6 +277,17 @@ def test_circuits_unknown_shipments_and_held_batches_are_told_and_cleared(exchan
         connection.execute(text("update exchange.batch set state = 'complete'"))
     assert watchdog.check(exchange) == []
     assert alerts.open_incidents(exchange, "") == []
+
+
+def test_a_look_that_fails_keeps_nothing_else_from_being_found_and_told(
+    exchange: Exchange, robot: Robot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with exchange.engine.begin() as connection:
+        connection.execute(text("insert into exchange.platform_state (platform, circuit) values ('fujian', 'open')"))
+    monkeypatch.setenv("CREDIT_EXCHANGE_FIRST_DATE", "1.11.2026")
+    assert main(["watchdog"]) == 1
+    assert "CREDIT_EXCHANGE_FIRST_DATE" in capsys.readouterr().err
+    assert ["信用福建暂停上报" in str(body) for body in robot.bodies] == [True]
 
 
 def test_the_command_that_is_told_ends_a_shipment_without_an_outcome(exchange: Exchange) -> None:

@@ -16,7 +16,7 @@ from credit_exchange.config.sharing import SharingRule
 from credit_exchange.config.sharing_engine import RuleSet, holds
 
 DAY = date(2026, 11, 23)
-PERMIT = load().datasets["permit"]
+PERMIT, PENALTY = load().datasets["permit"], load().datasets["penalty"]
 
 
 def rule(effect: str, id_: str = "T-1", **given_: Any) -> SharingRule:
@@ -136,6 +136,17 @@ def test_conditions(op: str, value: Any, holds_for: str, not_for: str) -> None:
     condition = Condition(field="X", op=op, value=value)  # type: ignore[arg-type]
     assert holds(condition, {"X": holds_for})
     assert not holds(condition, {"X": not_for})
+
+
+@pytest.mark.parametrize(
+    ("amount", "effect"),
+    [("9.5", "release"), ("20", "withhold"), ("19.999999", "release"), ("100", "withhold"), ("", "release")],
+)
+def test_amounts_are_compared_as_numbers(amount: str, effect: str) -> None:
+    large = rule("withhold", "T-1", match=[Condition(field="CF_NR_FK", op="ge", value="20")])
+    rules = RuleSet((large, rule("release", "T-2")), PENALTY, "fuzhou", DAY)
+    assert rules.decide({"CF_NR_FK": "1"}).effect == "release"
+    assert rules.decide({"CF_NR_FK": amount}).effect == effect
 
 
 WORDS = ["", "自然人", "法人", "涉密", "简易程序", "2026-01-01", "2026-06-01", "警告;罚款", "\0"]

@@ -148,6 +148,8 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         (PRIVACY, "[XK_FR_ZJLX, XK_FR_ZJHM]", "[XK_FR_ZJLX, XK_FR_ZJH]",
          "规则 SH-20-PERMIT-REP-ID：它所涉及的数据集都没有字段 'XK_FR_ZJH'；是否应为"),
         (PRIVACY, "[XK_FR_ZJLX, XK_FR_ZJHM]", "[XK_FR_ZJLX, CF_FR_ZJHM]", "都没有字段 'CF_FR_ZJHM'"),
+        (PRIVACY, '{field: CF_XDR_SHXYM, op: ge, value: "92"}', "{field: CF_NR_FK, op: ge, value: 一万}",
+         "CF_NR_FK 是金额，应与数字比较，不能与 '一万' 比较"),
         (PRIVACY, "field: _subject_kind", "field: _subject", "都没有字段 '_subject'；是否应为 _subject_kind？"),
         (PRIVACY, "valid_from: 2021-11-01", "valid_from: 2021-11-01\n    valid_to: 2021-10-01",
          "规则永不生效；请更正其一"),

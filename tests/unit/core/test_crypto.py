@@ -25,9 +25,7 @@ def sealed_stream(data: bytes, chunk: int = 16, context: bytes = b"") -> bytes:
 
 
 def opened(blob: bytes, keys: crypto.Keys = KEYS, context: bytes = b"") -> bytes:
-    target = io.BytesIO()
-    crypto.open_stream(keys, io.BytesIO(blob), target, context)
-    return target.getvalue()
+    return b"".join(crypto.iter_open_stream(keys, io.BytesIO(blob), context))
 
 
 def test_keys_are_derived_and_never_shown():

@@ -159,14 +159,6 @@ def test_tax_and_institution_numbers():
     assert ids.institution_no_valid(series("135010000123", "13501000012X", None)).tolist() == [True, False, False]
 
 
-def test_a_typing_error_is_repaired_only_when_the_repair_passes():
-    assert ids.suggest_uscc("9135O1OO26O177O3XW") == "9135010026017703XW"
-    assert ids.suggest_uscc(" 9I3501002601７７03xw") == "9135010026017703XW"
-    assert ids.suggest_uscc("9135010026017703XW") is None
-    assert ids.suggest_uscc("9135O10026017704XW") is None
-    assert ids.suggest_uscc("无") is None
-
-
 def test_slices_and_object_columns_are_read_at_the_right_place():
     column = series(*REAL_USCC, *WRONG_USCC)
     assert ids.uscc_valid(column.iloc[7:11]).tolist() == [True, True, False, False]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 
@@ -37,4 +37,6 @@ def test_a_taken_port_is_named_with_the_variable_that_changes_it() -> None:
 
 
 def test_free_ports_are_all_different() -> None:
-    Ports.free().require_free()
+    ports = Ports.free()
+    ports.require_free()
+    assert len(set(astuple(ports))) == 6

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import secrets
-import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
 _PROC = Path("/proc")
 _WORKING: set[str] = set()
 
@@ -59,13 +55,3 @@ def surely_gone(owner: str) -> bool:
     if int(pid) == os.getpid() and started == _started(os.getpid()):
         return owner not in _WORKING
     return _started(int(pid)) != started
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends (Linux; elsewhere nothing).
-
-    A killed supervisor must not leave a worker behind that goes on sending beside its replacement. For processes that
-    drain and were started for that; lease and fence guard all others.
-    """
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from credit_exchange.config import checks as declared
-from credit_exchange.config.catalog import Condition, Dataset, Rule, SchemaVersion
+from credit_exchange.config.catalog import BOUNDS, Condition, Dataset, Rule, SchemaVersion
 from credit_exchange.core.identifiers import id_card_valid, is_placeholder, uscc_valid
 from credit_exchange.core.text import BoolArray, as_arrow, as_mask, bad_characters, map_distinct
 from credit_exchange.steps.validate.normalise import ID_CARD, SOLE_TRADER_PREFIX, Sheet
@@ -137,15 +137,11 @@ def holds(case: Case, condition: Condition) -> BoolArray:
         )
     bound = str(value)
     if spec is not None and spec.type == "decimal":
-        return _decimals(case, condition.field, lambda number: _compare(number, op, Decimal(bound)))
+        return _decimals(case, condition.field, lambda number: BOUNDS[op](number, Decimal(bound)))
     return as_mask(_ARROW[op](as_arrow(column), bound))
 
 
 _ARROW: dict[str, Any] = {"ge": pc.greater_equal, "le": pc.less_equal, "gt": pc.greater, "lt": pc.less}
-
-
-def _compare(number: Decimal, op: str, bound: Decimal) -> bool:
-    return {"ge": number >= bound, "le": number <= bound, "gt": number > bound, "lt": number < bound}[op]
 
 
 def _contains(column: pd.Series[Any], op: str, wanted: list[str], separator: str | None) -> BoolArray:

@@ -184,7 +184,7 @@ class Normaliser:
 
         def several(value: str) -> str:
             found: list[str] = []
-            for part in split_types(value, marks):
+            for part in _types_in(value, marks):
                 meant = one(part)
                 if meant not in known and field.other_prefix and not meant.startswith(field.other_prefix):
                     meant = field.other_prefix + meant
@@ -214,7 +214,7 @@ class Normaliser:
             marks = publication.separators
 
             def statutory(value: str) -> str | None:
-                parts = split_types(value, marks)
+                parts = _types_in(value, marks)
                 if not any(part.startswith(prefix) for part in parts):
                     return None
                 return ";".join(part.removeprefix(prefix) for part in parts)
@@ -245,7 +245,7 @@ class Normaliser:
         return operation, reason, keys.fillna(""), strange, (keys.isna() & sequence.notna()).to_numpy(), wordy
 
 
-def split_types(value: str, marks: list[str] | tuple[str, ...]) -> list[str]:
+def _types_in(value: str, marks: list[str] | tuple[str, ...]) -> list[str]:
     """The types in one value, in order, without repeats. Commas inside the note of a 其他- type separate nothing."""
     strong = [mark for mark in marks if mark not in _WEAK]
     weak = [mark for mark in marks if mark in _WEAK]

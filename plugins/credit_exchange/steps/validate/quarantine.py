@@ -90,7 +90,7 @@ class Quarantine:
 
     def store(self) -> None:
         """Write the collected rows; a row that the same feed delivered before keeps the time it was first seen."""
-        parameters = {"batch_id": self._batch_id, "feed": self._feed, "now": now()}
+        parameters = {"batch_id": self._batch_id, "now": now()}
         self._connection.execute(sql.load("validate/insert_quarantine"), parameters)
         self._connection.execute(sql.load("validate/insert_reasons"), parameters)
 

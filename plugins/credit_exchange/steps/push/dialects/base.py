@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.connections import Connection
 from credit_exchange.config.files import Place
+from credit_exchange.config.labels import CALL_WORDS, REFUSAL_WORDS
 from credit_exchange.config.platform import Platform
 from credit_exchange.errors import ConfigurationError
 
@@ -61,25 +62,6 @@ class Refusal(StrEnum):
     FAILED = "failed"  # the platform took it, worked on it, and gave all of it up
 
 
-_KIND_WORDS = {
-    Kind.STORED: "平台已判定",
-    Kind.PENDING: "平台已受理",
-    Kind.REFUSED: "未收下",
-    Kind.ABSENT: "平台没有收到过",
-    Kind.UNKNOWN: "结果不明",
-}
-_REFUSAL_WORDS = {
-    Refusal.CREDENTIALS: "凭证不被接受",
-    Refusal.NOT_ALLOWED: "平台不允许",
-    Refusal.TOO_LARGE: "批次过大",
-    Refusal.MALFORMED: "格式不被接受",
-    Refusal.BUSY: "平台繁忙",
-    Refusal.SIGN_AGAIN: "需重新签名",
-    Refusal.UNREACHABLE: "连接不上",
-    Refusal.FAILED: "任务失败",
-}
-
-
 @dataclass(frozen=True)
 class Verdict:
     """An outcome of one record: `code` is the platform's own, `message` holds no personal data."""
@@ -108,8 +90,8 @@ class CallResult:
     @property
     def words(self) -> str:
         """What the call came to in the words of the pages, e.g. 未收下：平台繁忙."""
-        said = _KIND_WORDS[self.kind]
-        return f"{said}：{_REFUSAL_WORDS[self.refusal]}" if self.refusal else said
+        said = CALL_WORDS[self.kind]
+        return f"{said}：{REFUSAL_WORDS[self.refusal]}" if self.refusal else said
 
     def alike(self) -> Verdict | None:
         """Return the verdict of all records, where they share one; a good answer is that."""

@@ -17,7 +17,6 @@ from credit_exchange.config.platform import Route
 from credit_exchange.core.masking import scrub_text
 
 _XML_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_XML_CARE = re.compile("[&<>\r]|" + _XML_FORBIDDEN.pattern)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _UNKEPT = re.compile("[\x00\ud800-\udfff]")
 """What JSON may say and our database cannot hold."""
@@ -80,11 +79,6 @@ def amount_of(value: str, field: CatalogField, *, factor: int, places: int) -> s
 def xml_safe(value: str) -> str:
     """Return the value without the characters that XML 1.0 forbids (section 2.2)."""
     return _XML_FORBIDDEN.sub("", value)
-
-
-def needs_care(value: str) -> bool:
-    """Tell whether a text holds anything that cannot stand in XML as it is; most hold nothing of the kind."""
-    return _XML_CARE.search(value) is not None
 
 
 def form_encoded(data: bytes) -> bytes:
