@@ -13,8 +13,8 @@ from city.codes import credit_code, identity_number, mobile, registration_number
 FIRST = date(2026, 11, 10)
 AGENCY, AGENCY_NAME = "11350100003603964X", "福州榕城样例局"
 DEPARTMENTS = {"permit": ("a", "b", "c"), "penalty": ("a", "b")}
-OF_2016 = "c_permit"
-"""This feed still follows the standard of 2016."""
+OF_2016 = ("c_permit", "b_penalty")
+"""These feeds still follow the standard of 2016."""
 FEEDS = tuple(f"{department}_{dataset}" for dataset, some in DEPARTMENTS.items() for department in some)
 KINDS = {"legal": "法人及非法人组织", "person": "自然人", "sole_trader": "个体工商户"}
 SURNAMES, FIRST_NAMES, SECOND_NAMES = "林陈黄郑吴", "榕小谷立闽江海山云溪", "生满雨冬秋春晓岚舟樵"
@@ -155,11 +155,17 @@ def changes(dataset: str, who: Subject) -> list[dict[str, str]]:
         made = [
             {"CF_NR": "处以罚款（更正）"}, {"CF_SY": personal}, {"CF_CFLB": "警告", "CF_NR_FK": ""},
             {"CF_CFLB": "罚款", "CF_NR_FK": "0.3"}, {"CF_CFLB": "警告;罚款", "CF_NR_FK": "1.5"},
+            {"CF_CFLB": "罚款;没收违法所得", "CF_NR_FK": "1234567.89", "CF_NR_WFFF": "0.000001"},
+            {"CF_CFLB": "其他-警告并处罚款"}, {"STATUS": "撤销"}, {"STATUS": "异议"}, {"STATUS": "其他"},
+            {"STATUS": ""},
             {"CF_CFLB": "责令停产停业"}, {"PROCEDURE": "简易程序"}, {"PROCEDURE": ""}, {"PROCEDURE": "普通程序"},
             {"SECRET": "是"}, {"SECRET": ""}, {"CF_GSJZQ": "2026-11-12"}, {"CF_GSJZQ": "2026-11-13"},
-            {"CF_GSJZQ": ""}, {"CF_GSJZQ": "2026-09-01"}, {"BAN_END": "2026-11-13"}, {"BAN_END": "2030-01-01"},
-            {"BAN_END": ""}, {"CF_CFLB": "行政拘留", "PROCEDURE": "简易程序"},
+            {"CF_GSJZQ": ""}, {"CF_GSJZQ": "2026-09-01"}, {"CF_GSJZQ": "2026-12-24"},
+            {"CF_JDRQ": "2023-11-13"}, {"BAN_END": "2026-11-13"}, {"BAN_END": "2030-01-01"},
+            {"BAN_END": ""},
+            {"CF_CFLB": "行政拘留", "PROCEDURE": "简易程序"},
         ]  # fmt: skip
+    made += [{"USE_SCOPE": "政务共享"}, {"USE_SCOPE": "授权查询"}, {"USE_SCOPE": ""}]
     if who.kind != "person":
         side = "XK" if dataset == "permit" else "CF"
         made += [{f"{side}_XDR_MC": who.name + "（更名）"}, {f"{side}_XDR_MC": who.name}]
@@ -206,13 +212,19 @@ def document(seed: str, place: int, days: int) -> Document:
 def filled(feed: str, fields: dict[str, str]) -> tuple[tuple[str, str], ...]:
     """What a feed can say of a content, in the codes of today: blanks are left out.
 
-    The table of 2016 has no category, which then follows from the code or ID number, no first day of validity and no
-    representative's ID.
+    The tables of 2016 have no category, which then follows from the code or ID number, no first day of validity, no
+    representative's ID and no amounts, which the table of today wants of a fine.
     """
-    if feed == OF_2016:
-        kind = "sole_trader" if fields.get("XK_XDR_SHXYM", "").startswith("92") else "legal"
-        category = KINDS["person" if fields["XK_XDR_LB"] == KINDS["person"] else kind]
-        fields = fields | {"XK_XDR_LB": category, "XK_YXQZ": fields["XK_JDRQ"], "XK_FR_ZJLX": "", "XK_FR_ZJHM": ""}
+    if feed in OF_2016:
+        side = "XK" if feed.endswith("permit") else "CF"
+        kind = "sole_trader" if fields.get(f"{side}_XDR_SHXYM", "").startswith("92") else "legal"
+        category = KINDS["person" if fields[f"{side}_XDR_LB"] == KINDS["person"] else kind]
+        fields = fields | {f"{side}_XDR_LB": category, f"{side}_FR_ZJLX": "", f"{side}_FR_ZJHM": ""}
+        fields |= {"XK_YXQZ": fields["XK_JDRQ"]} if side == "XK" else {"CF_NR_FK": "", "CF_NR_WFFF": ""}
+    elif feed.endswith("penalty"):
+        for kind, amount in (("罚款", "CF_NR_FK"), ("没收违法所得", "CF_NR_WFFF")):
+            if kind in fields["CF_CFLB"].split(";") and not fields.get(amount):
+                fields = fields | {amount: "0.25"}
     return tuple(sorted((code, value) for code, value in fields.items() if value))
 
 
@@ -290,8 +302,9 @@ def history(seed: str, *, documents: int, days: int, faults: bool = True) -> His
     waiting = [(feed, day) for day in dates(days) for feed in FEEDS]
     steps = []
     moment = 0
+    outage, idle = rng.randrange(1, days + 2), rng.choice((0, 0, 3, 40, 100))
     for number in range(days + 2):
-        step = Step(FIRST + timedelta(days=number + 1))
+        step = Step(FIRST + timedelta(days=number + 1 + (idle if number >= outage else 0)))
         due = [(feed, day) for feed, day in waiting if day < step.today]
         run = due if number >= days else [pair for pair in due if rng.random() < 0.8]
         run += [

@@ -123,10 +123,11 @@ class Order:
 
 @dataclass
 class Knowledge:
-    """Everything that was said until now."""
+    """Everything that was said until now. at_once: batches that ran at the same time."""
 
     today: date
     merged: list[Batch] = field(default_factory=list)
+    at_once: list[set[Batch]] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
     dismissed: set[tuple[object, ...]] = field(default_factory=set)
     rules: tuple[Rule, ...] = ()
@@ -181,7 +182,8 @@ def good(document: Document, known: Knowledge) -> list[Row]:
 def content_of(document: Document, known: Knowledge) -> Fields | None:
     """The content that stands: of each feed the newest, and among feeds, per field, the one said last.
 
-    What a feed repeats counts from when it first said it: repeating is no news.
+    An end of publication that follows from the rest is said by nobody. What a feed repeats counts from when it first
+    said it: repeating is no news.
     """
     said: dict[str, list[tuple[Row, Fields]]] = {}
     repeats = set()
@@ -199,11 +201,11 @@ def content_of(document: Document, known: Knowledge) -> Fields | None:
             if content != stands:
                 break
             since = row
-        claims.append((*since.newness, [-ord(c) for c in feed], stands))
+        claims.append((*since.newness, [-ord(c) for c in feed], without_end(stands)))
     content: Fields = {}
     for *_, fields in sorted(claims, key=lambda claim: claim[:4]):
         content |= {name: value for name, value in fields.items() if value}
-    return content or None
+    return completed(content) or None
 
 
 def standing_order(document: Document, known: Knowledge) -> str:
@@ -272,9 +274,15 @@ def completed(fields: Fields) -> Fields:
     return fields | {"CF_GSJZQ": max(end, fields.get("BAN_END", "")) if fields.get("BAN_END", "") > most else end}
 
 
+def without_end(fields: Fields) -> Fields:
+    """The same without an end of publication that the rules give anyway."""
+    rest = {name: value for name, value in fields.items() if name != "CF_GSJZQ"}
+    return rest if completed(rest) == fields else fields
+
+
 # --- sharing ---------------------------------------------------------------------------------------------------------
 
-_INTERNAL = {"SECRET", "PROCEDURE", "BAN_END"}
+_INTERNAL = {"SECRET", "PROCEDURE", "BAN_END", "STATUS", "USE_SCOPE"}
 _NEVER = {f"{side}_{code}" for side in ("XK", "CF") for code in ("FR_ZJLX", "FR_ZJHM", "XDR_ZJLX", "XDR_ZJHM")}
 
 
@@ -290,6 +298,8 @@ def released(document: Document, platform: str, content: Fields, known: Knowledg
     if (
         document.subject.is_minor
         or content.get("SECRET") == "是"
+        or content.get("STATUS") in ("撤销", "其他")  # a decision that does not stand any more
+        or content.get("USE_SCOPE")  # anything but open to the public
         or any(rule.effect in ("withhold", "hold") for rule in matching)
     ):
         return None
@@ -332,6 +342,8 @@ def visible(document: Document, known: Knowledge) -> dict[str, Fields]:
 
 def is_seen(row: Row, remedy: Row, known: Knowledge) -> bool:
     """Whether a correction must be seen as one: run after the flawed row, and naming the subject by the same code."""
+    if any({row.batch, remedy.batch} <= some for some in known.at_once):
+        return False
     return known.merged.index(remedy.batch) > known.merged.index(row.batch) and coded(remedy) == coded(row)
 
 

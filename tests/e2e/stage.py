@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 import yaml
-from invented import AGENCY, AGENCY_NAME, FEEDS, FIRST, OF_2016, History, Step, dates
+from invented import AGENCY, FEEDS, FIRST, OF_2016, History, Step, dates
 from reference import Batch, Document, Knowledge, Row, Rule, linked, quarantined, standing_order
 from sqlalchemy import text
 from town import CREDENTIALS, LOGIN, quick
@@ -41,8 +41,20 @@ COLUMNS_OF_2016 = {
     "XK_WSH": "XK_WSH", "XK_XMMC": "XK_XKWS", "XK_SPLB": "XK_XKLB", "XK_NR": "XK_NR", "XK_XDR": "XK_XDR_MC",
     "XK_XDR_SHXYM": "XK_XDR_SHXYM", "XK_XDR_GSDJ": "XK_XDR_GSZC", "XK_XDR_SFZ": "XK_XDR_ZJHM", "XK_FR": "XK_FRDB",
     "XK_JDRQ": "XK_JDRQ", "XK_JZQ": "XK_YXQZI", "XK_XZJG": "XK_XKJG", "BZ": "BZ", "SECRET": "SECRET",
+    "XK_ZT": "XK_ZT", "XK_SYFW": "USE_SCOPE", "CF_WSH": "CF_WSH", "CF_CFMC": "CF_WFXW", "CF_CFLB1": "CF_CFLB",
+    "CF_CFLB2": "CF_CFLB", "CF_SY": "CF_SY", "CF_YJ": "CF_YJ", "CF_XDR_MC": "CF_XDR_MC",
+    "CF_XDR_SHXYM": "CF_XDR_SHXYM", "CF_XDR_GSDJ": "CF_XDR_GSZC", "CF_XDR_SFZ": "CF_XDR_ZJHM", "CF_FR": "CF_FRDB",
+    "CF_JG": "CF_NR", "CF_JDRQ": "CF_JDRQ", "CF_JZQ": "CF_YXQ", "CF_GSJZQ": "CF_GSJZQ", "CF_XZJG": "CF_CFJG",
+    "CF_ZT": "STATUS", "CF_SYFW": "USE_SCOPE", "PROCEDURE": "PROCEDURE", "BAN_END": "BAN_END",
 }  # fmt: skip
-"""Column of the table of 2016 -> today's code; its state is 0 for what is valid (1) and 1 for what is revoked (2)."""
+"""Column of the tables of 2016 -> today's code."""
+SPOKEN_IN_2016 = {
+    "XK_ZT": {"1": "0", "2": "1"}, "CF_ZT": {"": "0", "撤销": "1", "异议": "2", "其他": "3"},
+    "XK_SYFW": {"": "0", "政务共享": "1", "授权查询": "2"}, "CF_SYFW": {"": "0", "政务共享": "1", "授权查询": "2"},
+}  # fmt: skip
+"""Column of 2016 -> what stands there for today's word."""
+UNITS = {"CF_NR_FK": ("yuan", 10_000), "CF_NR_WFFF": ("fen", 1_000_000)}
+"""In what the feed of today's penalties gives its amounts, and how many of it are one of 万元."""
 WORDS = {"upsert": "", "withdraw": "撤销", "reinstate": "恢复"}
 
 
@@ -65,9 +77,11 @@ def lay_out(root: Path, history: History) -> None:
             "operation": {"column": "操作", "withdraw": ["撤销"], "reinstate": ["恢复"], "reason_column": "操作原因"},
             "contract": {"volume": {"hold_below": 0.0, "hold_above": 1000.0}},
         }  # fmt: skip
-        if feed == OF_2016:
+        if feed in OF_2016:
             made["schema_version"] = "v2016"
-            made["constants"] = {"XK_XKJGDM": AGENCY, "XK_LYDW": AGENCY_NAME, "XK_LYDWDM": AGENCY}
+            made["constants"] = {"XK_XKJGDM" if dataset == "permit" else "CF_CFJGDM": AGENCY}
+        elif dataset == "penalty":
+            made["units"] = {code: unit for code, (unit, _) in UNITS.items()}
         (root / "config" / "feeds" / f"{feed}.yml").write_text(yaml.safe_dump(made, allow_unicode=True), "utf-8")
         (root / "inbox" / feed).mkdir(parents=True)
         for day in dates(history.days):
@@ -76,7 +90,12 @@ def lay_out(root: Path, history: History) -> None:
 
 def heads(feed: str) -> list[str]:
     """The columns of a feed's file, without those of orders."""
-    return [*COLUMNS_OF_2016, "XK_ZT", "DFBM", "SJC"] if feed == OF_2016 else HEADS[feed.split("_")[1]]
+    dataset = feed.split("_")[1]
+    if feed not in OF_2016:
+        return HEADS[dataset]
+    other = "CF" if dataset == "permit" else "XK"
+    mine = set(HEADS[dataset])
+    return [old for old, new in COLUMNS_OF_2016.items() if new in mine and old[:2] != other] + ["DFBM", "SJC"]
 
 
 def deliver(root: Path, history: History, batch: Batch) -> None:
@@ -107,10 +126,30 @@ def cells(row: Row, document: Document) -> dict[str, str]:
         fields.pop("XK_NR" if document.dataset == "permit" else "CF_NR")
     elif row.flaw == "OP02":
         reason *= 60
-    if row.feed == OF_2016:
-        state = {"XK_ZT": str(int(fields["XK_ZT"]) - 1), "DFBM": "350100", "SJC": "2026-11-10 08:00:00"}
-        fields = {old: fields.get(new, "") for old, new in COLUMNS_OF_2016.items()} | state
+    if row.feed in OF_2016:
+        fields = as_in_2016(fields, heads(row.feed))
+    for code, (_, many) in UNITS.items():
+        if code in fields:
+            plain = format((Decimal(fields[code]) * many).normalize(), "f")
+            fields[code] = amounts(plain)[row.sequence % 4]
     return fields | {"更新序号": str(row.sequence), "操作": WORDS[row.operation], "操作原因": reason}
+
+
+def as_in_2016(fields: dict[str, str], columns: list[str]) -> dict[str, str]:
+    """The same as the tables of 2016 have it."""
+    made = {old: fields.get(COLUMNS_OF_2016.get(old, ""), "") for old in columns}
+    made |= {old: words[made[old]] for old, words in SPOKEN_IN_2016.items() if old in made}
+    if "CF_CFLB1" in made:
+        made["CF_CFLB1"], _, made["CF_CFLB2"] = made["CF_CFLB1"].partition(";")
+    return made | {"DFBM": "350100", "SJC": "2026-11-10 08:00:00"}
+
+
+def amounts(plain: str) -> list[str]:
+    """An amount as departments write it."""
+    whole, point, rest = plain.partition(".")
+    grouped = f"{int(whole):,}{point}{rest}"
+    wide = "".join(chr(ord(c) + 0xFEE0) for c in grouped)
+    return [plain, grouped, wide, f" {plain}{'' if point else '.00'}\u3000"]
 
 
 def because(document: Document) -> str:
@@ -168,6 +207,7 @@ class Stage:
                 for done in [both.submit(self.night, *one, whole=whole) for one in (nights[0], other)]:
                     done.result()
             self._in_the_order_of_the_merges()
+            self.known.at_once.append({(feed, day, 1) for day, feeds in (nights[0], other) for feed in feeds})
             nights = [one for one in nights if one not in (nights[0], other)]
         for day, feeds in nights:
             self.night(day, feeds, whole=whole)

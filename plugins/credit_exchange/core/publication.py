@@ -221,14 +221,14 @@ def class_map(
 
 
 def _class_of_type(name: str, classes: Mapping[str, Severity]) -> Severity:
-    """Class of one type: as named, else without "其他-", else by the longest entry it starts with, else "其他" or
-    general."""
+    """Class of one type: as named, else without "其他-", else the strictest of those it names ("警告并处罚款"), else
+    "其他" or general."""
     bare = _OTHER.sub("", name)
     for candidate in (name, bare):
         if candidate in classes:
             return classes[candidate]
-    starts = [key for key in classes if key and key != "其他" and bare.startswith(key)]
-    return classes[max(starts, key=len)] if starts else classes.get("其他", "general")
+    named = [classes[key] for key in classes if key and key != "其他" and key in bare]
+    return max(named, key=SEVERITIES.index) if named else classes.get("其他", "general")
 
 
 def severity_of(penalty_types: Sequence[str], procedure: str | None, class_map: Mapping[str, Severity]) -> Severity:

@@ -52,7 +52,9 @@ _ZERO_DATES = frozenset({date(1, 1, 1), date(1899, 12, 30), date(1899, 12, 31), 
 _EXCEL_EPOCH = date(1899, 12, 30)
 _EXCEL_FIRST, _EXCEL_LAST = 20_000, 80_000  # reliability C7
 _EXCEL_SERIAL = re.compile(r"(\d{5})(?:\.0+)?", re.ASCII)
-_DECIMAL = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_DECIMAL = re.compile(
+    r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII
+)  # ".2" is how Oracle writes 0.2
 _LONGEST_DECIMAL = 60
 _TEXT_MARKER = rf"(?s)^['`]{_ANY_SPACE[:-1]}*([^'`]*)$"
 

@@ -6,7 +6,7 @@ The result is a function of each feed's newest claim alone, so it does not depen
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
@@ -21,6 +21,7 @@ from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex
 from credit_exchange.core.crypto import TEXT_PREFIX, Keys, open_text
 from credit_exchange.core.identifiers import uscc_valid
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.windows import Windows
 from credit_exchange.stores import sql
 from credit_exchange.stores.copy import copy_table
 
@@ -37,13 +38,16 @@ class Claim:
     content: dict[str, str]
 
 
-def resolve(dataset: Dataset, claims: list[Claim]) -> tuple[dict[str, str], str]:
+def resolve(dataset: Dataset, claims: list[Claim], windows: Windows | None = None) -> tuple[dict[str, str], str]:
     """Return the content that stands and the department whose values prevail by default.
 
     Per field: the declared order of departments; departments that are not named come last; among equals the newest
-    claim, then the feed's name, so that the answer is always the same.
+    claim, then the feed's name, so that the answer is always the same. What `windows` works out (class, end of
+    publication) follows from the content that stands: what was worked out of one claim outdoes nothing that was said.
     """
     priority = dataset.source_priority
+    if windows:
+        claims = [replace(claim, content=windows.said(claim.content)) for claim in claims]
 
     def rank(field: str, claim: Claim) -> int:
         order = priority.fields.get(field, priority.default)
@@ -56,6 +60,8 @@ def resolve(dataset: Dataset, claims: list[Claim]) -> tuple[dict[str, str], str]
         holders = [claim for claim in newest_first if claim.content.get(field)]
         if holders:
             content[field] = min(holders, key=lambda claim: rank(field, claim)).content[field]
+    if windows:
+        content = windows.completed(content)
     return content, min(newest_first, key=lambda claim: rank("", claim)).department
 
 
@@ -70,6 +76,7 @@ def settle(exchange: Exchange, connection: Connection, parameters: dict[str, Any
     dataset = exchange.config.datasets[parameters["dataset"]]
     streamed = {"yield_per": _CHUNK}
     mine = connection.execute(sql.load("merge/multi_staged"), parameters, execution_options=streamed).mappings()
+    windows = Windows(dataset) if dataset.publication else None
     settled = 0
     others: Iterator[tuple[str, Iterator[Any]]] = iter(())
     for rows in mine.partitions(_CHUNK):
@@ -82,7 +89,7 @@ def settle(exchange: Exchange, connection: Connection, parameters: dict[str, Any
             assert record_id == row["record_id"]
             own = _claim(row, parameters["feed"], parameters["department"])
             told_of = [_claim(claim, claim["feed"], claim["department"]) for claim in claims]
-            found.append((record_id, *resolve(dataset, [own, *told_of])))
+            found.append((record_id, *resolve(dataset, [own, *told_of], windows)))
         _write(exchange, connection, dataset, found)
         settled += len(found)
     return settled

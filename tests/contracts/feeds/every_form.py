@@ -24,7 +24,7 @@ from openpyxl import Workbook
 from credit_exchange.config.connections import Connection
 from samples import PERMIT
 
-Typed = dict[str, date | int | bool]
+Typed = dict[str, date | int | float | bool]
 
 
 @dataclass(frozen=True)
@@ -187,8 +187,8 @@ def as_sheet_xml(rows: list[Row], _seed: int) -> Written:
             return f'<c r="{place}" t="b"><v>{value:d}</v></c>'
         if isinstance(value, date):
             return f'<c r="{place}" s="{number % 2}"><v>{(value - date(1904, 1, 1)).days}</v></c>'
-        if isinstance(value, int):
-            return f'<c r="{place}"><v>{value}.0</v></c>'
+        if isinstance(value, int | float):
+            return f'<c r="{place}"><v>{float(value)!r}</v></c>'
         if number % 5 == 1:
             return f'<c r="{place}" t="str"><f>A1&amp;""</f><v xml:space="preserve">{escaped(value)}</v></c>'
         middle = len(value) // 2
@@ -295,7 +295,7 @@ def as_pages(rows: list[Row], total: bool, ascii_only: bool) -> Written:
 
 TABLE = {"form": "table", "connection": "there", "table": "t_xk", "updated_at": "changed", "overlap_hours": 0}
 KINDS = {"XK_YXQZ": "date", "XK_YXQZI": "timestamp", "XK_JZQ": "timestamptz", "XK_ZT": "integer", "SECRET": "boolean"}
-KINDS |= {"XK_XDR_LB": "char(30)", "DFBM": "numeric(8, 2)"}
+KINDS |= {"XK_XDR_LB": "char(30)", "DFBM": "numeric(8, 2)", "CF_YXQ": "timestamp", "CF_NR_WFFF": "numeric(18, 6)"}
 EARLIER, LATER = "2026-08-31 23:59:59.999999", "2026-09-02 00:00:00"
 
 

@@ -18,6 +18,7 @@ from credit_exchange.steps.validate.checks import Case
 from credit_exchange.steps.validate.expectations import Judge
 from credit_exchange.steps.validate.identity import identify
 from credit_exchange.steps.validate.normalise import Normaliser, version_of
+from credit_exchange.steps.validate.plan import plan
 
 KEYS = Keys.derive("11" * 32, "22" * 32)
 DAY = date(2026, 9, 1)
@@ -101,6 +102,11 @@ class Bench:
             for position in failures.get(item.column, np.array([], dtype=int)):
                 found[position].add((item.rule.id, item.field))
         return found
+
+    def messages(self, units: dict[str, str]) -> list[tuple[str, str, str]]:
+        """Rule, field and what the department reads of it, for a feed that gives its amounts in these units."""
+        planned = plan(self.dataset, self.dataset.current, units)
+        return [(item.rule.id, item.field, item.message) for item in planned]
 
     def rules(self, changes: list[dict[str, str]]) -> list[set[str]]:
         """The rule ids that each changed row fails."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import IO, Any
 
 import numpy as np
@@ -12,15 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from credit_exchange.config.catalog import Dataset, Publication
+from credit_exchange.config.catalog import Dataset
 from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import Keys, seal_text
 from credit_exchange.core.identifiers import id_card_valid, uscc_valid
-from credit_exchange.core.publication import Period, class_map, periods_from, severities, windows
 from credit_exchange.core.text import BoolArray, as_arrow
 from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
 from credit_exchange.steps.validate.identity import ID_LENGTH, Identities, code_lists, person_in_shared_code
 from credit_exchange.steps.validate.normalise import ID_CARD, Sheet
+from credit_exchange.steps.windows import SEVERITY, Windows
 
 Rows = npt.NDArray[np.int64]
 _ADULT = 180_000  # eighteen years in the arithmetic of YYYYMMDD numbers
@@ -35,14 +34,7 @@ class Contents:
 
     def __init__(self, dataset: Dataset, keys: Keys) -> None:
         self._dataset, self._keys = dataset, keys
-        publication = dataset.publication
-        self._publication = publication
-        self._periods = _from_the_beginning(publication) if publication else ()
-        self._classes = (
-            class_map(publication.minor, publication.general, publication.serious, publication.simple_procedure)
-            if publication
-            else {}
-        )
+        self._windows = Windows(dataset) if dataset.publication else None
         self._sealed = [f.code for f in dataset.fields.values() if f.personal == "id_number"]
 
     def table(self, sheet: Sheet, who: Identities, line_no: npt.NDArray[Any], rows: Rows) -> pa.Table:
@@ -59,10 +51,9 @@ class Contents:
         if minor is not None:
             derived["_minor"] = minor
         until = pd.Series(np.nan, index=frame.index, dtype="str")
-        if self._publication:
-            severity, until = self._window(self._publication, frame, decided, operation)
-            derived["_severity"] = severity
-            frame = frame.assign(**{self._publication.end_field: until})
+        if self._windows:
+            derived[SEVERITY], until = self._windows.columns(frame, operation)
+            frame = frame.assign(**{self._windows.end_field: until})
         content, digest = self._content(frame, derived, operation)
 
         def text(column: pd.Series[Any]) -> pa.Array:
@@ -121,18 +112,6 @@ class Contents:
         result[known] = np.where(day - born < _ADULT, "1", "0")
         return result
 
-    def _window(
-        self, publication: Publication, frame: pd.DataFrame, decided: Any, operation: Any
-    ) -> tuple[pd.Series[Any], pd.Series[Any]]:
-        procedure = frame[publication.procedure_field] if publication.procedure_field else None
-        types = frame[publication.type_field]
-        severity = severities(types, procedure, self._classes, publication.separators)
-        severity = severity.where((operation == "upsert") | types.notna())
-        given = frame[publication.end_field]
-        ban = frame[publication.ban_end_field] if publication.ban_end_field else None
-        end = windows(decided, severity, given, ban, self._periods)["end"]
-        return severity, end.fillna(given)
-
     def _content(
         self, frame: pd.DataFrame, derived: dict[str, pd.Series[Any]], operation: pd.Series[Any]
     ) -> tuple[Any, Any]:
@@ -177,12 +156,6 @@ class Contents:
             for value, sealed in zip(as_arrow(column).to_pylist(), secret.tolist(), strict=True)
         ]
         return jsontext.members({code: pa.array(values, type=pa.large_string())})[code]
-
-
-def _from_the_beginning(publication: Publication) -> tuple[Period, ...]:
-    """The catalogue's periods; a decision older than the first is shown by the first."""
-    first, *rest = periods_from(publication.periods)
-    return Period(date(1, 1, 1), first.basis, first.minor, first.general, first.serious, first.until), *rest
 
 
 class Writer:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,8 +99,14 @@ class Tally:
 class Judge:
     """Works out the verdicts of one batch, chunk by chunk, runs the suite over them and keeps the score."""
 
-    def __init__(self, dataset: Dataset, version: SchemaVersion, window_rows: int = WINDOW_ROWS) -> None:
-        self.planned = plan(dataset, version)
+    def __init__(
+        self,
+        dataset: Dataset,
+        version: SchemaVersion,
+        window_rows: int = WINDOW_ROWS,
+        units: Mapping[str, str] | None = None,
+    ) -> None:
+        self.planned = plan(dataset, version, units)
         self.tallies: dict[str, Tally] = defaultdict(Tally)
         self._chunkwise = [p for p in self.planned if p.rule.check not in BATCH_CHECKS]
         self._window_rows = window_rows

@@ -164,7 +164,7 @@ def _validate(
             batch=batch,
             dataset=dataset,
             normaliser=Normaliser(dataset, feed, version),
-            judge=Judge(dataset, version),
+            judge=Judge(dataset, version, units=feed.units),
             contents=Contents(dataset, exchange.keys),
             quarantine=Quarantine(connection, exchange.keys, batch["feed"], batch_id),
             writer=Writer(first),
