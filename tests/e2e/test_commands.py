@@ -87,8 +87,11 @@ def test_an_unknown_record_is_told_without_a_traceback(city: Town, capsys: pytes
 
 def test_the_return_file_holds_the_rows_as_delivered_with_their_reasons(city: Town, tmp_path: Path) -> None:
     target = tmp_path / "rows.xlsx"
-    target.touch(mode=0o644)  # one of yesterday that everybody may read
-    assert main(["return-file", "fz_gulou", "--out", str(target)]) == 0
+    target.touch(mode=0o644)  # one of yesterday that everybody may read, and somebody has open
+    with target.open("rb") as opened:
+        assert main(["return-file", "fz_gulou", "--out", str(target)]) == 0
+        assert not opened.read()
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.xlsx"]
     rows = list(load_workbook(target).active.iter_rows(values_only=True))
     held = city.query("select count(distinct line_no) as n from report.quarantine where department = 'fz_gulou'")[0][
         "n"

@@ -127,6 +127,9 @@ def test_one_night_then_the_same_again_and_a_stop_without_a_trace(used: Place) -
         seen = wait_for(second, "Ctrl-C", 120)
         assert "早已完成" in seen
         assert json.loads((used.home / "secrets.json").read_text()) == secrets
+        shown = "\n".join(living(used.home))  # as everybody on the machine sees it
+        assert "city serve" in shown
+        assert not [name for name, secret in secrets.items() if secret in shown]
         second.send_signal(signal.SIGINT)
         second.communicate(timeout=60)
     finally:

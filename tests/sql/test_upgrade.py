@@ -92,10 +92,14 @@ def test_the_view_of_what_is_published_is_replaced_and_keeps_its_grants(exchange
             "o.payload_digest as content_digest, o.settled_at as since from exchange.outbox as o "
             "where o.state = 'delivered'"
         )
+        masked_since = "when length(r.subject_name) = 1 then '*'"
+        connection.exec_driver_sql(sql.source("report/03_record").replace(masked_since, ""))
         connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0004'")
     migrate(exchange.engine.url.render_as_string(hide_password=False))
     (view,) = query(exchange, "select pg_get_viewdef('report.published'::regclass) as words")
     assert "REVOKED" in view["words"]
+    (view,) = query(exchange, "select pg_get_viewdef('report.record'::regclass) as words")
+    assert "= 1" in view["words"], "names of one character are masked as well"
     with exchange.engine.begin() as connection:
         connection.exec_driver_sql("set local role credit_report")
         assert connection.exec_driver_sql("select count(*) from report.published").scalar() == 0
@@ -140,7 +144,7 @@ def test_what_is_found_by_its_subject_is_so_in_an_older_database_too(exchange: E
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0011"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0012"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
 
 

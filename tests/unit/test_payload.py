@@ -47,6 +47,8 @@ def expected(content: dict[str, str], drop: list[str], mask: dict[str, str]) -> 
         name = content.get(code, "")
         for text in (text for text in shown if mask.get(text) == "free_text" and not name.startswith("enc:v1:")):
             shown[text] = hide_name(shown[text], name)
+        for same in (code for code, value in shown.items() if code not in mask and value == name):
+            shown[same] = mask_person_name(pd.Series([name], dtype="str"))[0]
     return shown
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -62,12 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--volume", type=float, default=1.0, help="1.0 is about 700 rows a night")
     make.add_argument("--faults", action="store_true", help="broken deliveries on the last day")
     fill = commands.add_parser("load-database", help="make and fill the departments' front tables")
-    fill.add_argument("--url", required=True, help="SQLAlchemy URL")
+    url = os.environ.get("CITY_DATABASE_URL", "")
+    fill.add_argument("--url", default=url, help="SQLAlchemy URL (CITY_DATABASE_URL)")
     fill.add_argument("--home", type=Path, required=True)
     run = commands.add_parser("serve", help="run the departments' HTTP services")
     run.add_argument("--home", type=Path, required=True)
     run.add_argument("--port", type=int, required=True)
-    run.add_argument("--token", required=True)
+    run.add_argument("--token", default=os.environ.get("CITY_TOKEN", ""), help="what callers must show (CITY_TOKEN)")
     run.add_argument("--faults", action="store_true", help="one service fails")
     return parser
 

@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
 def server(home_dir: Path, port: int, token: str, faulty: bool = False) -> ThreadingHTTPServer:
     """A server on 127.0.0.1 (port 0: any free one); the caller runs `serve_forever` and closes it."""
     if not token:
-        raise home.CityError("--token must not be empty")
+        raise home.CityError("neither --token nor CITY_TOKEN is given")
     handler = type("CityHandler", (Handler,), {"home_dir": home_dir, "token": token, "faulty": faulty})
     made = ThreadingHTTPServer(("127.0.0.1", port), handler)
     made.daemon_threads = True

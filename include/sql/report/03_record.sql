@@ -1,5 +1,5 @@
 -- The record of truth as it stands; natural persons only with masked names.
-create view report.record as
+create or replace view report.record as
 select
     r.record_id,
     r.dataset,
@@ -9,6 +9,7 @@ select
     r.subject_code,
     case
         when r.subject_kind <> 'person' then r.subject_name
+        when length(r.subject_name) = 1 then '*'
         when length(r.subject_name) <= 3 then left(r.subject_name, 1) || repeat('*', greatest(length(r.subject_name) - 1, 0))
         else left(r.subject_name, 1) || '**'
     end as subject_name,

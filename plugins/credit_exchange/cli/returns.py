@@ -6,6 +6,7 @@ Holds personal data of the department's own rows: the file is written with mode 
 from __future__ import annotations
 
 import os
+import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ def make_return_file(exchange: Exchange, department: str, since: date, until: da
     """Write the open quarantined rows of a department to an XLSX file; return how many.
 
     Raises FatalError when there are none and no feed is of such a department: a slip must not read as "all is well",
-    and when the file's directory does not exist.
+    and when the file's directory does not exist or the file is none.
     """
     if not target.parent.is_dir():
         raise FatalError(f"目录 {target.parent} 不存在；请先建好，或换一个 --out")
+    if target.exists() and not target.is_file():
+        raise FatalError(f"{target} 不是普通文件；请换一个 --out")
     parameters = {"department": department, "since": since, "until": until}
     with transaction(exchange.engine) as connection:
         rows = connection.execute(sql.load("summary/returns"), parameters).mappings().all()
@@ -45,10 +48,15 @@ def make_return_file(exchange: Exchange, department: str, since: date, until: da
     for row, content in zip(rows, contents, strict=True):
         values = [_source(exchange, row), str(row["business_date"]), str(row["line_no"]), row["reasons"]]
         sheet.append([*map(_text, values), *(_text(content.get(column)) for column in columns)])
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)  # a file that was there before keeps its mode otherwise
-        book.save(file)
+    # a new file, mode 0600, that takes the other's place: who owns that one, or has it open, sees nothing of this one
+    descriptor, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            book.save(file)
+        Path(part).replace(target)
+    except BaseException:
+        Path(part).unlink()
+        raise
     return len(rows)
 
 

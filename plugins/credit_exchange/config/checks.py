@@ -38,6 +38,7 @@ CHECKS: dict[str, Takes] = {
     "not_equal": Takes(limit="text"),
     "max_length": Takes(least=0, facet="length"),
     "characters": Takes(least=0),
+    "no_person_number": Takes(),
     "not_a_penalty": Takes(limit="text"),
     "uscc": Takes(),
     "agency_code": Takes(limit="text"),

@@ -18,8 +18,23 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from credit_exchange.core.identifiers import ID_CHECK, ID_WEIGHTS, PROVINCES, USCC_ALPHABET, USCC_WEIGHTS
-from credit_exchange.core.text import WHITE_SPACE, ZERO_WIDTH, as_arrow, as_mask, as_series
+from credit_exchange.core.identifiers import (
+    ID_CHECK,
+    ID_WEIGHTS,
+    PROVINCES,
+    USCC_ALPHABET,
+    USCC_WEIGHTS,
+    id_card_valid,
+)
+from credit_exchange.core.text import (
+    WHITE_SPACE,
+    ZERO_WIDTH,
+    BoolArray,
+    as_arrow,
+    as_mask,
+    as_series,
+    map_distinct,
+)
 
 _COMPOUND = (
     "欧阳 上官 司马 诸葛 司徒 东方 独孤 南宫 万俟 闻人 夏侯 尉迟 公羊 赫连 澹台 皇甫 "
@@ -211,16 +226,44 @@ def scrub_free_text(s: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(values, index=s.index, name=s.name, dtype="str")
 
 
+_CARD_NUMBER = re.compile(r"(?<![0-9])[0-9]{17}[0-9X](?![0-9])", re.ASCII)
+MOBILE = r"^1[3-9][0-9]{9}$"
+_YOUNGEST = 10
+
+
+def id_number_inside(s: pd.Series[Any], day: date) -> BoolArray:
+    """True where a value is or holds an identity card's number: 18 characters with the right check character, a
+    province, and a birth date at least ten years before `day`.
+
+    Younger ones are no numbers of people: decisions are counted by division, date and serial number.
+    """
+    youngest = f"{day.year - _YOUNGEST}{day:%m%d}"
+
+    def look(value: str) -> str | None:
+        for match in _CARD_NUMBER.finditer(unicodedata.normalize("NFKC", value).upper()):
+            number = match.group()
+            if number[6:14] <= youngest and id_card_valid(pd.Series([number], dtype="str"))[0]:
+                return number
+        return None
+
+    suspects = as_mask(pc.match_substring_regex(as_arrow(s), pattern=f"{_ONE_DIGIT}{{17}}"))
+    return map_distinct(s.where(suspects), look).notna().to_numpy()
+
+
 # --- names in free text -----------------------------------------------------------------------------------------------
 
 _BETWEEN = WHITE_SPACE + ZERO_WIDTH + "·•‧∙⋅・●"
 """What may stand between the characters of a name in a text: 张 三, 买买提·艾力."""
+_ODD = r"[^\p{Han}A-Za-z]"
+_BRACKETED = re.compile(r"[(（\[［{｛【〔<〈《][^)）\]］}｝】〕>〉》]*")
+_LISTED = re.compile(r"[)）\]］}｝】〕>〉》,，、;；/／|｜&＆]|(?<=[\u4e00-\u9fff]{2})\s+(?=[\u4e00-\u9fff]{2})")
+_ALSO = re.compile(r"(?:曾用名|又名|别名|原名|化名)[:：为是]?\s*([^\s()（）\[\]【】〔〕,，、;；]+)")
 
 
 def hide_names(texts: pa.Array, names: Iterable[tuple[pa.Array, pa.Array]]) -> pa.Array:
     """Texts in which the names of the same row stand as they are shown elsewhere: a masked name must not be readable
-    in the text beside it, however it is spaced there, in whatever width or case. Names of one character are words more
-    often than names and stay. Absent stays absent.
+    in the text beside it, however it is spaced there, in whatever width or case; where a field holds several, each of
+    them. Names of one character are words more often than names and stay. Absent stays absent.
 
     names: columns of names, each with the column of what is shown instead.
     """
@@ -234,6 +277,10 @@ def hide_names(texts: pa.Array, names: Iterable[tuple[pa.Array, pa.Array]]) -> p
             if text and key and len(key) > 1 and key in text:
                 values = values or texts.to_pylist()
                 values[place] = _with_name_as(str(values[place]), column[place].as_py(), shown[place].as_py())
+        for place in np.flatnonzero(as_mask(pc.match_substring_regex(column, pattern=_ODD))).tolist():
+            if folded[place]:
+                values = values or texts.to_pylist()
+                values[place] = _without_each(str(values[place]), column[place].as_py())
     return pa.array(values, type=pa.large_string()) if values else texts
 
 
@@ -241,7 +288,19 @@ def hide_name(text: str, name: str | None) -> str:
     """:func:`hide_names` for one text and the name of a natural person."""
     if not name or not text:
         return text
-    return _with_name_as(text, name, str(mask_person_name(pd.Series([name], dtype="str"))[0]))
+    return _without_each(_with_name_as(text, name, _masked(name)), name)
+
+
+def _masked(name: str) -> str:
+    return str(mask_person_name(pd.Series([name], dtype="str"))[0])
+
+
+def _without_each(text: str, names: str) -> str:
+    """Hide each of several names of one field: 陈榕生（曾用名陈小二）, 陈榕生、李秀英. What else stands in brackets is
+    no name."""
+    for name in (*_LISTED.split(_BRACKETED.sub("", names)), *_ALSO.findall(names)):
+        text = _with_name_as(text, name, _masked(name)) if name.strip() else text
+    return text
 
 
 def _folded(array: pa.Array) -> pa.Array:

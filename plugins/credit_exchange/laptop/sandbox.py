@@ -53,7 +53,8 @@ class Sandbox:
             "generate", "--home", home, "--inbox", inbox, "--seed", str(SEED), "--until", until, "--days", "1",
             *(["--faults"] if self._faults else []),
         )  # fmt: skip
-        self._city("load-database", "--home", home, "--url", server.url("front", DATABASES["front"]))
+        url = server.url("front", DATABASES["front"])
+        self._city("load-database", "--home", home, CITY_DATABASE_URL=url)
         marker.write_text(json.dumps(wanted), encoding="utf-8")
         return True
 
@@ -72,17 +73,19 @@ class Sandbox:
         self._serve(
             supervisor,
             "city",
-            ["city", *city, "--token", laptop.secrets["city_token"], *(["--faults"] if self._faults else [])],
+            ["city", *city, *(["--faults"] if self._faults else [])],
+            CITY_TOKEN=laptop.secrets["city_token"],
         )
 
-    def _serve(self, supervisor: Supervisor, name: str, module: list[str]) -> None:
+    def _serve(self, supervisor: Supervisor, name: str, module: list[str], **secrets: str) -> None:
+        """Start a server; its secrets go by the environment, since everybody on the machine sees command lines."""
         command = [sys.executable, "-m", *module]
-        supervisor.add(Child(name, command, self._environment, self._laptop.log(name)))
+        supervisor.add(Child(name, command, self._environment | secrets, self._laptop.log(name)))
 
-    def _city(self, *arguments: str) -> None:
+    def _city(self, *arguments: str, **secrets: str) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "city", *arguments],
-            env=self._environment,
+            env=self._environment | secrets,
             cwd=REPOSITORY,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -40,8 +40,8 @@ def order(
                 "record_id": record_id,
                 "action": action,
                 "authority": authority,
-                "reason": reason,
-                "legal_basis": legal_basis,
+                "reason": scrub_text(reason),
+                "legal_basis": scrub_text(legal_basis),
                 "business_date": today(),
                 # real time: two orders of one business moment still have an order among themselves; and written as a
                 # department's update times are, so that of one day's orders the latest stands, whoever gave it

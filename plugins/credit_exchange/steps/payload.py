@@ -131,6 +131,12 @@ def treat(columns: Columns, treatment: Treatment) -> dict[str, jsontext.Array]:
     for code, mask in mask_fields:
         if mask == "free_text" and code in released:
             released[code] = hide_names(released[code], names)
+    # a shop without a name of its own is filed under its operator's
+    for name, shown in names:
+        for code in released.keys() - dict(mask_fields).keys():
+            alike = pc.equal(released[code], name)
+            if pc.any(alike).as_py():
+                released[code] = pc.if_else(pc.fill_null(alike, False), shown, released[code])
     return released
 
 

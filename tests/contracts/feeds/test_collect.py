@@ -326,9 +326,9 @@ def test_what_is_held_for_a_new_column_counts_as_held_and_is_taken_without_it_wh
     exchange_of: OPEN, inbox: Path
 ) -> None:
     exchange = exchange_of(CSV)
-    deliver(inbox, f"{HEADER},新列\n甲公司,9135010026017703XW,文1号,2026-01-05,,x\n")
+    deliver(inbox, f"{HEADER},新的说明\n甲公司,9135010026017703XW,文1号,2026-01-05,,x\n")
     number = collect(exchange, "t", DAY)
-    with pytest.raises(HoldForPerson, match="出现新列 '新列'"):
+    with pytest.raises(HoldForPerson, match="出现新列 '新的说明'"):
         validate(exchange, number)
     counted = text("select rows_delivered, rows_held, state from exchange.batch")
     with exchange.engine.connect() as connection:
@@ -336,7 +336,7 @@ def test_what_is_held_for_a_new_column_counts_as_held_and_is_taken_without_it_wh
     approve_batch(exchange, number, "新列不需要", "reviewer")
     assert collect(exchange, "t", DAY) == number
     assert validate(exchange, number)["rows_delivered"] == 1
-    assert by_id(exchange.engine, number).source_detail["new_columns"] == ["新列"]
+    assert by_id(exchange.engine, number).source_detail["new_columns"] == ["新的说明"]
 
 
 def test_a_table_held_for_a_new_column_is_taken_without_it_when_approved(

@@ -198,13 +198,13 @@ def test_a_row_that_a_service_holds_twice_is_delivered_twice(exchange_of: OPEN, 
 
 
 def test_a_number_as_identifier_and_a_new_key(exchange_of: OPEN, service: Service) -> None:
-    service.items = [{"name": "甲", "wsh": 20260001, "decided": "2026-01-05", "fresh": 1}]
+    service.items = [{"name": "甲", "wsh": 20260001, "decided": "2026-01-05", "is_fresh": 1}]
     exchange = exchange_of(HTTP, service.connection)
     batch_id = collect(exchange, "t", DAY)
-    with pytest.raises(HoldForPerson, match="'fresh'"):
+    with pytest.raises(HoldForPerson, match="新列 'is_fresh'"):
         rows(exchange, batch_id)
     exchange = exchange_of(HTTP, service.connection, contract={"new_columns": "quarantine"})
     batch_id = collect(exchange, "t", DAY)
     (chunk,) = read(exchange, batch_id)
     assert [problem[:3] for problem in chunk.row_problems] == [(0, "NUM01", "XK_WSH")]
-    assert by_id(exchange.engine, batch_id).source_detail["new_columns"] == ["fresh"]
+    assert by_id(exchange.engine, batch_id).source_detail["new_columns"] == ["is_fresh"]

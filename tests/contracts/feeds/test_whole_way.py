@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -202,12 +203,15 @@ def test_what_people_write_about_a_withdrawal_names_nobody_outside_and_in_no_exp
     said = f"应陈**（{'*' * 18}，电话{'*' * 11}）申请"
     assert [row["reason"] for row in way.rows("select reason from report.delivery where op = 'withdraw'")] == [said] * 3
     record_id = way.rows("select record_id from exchange.record")[0]["record_id"]
-    orders.order(way.exchange, record_id, "reinstate", "office", "陈榕生13805910000来电", "", "tester")
+    orders.order(way.exchange, record_id, "reinstate", "office", "陈榕生13805910000来电", "13805910000", "tester")
     told = explanation(way.exchange, record_id)
     assert [one["reason"] for one in told["orders"]] == [said, f"陈**{'*' * 11}来电"]
     assert said in [version["note"] for version in told["versions"]]
     for secret in ("陈榕生", "陈 榕生", CARD["XK_XDR_ZJHM"], "13805910000"):
         assert secret not in as_json(told)
+    kept = way.rows("select reason, legal_basis from exchange.withdrawal_order")
+    kept += way.rows("select note from exchange.record_version")
+    assert not re.search(r"\d{11}", str(kept)), "numbers are not kept in what people write either"
 
 
 def test_a_control_character_in_one_row_keeps_no_row_from_going_back(

@@ -46,6 +46,36 @@ def test_a_message_that_the_database_cannot_hold_stops_nothing(
     assert states(exchange) == {"delivered": 2, "rejected": 1}
 
 
+def test_what_a_platform_says_of_a_person_is_kept_without_the_name_and_numbers(
+    exchange: Exchange, sandbox: Sandbox, kind: str, bend: Callable[..., None]
+) -> None:
+    """It was sent masked; the platform knows it from elsewhere. Of a whole shipment it may name anybody in it."""
+    put(exchange, kind, names(2))
+    query(exchange, "update exchange.record set subject_kind = 'person', subject_name = '陈榕生' returning 1")
+    content = '{"XK_FRDB":"欧阳锋"}'
+    query(
+        exchange,
+        "insert into exchange.record_version (record_id, version, reason, status, content, content_digest, "
+        f"business_date) select record_id, 1, 'content', 'current', '{content}', '', '2026-11-22' "
+        "from exchange.record returning 1",
+    )
+    said = "11010519491231002X 是陈 榕生（欧阳锋）".encode()
+    bend(lambda _path, body: body.replace(b'"message":"', b'"message":"' + said).replace(b'"msg":"', b'"msg":"' + said))
+    sandbox.faults.add(SEND[kind], "reject", records=1)
+    assert run(exchange, kind).rejected == 1
+    ((message,),) = query(exchange, "select outcome_message from report.delivery where state = 'rejected'")
+    assert f"{'*' * 18} 是陈**（欧阳*）" in message
+    put(exchange, kind, names(2), version=2)
+    if kind == "fuzhou":
+        return  # 400 has no fault in the sandbox, and goes the same way as E400
+    bend(lambda _path, _body: b'{"code":"E400","msg":"' + said + b'","data":null}')
+    told = str(run(exchange, kind).problem)
+    told += str(query(exchange, "select problem, code from exchange.shipment"))
+    told += str(query(exchange, "select outcome_message from report.delivery"))
+    assert "是陈**" in told
+    assert not {name for name in ("陈 榕生", "陈榕生", "欧阳锋", "11010519491231002X") if name in told}
+
+
 @pytest.mark.parametrize("answer", ["200", "500", "502", "504", "none"])
 def test_a_shipment_whose_receipt_never_fits_does_not_close_the_platform_to_others(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, bend: Callable[..., None], answer: str

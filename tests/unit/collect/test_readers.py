@@ -175,8 +175,12 @@ def test_headers_are_checked_and_data_never_shown() -> None:
     assert "张三" not in str(caught.value)
     with pytest.raises(FatalError, match="第 2 列是 XK_XDR_MC 的 2 个列之一"):
         csv_of("文号,名称,名称\n1,2,3\n")
-    with pytest.raises(HoldForPerson, match="新列 '新列'（第 5 列）"):
-        csv_of(f"{HEADER},新列\n")
+    with pytest.raises(HoldForPerson, match="新列 '处罚种类'（第 5 列）"):
+        csv_of(f"{HEADER},处罚种类\n")
+    for name in ("张三", "填报人：张三", "ZhangSan", "a_11010519491231002X"):
+        with pytest.raises(HoldForPerson, match="出现新列 （第 5 列）") as held:
+            csv_of(f"{HEADER},{name}\n")
+        assert name not in str(held.value)
     chunks = csv_of(f"{HEADER},新列\n甲,,1,,z\n", contract={"new_columns": "quarantine"})
     assert records(chunks) == [["甲", "", "1", ""]]
     assert records(csv_of(f" {HEADER},x\n甲,,1,,z\n", ignore=["X "])) == [["甲", "", "1", ""]]

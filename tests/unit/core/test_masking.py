@@ -164,6 +164,10 @@ def test_a_masked_name_is_masked_in_the_text_beside_it_as_well():
         ("Wang Li", "准予ＷＡＮＧ　ＬＩ、wang li、Wang Limited、WangLi执业", "准予W**、W**、Wang Limited、W**执业"),
         ("José Ruiz", "Jose\u0301 RUIZ 执业", "J** 执业"),
         ("张三", "张三张三", "张*张*"),
+        ("陈榕生（男，曾用名：陈小二）", "准予陈榕生（陈小二）执业，男", "准予陈**（陈**）执业，男"),
+        ("陈榕生、欧阳锋", "欧阳锋与陈榕生到场", "欧阳*与陈**到场"),
+        ("陈榕生 李秀英", "李秀英到场", "李**到场"),
+        ("陈榕生（经营者）", "食品经营者陈榕生", "食品经营者陈**"),
     ],
 )
 def test_a_masked_name_is_masked_however_it_is_written_in_the_text(name: str, text: str, hidden: str):

@@ -111,6 +111,16 @@ def test_an_oversized_answer_is_lost_and_not_kept_in_memory(serve: Serve) -> Non
     assert len(lost.value.reply) <= 65_536
 
 
+def test_what_stands_between_the_headers_of_an_answer_is_in_no_log(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    def handle(connection: socket.socket) -> None:
+        connection.sendall("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n陈榕生 13805910000\r\nX-A: b\r\n\r\n{}".encode())
+
+    assert transport().call("GET", serve(handle), {}, b"").status == 200
+    assert not [record.name for record in caplog.records if record.levelname != "DEBUG"]
+
+
 def test_a_redirect_is_an_answer_and_not_followed(serve: Serve) -> None:
     url = serve(
         lambda connection: connection.sendall(

@@ -11,6 +11,8 @@ OK: set[str] = set()
 WRONG_USCC = "9135010026017703XA"
 PLACEHOLDER = "00000000000000000X"
 
+CARD = {"XK_XDR_ZJLX": "身份证", "XK_XDR_ZJHM": "11010519491231002X"}
+
 PERMIT_CASES: list[tuple[str, dict[str, str], set[str]]] = [
     ("a good row passes", {}, OK),
     ("a natural person passes", PERSON, OK),
@@ -52,6 +54,18 @@ PERMIT_CASES: list[tuple[str, dict[str, str], set[str]]] = [
     ("mark of secrecy nobody understands", {"SECRET": "也许"}, {"S15-secret"}),
     ("document number of nothing but a word", {"XK_WSH": "第"}, {"S16"}),
     ("control character", {"XK_NR": "食品\x01"}, {"S18"}),
+    ("person filed as an organisation", {"XK_XDR_SHXYM": PLACEHOLDER} | CARD, {"S03"}),
+    ("organisation with an older code", {"XK_XDR_SHXYM": PLACEHOLDER, "XK_XDR_GSZC": "440301103448669"} | CARD, OK),
+    ("identity card in a shifted column", {"XK_XDR_GSZC": "１１０１０５１９４９１２３１００２x"}, {"S19"}),
+    ("identity card as an agency's code", {"XK_LYDWDM": "11010519491231002X"}, {"S10", "S19"}),
+    ("mobile in a shifted column", {"XK_XDR_SHZZ": "13805910000"}, {"S19"}),
+    ("registration number before 2007", {"XK_XDR_GSZC": "3501001380591"}, OK),
+    ("mobile beside a name", {"XK_FRDB": "林某甲（138 0591 0000）"}, {"S19"}),
+    ("mobile beside an agency", {"XK_LYDW": "某局13805910000"}, {"S19"}),
+    ("identity card in a document number", {"XK_WSH": "榕证11010519491231002X号"}, {"S19"}),
+    ("document counted by division, date and number", {"XK_WSH": "榕证110105202608200026号"}, OK),
+    ("document with the digits of a mobile", {"XK_WSH": "榕证〔2026〕13805910000号"}, OK),
+    ("licence with the holder's number is masked later", {"XK_XKBH": "11010519491231002X"}, OK),
 ]
 
 PENALTY_CASES: list[tuple[str, dict[str, str], set[str]]] = [

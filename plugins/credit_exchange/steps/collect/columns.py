@@ -12,8 +12,13 @@ from credit_exchange.config.feed import Feed, TableSource
 from credit_exchange.errors import FatalError, HoldForPerson
 
 _SPACE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff\u00ad]+")
-_LONG_NUMBER = re.compile(r"\d{6}")
-_SHOWN = 40
+_NAMES_A_COLUMN = re.compile(
+    r"(?=\w*_)(?!\w*\d{6})[A-Za-z][A-Za-z0-9_]{0,39}|"
+    r"[\u4e00-\u9fff]{0,30}(?:名称|编号|号码|文号|序号|代码|日期|时间|期限|类别|类型|种类|状态|方式|范围|"
+    r"机关|单位|部门|地址|电话|金额|备注|说明|内容|事由|原因|依据|结果|标识|标志)"
+)
+"""What may be shown of a header that nobody agreed to: a code, or a word for what stands in a column. Anything else may
+be a person: 张三, 填报人：张三."""
 _WORDS = ("_operation", "_reason")
 
 
@@ -115,10 +120,12 @@ class Layout:
     def unknown(self, name: str, position: int, place: str) -> None:
         """Deal with a column that nobody agreed to: HoldForPerson under `freeze`, a note under `quarantine`, or when a
         person has approved the delivery."""
-        shown = name[:_SHOWN] if name.isprintable() and not _LONG_NUMBER.search(name) else f"第 {position} 列"
+        is_name = _NAMES_A_COLUMN.fullmatch(name) or isinstance(self.feed.source, TableSource)
+        shown = name if is_name else f"第 {position} 列"
         if self._freeze:
+            told = f"{name!r}（第 {position} 列）" if is_name else f"（第 {position} 列）"
             raise HoldForPerson(
-                f"{self.where}{place}：出现新列 {shown!r}（第 {position} 列），约定为不接受新列（freeze）；"
+                f"{self.where}{place}：出现新列 {told}，约定为不接受新列（freeze）；"
                 f"请在 feeds/{self.feed_id}.yml 的 columns 中对应或列入 ignore，然后重新运行；"
                 "批准本批次则不用新列，照收其余各列"
             )

@@ -34,6 +34,7 @@ from credit_exchange.steps.push.dialects.base import (
     Wire,
     dialect_for,
 )
+from credit_exchange.steps.push.discreet import discreet
 from credit_exchange.steps.push.gate import Caller, Gate, Replaced, Stop
 from credit_exchange.steps.push.settle import Settler
 from credit_exchange.steps.push.transport import Transport
@@ -321,6 +322,7 @@ class _Drain:
         finally:
             self._calls += caller.calls
         faultpoint("push.after_send")
+        result = discreet(self._exchange, leased.shipment, result)
         if kind == "send":
             self._settler.sent(leased, attempt, result)
         else:

@@ -9,7 +9,6 @@ from credit_exchange.config.platform import Platform
 from credit_exchange.steps.push.apart import Apart, Finding
 from credit_exchange.steps.push.claim import STATE_OF, Claimer, Leased
 from credit_exchange.steps.push.desk import Desk
-from credit_exchange.steps.push.dialects.answers import said
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Outcome, Refusal, Verdict
 from credit_exchange.steps.push.gate import Gate, Stop
 from credit_exchange.steps.push.streams import Stream
@@ -125,7 +124,7 @@ class Settler:
         else:
             self._desk.dissolve(leased, attempt, result, f"{words}，其中的记录下次重新装入")
         contract = f"请对照平台接口检查 platforms/{self._platform.platform}.yml"
-        why = said(result.reply)
+        why = result.said
         why = f"，平台称：{why}" if why else ""
         if finding is Finding.BROKEN:
             stream = Stream.of(shipment.label)
@@ -137,7 +136,7 @@ class Settler:
     def _guilty(self, leased: Leased, attempt: int, result: CallResult) -> None:
         """One record is what the platform cannot take: for its department, or of a takedown for a person here."""
         words = "单条记录超过平台允许的大小" if result.refusal is Refusal.TOO_LARGE else "平台不接受这条记录的格式"
-        message = "：".join(filter(None, (words, said(result.reply))))
+        message = "：".join(filter(None, (words, result.said)))
         verdict = Verdict(Outcome.REJECTED, result.code, message)
         self._settle(leased, attempt, CallResult(Kind.STORED, {1: verdict}, code=result.code, reply=result.reply))
 
@@ -219,7 +218,7 @@ class Settler:
             wait = pause(self._platform.retry, times)
         else:
             self.skip_records |= {line.outbox_id for line in lines}
-        message = "：".join(filter(None, ("平台任务失败，整批都没有保存", said(result.reply))))
+        message = "：".join(filter(None, ("平台任务失败，整批都没有保存", result.said)))
         states = self._desk.failed(leased, attempt, result, message, wait)
         if states["retry"]:
             self.last_problem = f"{message}（{result.code}）；拆小后重新上报，以找出引起失败的记录"

@@ -15,6 +15,7 @@ from credit_exchange.config.catalog import Dataset
 from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import Keys, seal_text
 from credit_exchange.core.identifiers import id_card_valid, uscc_valid
+from credit_exchange.core.masking import scrub_free_text
 from credit_exchange.core.text import BoolArray, as_arrow
 from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
 from credit_exchange.steps.validate.identity import ID_LENGTH, Identities, code_lists, person_in_shared_code
@@ -74,7 +75,7 @@ class Contents:
                 text(decided),
                 text(until),
                 text(operation),
-                text(sheet.reason.take(rows)),
+                text(scrub_free_text(sheet.reason.take(rows))),
                 text(sheet.sequence.take(rows)),
                 content.cast(_TEXT),
                 digest.cast(_TEXT),

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from credit_exchange.config import checks as declared
 from credit_exchange.config.catalog import BOUNDS, Condition, Dataset, Rule, SchemaVersion
 from credit_exchange.core.identifiers import id_card_valid, is_placeholder, uscc_valid
+from credit_exchange.core.masking import MOBILE, id_number_inside, scrub_free_text
 from credit_exchange.core.text import BoolArray, as_arrow, as_mask, bad_characters, map_distinct
 from credit_exchange.steps.validate.normalise import ID_CARD, SOLE_TRADER_PREFIX, Sheet
 
@@ -235,6 +236,21 @@ def max_length(case: Case, _rule: Rule, code: str) -> BoolArray:
 def characters(case: Case, _rule: Rule, code: str) -> BoolArray:
     """Characters that no platform takes: control characters, bytes decoded wrongly."""
     return bad_characters(case.column(code))
+
+
+@_check
+def no_person_number(case: Case, _rule: Rule, code: str) -> BoolArray:
+    """S19: a person's number stands where nobody expects one, and would leave unmasked: an identity card's, in a code
+    also a mobile that is all of it, in a name any that would be masked in a text.
+
+    Decisions are counted in long numbers as well: in theirs only a card's number is one.
+    """
+    column = case.column(code)
+    is_code = case.dataset.fields[code].type == "code"
+    if is_code or code == case.dataset.identity.document_no:
+        found = id_number_inside(column, case.business_date)
+        return found | as_mask(pc.match_substring_regex(as_arrow(column), pattern=MOBILE)) if is_code else found
+    return case.present(code) & (scrub_free_text(column) != column).to_numpy()
 
 
 @_check

@@ -73,7 +73,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class CallResult:
-    """The answer to a send, an ask or a poll. `verdicts` by line number (from 1), complete when STORED."""
+    """The answer to a send, an ask or a poll. `verdicts` by line number (from 1), complete when STORED.
+
+    said: why the platform refused the whole, in its own words as we may keep them.
+    """
 
     kind: Kind
     verdicts: Mapping[int, Verdict] = field(default_factory=dict)
@@ -86,6 +89,7 @@ class CallResult:
     credentials_refused: bool = False
     reply: bytes = field(default=b"", repr=False)
     problem: str = ""
+    said: str = ""
 
     @property
     def words(self) -> str:

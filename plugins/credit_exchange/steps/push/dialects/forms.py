@@ -95,8 +95,8 @@ def said(message: object) -> str:
 
 
 def code_of(value: object) -> str:
-    """Return a platform's code as we may keep it. Raises BadReply when it is not a short token."""
-    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+    """Return a platform's code as we may keep it. Raises BadReply when it is no short token or a person's number."""
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value) or scrub_text(value) != value:
         raise BadReply("答复中缺少代码，或代码格式不符")
     return value
 

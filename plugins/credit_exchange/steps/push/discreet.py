@@ -1,0 +1,50 @@
+"""What a platform says of records, without the names of the people whom they are about.
+
+A platform knows people by itself: "the number belongs to 张三" answers a record that was sent with the name masked. Its
+words are kept, shown and told to people; the reply itself is kept sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from credit_exchange.core.masking import hide_name
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.push.dialects.answers import said
+from credit_exchange.steps.push.dialects.base import CallResult, Kind, Shipment
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
+
+
+def discreet(exchange: Exchange, shipment: Shipment, result: CallResult) -> CallResult:
+    """Return a result whose messages name nobody, with why the platform refused the whole shipment as `said`."""
+    why = said(result.reply) if result.kind is Kind.REFUSED else ""
+    spoken = {number for number, verdict in result.verdicts.items() if verdict.message}
+    about = {line.line_no: line.record_id for line in shipment.lines if why or line.line_no in spoken}
+    if not about:
+        return result
+    names = _names(exchange, shipment.label.dataset, about.values())
+    verdicts = {
+        number: replace(verdict, message=_without(verdict.message, names.get(about[number], ())))
+        if number in spoken and number in about
+        else verdict
+        for number, verdict in result.verdicts.items()
+    }
+    return replace(result, verdicts=verdicts, said=_without(why, {name for some in names.values() for name in some}))
+
+
+def _names(exchange: Exchange, dataset: str, record_ids: Iterable[str]) -> dict[str, list[str]]:
+    known = exchange.config.datasets.get(dataset)
+    given = {
+        "representative": known.identity.subject.representative if known else None,
+        "record_ids": sorted(record_ids),
+    }
+    with transaction(exchange.engine) as connection:
+        return {row.record_id: row.names for row in connection.execute(sql.load("push/persons"), given)}
+
+
+def _without(words: str, names: Iterable[str]) -> str:
+    for name in names:
+        words = hide_name(words, name)
+    return words
