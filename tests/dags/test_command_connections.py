@@ -95,8 +95,8 @@ def test_every_command_but_the_watchdog_looks_there(
     opened: list[Exchange] = []
     with_resolver = Exchange.open
 
-    def remember(*given: Any) -> Exchange:
-        opened.append(with_resolver(*given))
+    def remember(*given: Any, **named: Any) -> Exchange:
+        opened.append(with_resolver(*given, **named))
         return opened[-1]
 
     monkeypatch.setattr(Exchange, "open", remember)

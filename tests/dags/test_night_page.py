@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from credit_exchange.config.loader import config_root
 from credit_exchange.stores.database import connect
 
 pytestmark = [
@@ -55,7 +58,7 @@ def test_a_run_whose_verdict_never_comes_does_not_stay_running_for_ever(
         in_airflow["run 1"] = state
         page = client.get("/night?date=2026-11-22").text
         assert "最近一次运行没有判定" in page
-        assert "清除「判定」" in page
+        assert "清除「发布」（含下游）" in page  # 判定 alone would leave what was merged meanwhile
         assert "正在运行" not in page
         assert "http-equiv" not in page
     in_airflow["run 1"] = "running"
@@ -156,3 +159,20 @@ def test_a_date_that_was_skipped_says_who_said_so(client: Any, database_url: str
 def test_an_older_night_is_judged_by_what_is_its_own(client: Any) -> None:
     """An incident of today makes no red banner on a date that it has nothing to do with."""
     assert "还没有运行过" in client.get("/night?date=2020-01-01").text
+
+
+@pytest.mark.parametrize(
+    ("name", "who"), [("feeds/fz_gulou_permit.yml", "feed fz_gulou_permit"), ("sharing/20_privacy.yml", "整个交换")]
+)
+def test_a_wrong_file_is_the_first_thing_to_mend(
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, who: str
+) -> None:
+    shutil.copytree(config_root(), tmp_path / "files", ignore=shutil.ignore_patterns("sandbox", "sql"))
+    monkeypatch.setenv("CREDIT_EXCHANGE_CONFIG", str(tmp_path / "files"))
+    with (tmp_path / "files" / name).open("a", encoding="utf-8") as file:
+        file.write(": [")
+    page = client.get("/night").text
+    first = re.sub(r"<[^>]+>", " ", page[page.index("<tbody>") : page.index("</tr>", page.index("<tbody>"))])
+    assert first.split()[:2] == ["配置有错", who.split()[0]]
+    assert f"{name.rpartition('/')[2]}, line" in first
+    assert "配置有错" not in client.get("/night?date=2020-01-01").text

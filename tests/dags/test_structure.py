@@ -163,6 +163,7 @@ def test_failed_parts_are_named_by_feed_and_platform() -> None:
         "push_0": "failed",
         "push_1": "success",
         "release": "failed",
+        "summary": "skipped",
         "verdict": "failed",
     }
     mapped = {"feed": ["a_permit", "b_penalty"], "platform": ["credit_china", "credit_fujian"]}
@@ -170,6 +171,7 @@ def test_failed_parts_are_named_by_feed_and_platform() -> None:
         "feed b_penalty": "collect",
         "platform credit_china": "push",
         "release": "release",
+        "summary": "summary",
     }
 
 

@@ -63,7 +63,7 @@ def states_of(feeds: list[str], platforms: list[str], **states: str) -> dict[str
     return {"dag_run": SimpleNamespace(run_id="scheduled__1", dag_id="nightly_exchange"), "ti": ti}
 
 
-@pytest.mark.parametrize(("stage", "step"), [("collected", "校验"), ("validated", "归并")])
+@pytest.mark.parametrize(("stage", "step"), [("expected", "采集"), ("collected", "校验"), ("validated", "归并")])
 def test_a_task_marked_as_success_by_hand_does_not_make_its_rows_count(
     closed: Exchange, monkeypatch: pytest.MonkeyPatch, stage: str, step: str
 ) -> None:
@@ -81,11 +81,13 @@ def test_a_task_marked_as_success_by_hand_does_not_make_its_rows_count(
     assert ended(closed) == ("partial", True)
     with closed.engine.connect() as connection:
         detail = connection.exec_driver_sql("select detail from exchange.alert").scalar_one()
-    assert detail.startswith(f"环节：{step}；原因：收到的数据没有归并，任务可能被手工标记为成功；")
+    assert detail.startswith(f"环节：{step}；原因：数据没有收到或没有归并，任务可能被手工标记为成功；")
     with closed.engine.begin() as connection:
         connection.exec_driver_sql("update exchange.batch set stage = 'merged', state = 'complete'")
     assert verdict.execute(context) == {"failed": 0}
     assert ended(closed) == ("good", True)
+    with pytest.raises(AirflowFailException, match=r"^1 个部分未完成：[^；]*（采集）。"):
+        verdict.execute(states_of(["fz_yjj_penalty"], [], **states))  # not even a batch
 
 
 def add_batch(connection: Any, feed: str, generation: int, stage: str) -> None:

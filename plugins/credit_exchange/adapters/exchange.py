@@ -30,11 +30,11 @@ class StepFailed(AirflowException):
 
 
 @contextmanager
-def opened() -> Iterator[Exchange]:
+def opened(*, whatever_the_files: bool = False) -> Iterator[Exchange]:
     """Open the exchange with Airflow's connections; its database connections are closed at the end."""
     from credit_exchange.steps.context import Exchange  # heavy: never when a DAG is parsed
 
-    exchange = Exchange.open(resolve)
+    exchange = Exchange.open(resolve, whatever_the_files=whatever_the_files)
     try:
         yield exchange
     finally:

@@ -117,7 +117,7 @@ class NightLateNotifier(BaseNotifier):
         def work() -> None:
             from credit_exchange.steps.watchdog import check_late
 
-            with opened() as exchange:
+            with opened(whatever_the_files=True) as exchange:
                 check_late(exchange)
                 tell(exchange)
 

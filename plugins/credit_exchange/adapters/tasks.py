@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
     from credit_exchange.steps.nights import Night
 
-_UNMERGED = "收到的数据没有归并，任务可能被手工标记为成功"
-FAILED_STATES = frozenset({"failed", "upstream_failed"})
+_UNMERGED = "数据没有收到或没有归并，任务可能被手工标记为成功"
+FAILED_STATES = frozenset({"failed", "upstream_failed", "skipped"})
+"""Nothing of a night is ever passed by on purpose: what is skipped was stopped with the run, by a person."""
 
 
 class PageLink(BaseOperatorLink):
@@ -78,8 +79,9 @@ class OpenNight(ExchangeOperator):
         run = context["dag_run"]
         night = open_night(exchange, run.run_id, business_date(run.partition_key), run_kind(run.run_type))
         sync_reference(exchange)  # calendar and clocks of the configuration, for the views
-        self.log.info("业务日期 %s，报送源 %d 个", night.business_date, len(exchange.config.feeds))
-        return sorted(exchange.config.feeds)
+        feeds = exchange.config.ids("feed")
+        self.log.info("业务日期 %s，报送源 %d 个", night.business_date, len(feeds))
+        return feeds
 
 
 class ListPlatforms(ExchangeOperator):
@@ -88,7 +90,7 @@ class ListPlatforms(ExchangeOperator):
     def work(self, exchange: Exchange, context: Any) -> list[str]:
         """Return the ids of all platforms."""
         self.page = "/exchange/platforms"
-        return sorted(exchange.config.platforms)
+        return exchange.config.ids("platform")
 
 
 class _FeedOperator(ExchangeOperator):
@@ -103,6 +105,7 @@ class _FeedOperator(ExchangeOperator):
 
     def work(self, exchange: Exchange, context: Any) -> Any:
         """Name the row, then run the step."""
+        context["label"] = self.feed  # where its file is wrong nobody knows its name
         context["label"] = feed_label(exchange.config, self.feed)
         if self.batch_id is not None:
             self.page = f"/exchange/batch/{int(self.batch_id)}"
@@ -185,12 +188,12 @@ class Push(ExchangeOperator):
         from credit_exchange.steps.push import drain
 
         die_with_parent()
-        name = exchange.config.platform(self.platform).name
-        context["label"] = name
+        context["label"] = self.platform
+        context["label"] = exchange.config.platform(self.platform).name
         self.page = f"/exchange/platforms?platform={self.platform}"
         result = drain(exchange, self.platform)
         if result.problem:
-            raise NotReady(f"{name}: {result.problem}")
+            raise NotReady(result.problem)  # which names the platform
         return counts(vars(result))
 
 
@@ -236,7 +239,7 @@ class Verdict(ExchangeOperator):
             "platform": ti.xcom_pull(task_ids=self.platforms_task) or [],
         }
         unmerged = {
-            f"feed {feed}": step for feed, step in _found(exchange, "alerts/unmerged", night) if feed in mapped["feed"]
+            f"feed {feed}": step for feed, step in _found(exchange, "alerts/unmerged", night, feeds=mapped["feed"])
         }
         by_tasks = failed_parts(states, mapped, own=self.task_id)
         failed = unmerged | by_tasks
@@ -244,9 +247,9 @@ class Verdict(ExchangeOperator):
         close_night(exchange, run.run_id, sorted(failed))
         prefix = f"night:{night.business_date}:"
         link = f"/exchange/night?date={night.business_date}"
-        causes = dict.fromkeys(unmerged.keys() - by_tasks.keys(), _UNMERGED) | dict(
-            _found(exchange, "alerts/causes", night)
-        )
+        causes = dict.fromkeys(unmerged.keys() - by_tasks.keys(), _UNMERGED)
+        causes |= dict(_found(exchange, "alerts/causes", night))
+        causes |= {part: "；".join(problems) for part, problems in exchange.config.broken.items()}
         for part, step in failed.items():
             subject = f"业务日期 {night.business_date}：{part_label(exchange.config, part)} 没有完成"
             raise_alert(exchange, prefix + part, "warning", subject, _told(step, causes.get(part)), link)
@@ -337,10 +340,10 @@ def _told(step: str, cause: str | None) -> str:
     return f"环节：{STEP_WORDS.get(step, step)}；{why}；排除后清除这一环节的任务（含下游），或等下一夜自动再试"
 
 
-def _found(exchange: Exchange, name: str, night: Night) -> list[Any]:
+def _found(exchange: Exchange, name: str, night: Night, **given: Any) -> list[Any]:
     """Return what a statement finds for the business date of a night."""
     from credit_exchange.stores import sql
     from credit_exchange.stores.database import transaction
 
     with transaction(exchange.engine) as connection:
-        return list(connection.execute(sql.load(name), {"business_date": night.business_date}))
+        return list(connection.execute(sql.load(name), {"business_date": night.business_date, **given}))

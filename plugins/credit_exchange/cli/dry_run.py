@@ -19,7 +19,7 @@ from credit_exchange.adapters.connections import resolve_by_command
 from credit_exchange.cli import night_summary
 from credit_exchange.config.connections import Connection
 from credit_exchange.config.labels import rule_label
-from credit_exchange.config.loader import load
+from credit_exchange.config.loader import usable
 from credit_exchange.errors import ConfigurationError, ExchangeError
 from credit_exchange.laptop.ports import free_port
 from credit_exchange.laptop.postgres import EmbeddedPostgres
@@ -32,7 +32,7 @@ from credit_exchange.stores.database import connect, migrate, transaction
 
 def dry_run(feed_id: str, business_date: date, console: Console) -> int:
     """Try one feed's delivery out and print what would become of it; 0 when it could be taken, 2 when not."""
-    load().feed(feed_id)
+    usable().feed(feed_id)
     with _throw_away() as exchange:
         problem = ""
         try:
@@ -69,7 +69,7 @@ def _throw_away() -> Iterator[Exchange]:
                 server.create_database("exchange")
                 url = server.url("exchange")
                 migrate(url)
-                exchange = Exchange(config=load(), engine=connect(url), resolve=_with_own_keys)
+                exchange = Exchange(config=usable(), engine=connect(url), resolve=_with_own_keys)
                 try:
                     yield exchange
                 finally:

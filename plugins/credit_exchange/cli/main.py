@@ -241,7 +241,9 @@ def _with_exchange(given: argparse.Namespace, console: Console) -> int:
 
     with database():
         # the watchdog must not need what it watches
-        exchange = Exchange.open(from_environment if given.command == "watchdog" else resolve_by_command)
+        is_watchdog = given.command == "watchdog"
+        resolve = from_environment if is_watchdog else resolve_by_command
+        exchange = Exchange.open(resolve, whatever_the_files=is_watchdog)
         try:
             given.by = getpass.getuser()
             given.night = getattr(given, "date", None) or last_business_date()

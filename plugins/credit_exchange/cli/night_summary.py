@@ -11,7 +11,7 @@ from rich.table import Table
 from sqlalchemy import Engine
 
 from credit_exchange.config.labels import BATCH_WORDS, ROW_WORDS
-from credit_exchange.config.loader import Configuration, load
+from credit_exchange.config.loader import Configuration, as_it_is
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect, transaction
 
@@ -31,7 +31,7 @@ def print_summary(database_url: str, business_date: date, console: Console | Non
     """Print what was delivered, quarantined and withheld for a business date, and where the platforms stand."""
     engine = connect(database_url)
     try:
-        show(engine, load(), business_date, console or Console())
+        show(engine, as_it_is(), business_date, console or Console())
     finally:
         engine.dispose()
 

@@ -89,31 +89,45 @@ class File:
         return f"{self.path} 第 {_line_of(self.text, place)} 行：{where}：{what}"
 
 
+def paths(root: Path, folder: str) -> list[Path]:
+    """Return the files of a folder, also those whose name is wrong; what editors hide there is none of them."""
+    return [path for path in sorted((root / folder).glob("*.y*ml")) if not path.name.startswith(".")]
+
+
 def files(root: Path, folder: str, model: type[M], problems: list[str]) -> Iterator[tuple[File, M]]:
     """Yield every file of a folder with what it holds; what is wrong with the others is added to `problems`."""
-    for path in sorted((root / folder).glob("*.yaml")):
+    for path in paths(root, folder):
+        yield from read(path, model, problems)
+
+
+def read(path: Path, model: type[M], problems: list[str]) -> Iterator[tuple[File, M]]:
+    """Yield a file with what it holds; nothing when something is wrong with it, which is added to `problems`."""
+    if path.suffix != ".yml":
         problems.append(f"{path}：只读取 .yml 文件；请改名为 {path.stem}.yml")
-    for path in sorted((root / folder).glob("*.yml")):
-        try:
-            file = File(path, path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError:
-            problems.append(f"{path}：不是 UTF-8 编码；请另存为 UTF-8")
-            continue
-        try:
-            yield file, model.model_validate(yaml.load(file.text, _StrictLoader))  # noqa: S506 - a SafeLoader
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f" 第 {mark.line + 1} 行" if mark else ""
-            why = getattr(error, "problem", None)
-            problems.append(f"{path}{line}：不是正确的 YAML{f'（{why}）' if why else ''}；请在该处更正")
-        except ValidationError as error:
-            for item in error.errors():
-                problems.append(
-                    file.problem(
-                        item["loc"],
-                        f"{_what(item)}；可写的内容见 python -m credit_exchange schema",
-                    )
+        return
+    try:
+        file = File(path, path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        problems.append(f"{path}：不是 UTF-8 编码；请另存为 UTF-8")
+        return
+    except OSError as error:
+        problems.append(f"{path}：无法读取（{error.strerror}）；请让运行本系统的用户可以读取")
+        return
+    try:
+        yield file, model.model_validate(yaml.load(file.text, _StrictLoader))  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" 第 {mark.line + 1} 行" if mark else ""
+        why = getattr(error, "problem", None)
+        problems.append(f"{path}{line}：不是正确的 YAML{f'（{why}）' if why else ''}；请在该处更正")
+    except ValidationError as error:
+        for item in error.errors():
+            problems.append(
+                file.problem(
+                    item["loc"],
+                    f"{_what(item)}；可写的内容见 python -m credit_exchange schema",
                 )
+            )
 
 
 def _what(error: Any) -> str:

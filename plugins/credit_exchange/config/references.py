@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from credit_exchange.config.catalog import Dataset, SchemaVersion, no_bound
 from credit_exchange.config.feed import Feed
@@ -106,7 +106,7 @@ def _route_problems(file: File, name: str, route: Route, dataset: Dataset) -> It
 
 
 def sharing_problems(
-    file: File, number: int, rule: SharingRule, datasets: Datasets, platforms: Mapping[str, Platform]
+    file: File, number: int, rule: SharingRule, datasets: Datasets, platforms: Collection[str]
 ) -> Iterator[str]:
     """Yield what a sharing rule names that does not exist. A field must be one of a data set that the rule is about."""
     for name in rule.datasets:

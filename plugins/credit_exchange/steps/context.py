@@ -9,7 +9,7 @@ from functools import cached_property
 from sqlalchemy import Engine
 
 from credit_exchange.config.connections import Connection, Resolver, from_environment, keys_of
-from credit_exchange.config.loader import Configuration, load
+from credit_exchange.config.loader import Configuration, as_it_is, usable
 from credit_exchange.core.crypto import Keys
 from credit_exchange.stores.database import connect
 from credit_exchange.stores.keys import proved
@@ -25,12 +25,17 @@ class Exchange:
     resolve: Resolver = field(default=from_environment)
 
     @classmethod
-    def open(cls, resolve: Resolver = from_environment, url: str | None = None) -> Exchange:
-        """Load the configuration and connect. Raises ConfigurationError when something is missing."""
+    def open(
+        cls, resolve: Resolver = from_environment, url: str | None = None, *, whatever_the_files: bool = False
+    ) -> Exchange:
+        """Load the configuration and connect. Raises ConfigurationError when something is missing.
+
+        whatever_the_files: for who looks and tells people; with wrong files there are no parts then.
+        """
         # a bulk night makes small objects by the million and hardly a cycle among them: at Python's own pace a seventh
         # of a release is spent on looking for some
         gc.set_threshold(50_000)
-        return cls(config=load(), engine=connect(url), resolve=resolve)
+        return cls(config=as_it_is() if whatever_the_files else usable(), engine=connect(url), resolve=resolve)
 
     @cached_property
     def keys(self) -> Keys:

@@ -70,13 +70,13 @@ def run_night(
     is_whole = not feeds and not platforms
     if is_whole:
         open_night(exchange, run_id, business_date, "command")
-    chosen = list(feeds) or ([] if platforms else list(exchange.config.feeds))
+    chosen = list(feeds) or ([] if platforms else exchange.config.ids("feed"))
     for feed_id in chosen:
         label = f"feed {feed_id}"
         work = partial(run_feed, exchange, feed_id, business_date, recollect=recollect)
         _part(exchange, result, label, say, work)
     _part(exchange, result, "release", say, lambda: release(exchange))
-    targets = list(platforms) or list(exchange.config.platforms)
+    targets = list(platforms) or exchange.config.ids("platform")
     with ThreadPoolExecutor(max_workers=max(1, len(targets)), thread_name_prefix="drain") as pool:
         drains = {target: pool.submit(drain, exchange, target) for target in targets}
         for target, future in drains.items():

@@ -22,7 +22,7 @@ from credit_exchange.config.platform import Route
 from credit_exchange.config.sharing_engine import Decision, RuleSet
 from credit_exchange.core import jsontext
 from credit_exchange.core.business_time import today
-from credit_exchange.core.canonical import canonical_json, sm3_hex
+from credit_exchange.core.canonical import canonical_json
 from credit_exchange.core.masking import hide_name
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.catalogues import take_down_everywhere
@@ -33,7 +33,8 @@ from credit_exchange.steps.outbox import Written, overtake
 from credit_exchange.steps.payload import Columns, Treatment, canonical_of, treat
 from credit_exchange.steps.push.dialects.base import Dialect
 from credit_exchange.steps.reference import sync_reference
-from credit_exchange.steps.retired import forgotten, rules_of
+from credit_exchange.steps.retired import forgotten
+from credit_exchange.steps.rules import digest_of, in_force
 from credit_exchange.steps.wishes import Desired, Plan, Verdict, bumps_of, reason_of, wish_of
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import check_clock, transaction
@@ -174,19 +175,15 @@ def _release_part(exchange: Exchange, rules: _Rules, part: int, record_ids: list
 
 
 def _rules_in_force(exchange: Exchange, platforms: list[str]) -> _Rules:
-    day = today()
     by_dataset: dict[str, dict[str, RuleSet]] = {}
     routes = {}
     digests_of = {}
     for platform in platforms:
-        mine = {}
-        for name, route in exchange.config.platform(platform).datasets.items():
-            if name in exchange.config.datasets:
-                rule_set = RuleSet(rules_of(exchange, platform, name), exchange.config.datasets[name], platform, day)
-                by_dataset.setdefault(name, {})[platform] = rule_set
-                routes[platform, name] = route
-                mine[name] = rule_set.digest()
-        digests_of[platform] = sm3_hex(canonical_json(mine))
+        mine = in_force(exchange, platform)
+        for name, rule_set in mine.items():
+            by_dataset.setdefault(name, {})[platform] = rule_set
+            routes[platform, name] = exchange.config.platform(platform).datasets[name]
+        digests_of[platform] = digest_of(mine)
     return _Rules(by_dataset, routes, digests_of, by_identity(exchange.config, platforms))
 
 

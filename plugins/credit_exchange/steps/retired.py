@@ -6,10 +6,8 @@ An entry that is missing may as well be a slip: it takes nothing down, and what 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import NamedTuple
 
-from credit_exchange.config.sharing import SharingRule
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
@@ -25,23 +23,6 @@ class Forgotten(NamedTuple):
     remedy: str
 
 
-def rules_of(exchange: Exchange, platform: str, dataset: str) -> tuple[SharingRule, ...]:
-    """Return the sharing rules; of a retired data set the one that keeps everything from the platform."""
-    if not exchange.config.platform(platform).datasets[dataset].retired:
-        return exchange.config.sharing
-    return (
-        SharingRule(
-            id="RETIRED",
-            name="停止报送",
-            legal_basis=f"平台配置已停止报送该数据集（platforms/{platform}.yml，retired）",
-            datasets=[dataset],
-            platforms=[platform],
-            effect="withhold",
-            valid_from=date.min,
-        ),
-    )
-
-
 def forgotten(exchange: Exchange) -> Iterator[Forgotten]:
     """Yield what lies at platforms and would never be taken down there, by platform and data set."""
     config = exchange.config
@@ -50,6 +31,8 @@ def forgotten(exchange: Exchange) -> Iterator[Forgotten]:
     with transaction(exchange.engine) as connection:
         rows = connection.execute(sql.load("release/forgotten"), parameters).all()
     for platform, dataset, records in rows:
+        if f"platform {platform}" in config.broken:
+            continue  # what its file says is told when it is mended
         receiver = config.platforms.get(platform)
         name = receiver.name if receiver else f"平台 {platform}"
         kind = config.datasets[dataset].name if dataset in config.datasets else f"数据集 {dataset}"

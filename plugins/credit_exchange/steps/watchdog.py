@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 DUE = time(6, 0)
 QUIET = timedelta(hours=6)  # longer than a night takes: without any for so long, nobody is about to fill a hole
 UNKNOWN_DAYS: int = Operation.model_fields["unknown_days"].default
-LATE, HOLE, CIRCUIT, UNKNOWN, OVERDUE = "late:", "hole:", "circuit:", "unknown:", "overdue:"
+FILES, LATE, HOLE, CIRCUIT, UNKNOWN, OVERDUE = "files:", "late:", "hole:", "circuit:", "unknown:", "overdue:"
 SHOWN, HELD, FORGOTTEN, NOWHERE, UNDATED = "shown:", "held:", "forgotten:", "nowhere:", "undated:"
 
 
@@ -50,6 +50,7 @@ def check(exchange: Exchange) -> list[Finding]:
     found: list[Finding] = []
     failed: list[Exception] = []
     looks: tuple[tuple[str, Callable[[Exchange], Iterable[Finding]]], ...] = (
+        (FILES, _files),
         (LATE, _late),
         (HOLE, _holes),
         (CIRCUIT, _circuits),
@@ -61,11 +62,14 @@ def check(exchange: Exchange) -> list[Finding]:
         (NOWHERE, _nowhere),
         (UNDATED, _undated),
     )
+    unseen = (FORGOTTEN, UNDATED) if exchange.config.problems else ()  # what nobody can judge stays as it was told
     for prefix, look in looks:
+        if prefix in unseen:
+            continue
         try:
             found.extend(_record(exchange, prefix, look(exchange)))
         except Exception as error:  # noqa: BLE001 - raised below, when all others have looked
-            log.warning("%s could not be looked at: %s", prefix, without_values(error))
+            log.warning("%s 没有查看成：%s", prefix, without_values(error))
             failed.append(error)
     if failed:
         raise failed[0]
@@ -92,6 +96,21 @@ def _record(exchange: Exchange, prefix: str, findings: Iterable[Finding]) -> lis
         recorded.append(Finding(**{**finding.__dict__, "is_new": new}))
     clear_others(exchange, prefix, [finding.incident_key for finding in recorded])
     return recorded
+
+
+def _files(exchange: Exchange) -> Iterable[Finding]:
+    """Find files that are wrong: an incident for each feed or platform, one for what stops everything."""
+    everything = {"all": exchange.config.problems} if exchange.config.problems else {}
+    for part, problems in (everything | dict(exchange.config.broken)).items():
+        what = "整个交换不能运行" if part == "all" else f"{part} 不能运行，其余照常"
+        yield Finding(
+            f"{FILES}{part}",
+            "critical",
+            f"配置文件有错，{what}",
+            f"{'；'.join(problems)[:1000]}；改好后用 python -m credit_exchange config check 检查，"
+            "再清除失败的任务（含下游）",
+            "/exchange/night",
+        )
 
 
 def _late(exchange: Exchange) -> list[Finding]:

@@ -171,8 +171,18 @@ def of_lost(day: date, run: Row) -> Task:
         why = f"从命令行运行，超过 {LONGEST.seconds // 3600} 小时没有判定：应是中途被停止"
         return Task("bad", "没有判定", "最近一次运行", why, "再运行一次", "", f"{_COMMAND} night --date {day}", "run")
     why = "Airflow 里的这次运行已经结束或被删除，却没有走到「判定」"
-    told = "在 Airflow 里清除「判定」，即按现在的结果判定；这次运行已被删除时运行下面的命令"
+    told = "在 Airflow 里清除「发布」（含下游），即送出已归并的并重新判定；这次运行已被删除时运行下面的命令"
     return Task("bad", "没有判定", "最近一次运行", why, told, "", f"{_COMMAND} night --date {day}", "run")
+
+
+def of_files(problems: Mapping[str, Sequence[str]]) -> list[Task]:
+    """Return what to do about configuration files that are wrong. problems: by how people call the part they stop."""
+    told = "改好后清除失败的任务（含下游）；检查用下面的命令"
+    command = f"{_COMMAND} config check"
+    return [
+        Task("bad", "配置有错", who, "；".join(what), told, command=command, about="alert")
+        for who, what in problems.items()
+    ]
 
 
 def progress(batches: Sequence[Row], feeds: int, sums: Mapping[str, Mapping[str, int]]) -> str:

@@ -16,9 +16,8 @@ from sqlalchemy import Connection, Engine
 from credit_exchange.adapters.connections import resolve
 from credit_exchange.adapters.runs import nightly_state
 from credit_exchange.config.labels import STEP_WORDS, names_of, part_label
-from credit_exchange.config.loader import Configuration, config_root, load
+from credit_exchange.config.loader import as_it_is
 from credit_exchange.core import business_time
-from credit_exchange.errors import ConfigurationError
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect
 from credit_exchange.ui import night
@@ -66,6 +65,7 @@ class Pages:
             states = {row["platform"]: row for row in _all(connection, "platform_states")}
             alerts = _all(connection, "open_alerts")
             days = _all(connection, "recent_dates")
+        is_newest = not days or day >= days[0]["day"]
         names = _names()
         sums = night.by_platform(deliveries, withheld)
         stands = self._standing(runs)
@@ -79,7 +79,11 @@ class Pages:
             runs[0]["failed_parts"] if runs else [],
             unbalanced,
             # what is wrong now is shown with the newest date; an older one is judged by what is its own
-            [a for a in alerts if not days or day >= days[0]["day"] or f"date={day}" in str(a["link"])],
+            [
+                a
+                for a in alerts
+                if (is_newest or f"date={day}" in str(a["link"])) and not a["incident_key"].startswith("files:")
+            ],
             names["platform_names"],
             names["datasets"],
             names["parts"],
@@ -88,6 +92,8 @@ class Pages:
         )
         if stands == "lost":
             tasks = [night.of_lost(day, runs[0]), *tasks]
+        if is_newest:
+            tasks = [*night.of_files(_wrong_files()), *tasks]
         return {
             "title": f"业务日期 {day}",
             "day": day,
@@ -147,7 +153,7 @@ class Pages:
             return None
         from credit_exchange.steps.context import Exchange
 
-        exchange = Exchange(config=load(), engine=self.engine, resolve=resolve)
+        exchange = Exchange(config=as_it_is(), engine=self.engine, resolve=resolve)
         return exchange.landing.get_bytes(str(found[0]["docs_uri"])).decode("utf-8")
 
     def quarantine(self, feed: str, rule: str, before: int | None) -> dict[str, Any]:
@@ -224,12 +230,16 @@ def _all(connection: Connection, name: str, **given: Any) -> list[dict[str, Any]
     return [dict(row) for row in connection.execute(sql.load(f"ui/{name}"), given).mappings()]
 
 
+def _wrong_files() -> dict[str, tuple[str, ...]]:
+    """What is wrong with the configuration's files, by how people call the part that does not run."""
+    config = as_it_is()
+    whole = {"整个交换": config.problems} if config.problems else {}
+    return whole | {part_label(config, part): problems for part, problems in config.broken.items()}
+
+
 def _names() -> dict[str, dict[str, str]]:
-    """Names by id; a page works without the configuration too and then shows ids."""
-    try:
-        config: Configuration = load()
-    except ConfigurationError:
-        config = Configuration(config_root(), {}, {}, {}, ())
+    """Names by id; where the files are wrong a page works all the same, and shows ids."""
+    config = as_it_is()
     parts = [*STEP_WORDS, *(f"feed {key}" for key in config.feeds), *(f"platform {key}" for key in config.platforms)]
     names = names_of(config)
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from datetime import date
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -242,6 +244,35 @@ def test_a_gap_of_nights_is_one_incident_and_backfills_raise_none(
     open_night(exchange, "backfill_1", date(2026, 11, 1), "backfill")
     assert watchdog.check(exchange) == []
     assert alerts.open_incidents(exchange, "late:") == []
+
+
+def test_wrong_files_are_told_by_the_watchdog_which_goes_on_without_them(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They stop every task before it can tell anybody: nothing may depend on them that watches."""
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-20T06:00:00")
+    monkeypatch.setenv("CREDIT_EXCHANGE_DATABASE_URL", str(exchange.engine.url.render_as_string(hide_password=False)))
+    finished(exchange, "2026-11-18")
+    kept = "forgotten:china:permit"  # nobody can judge it now
+    raise_alert(exchange, kept, "critical", "在公示", "", "")
+    shutil.copytree(exchange.config.root, tmp_path / "files", ignore=shutil.ignore_patterns("sandbox", "sql"))
+    monkeypatch.setenv("CREDIT_EXCHANGE_CONFIG", str(tmp_path / "files"))
+    feed, rules = (tmp_path / "files" / name for name in ("feeds/fz_gulou_permit.yml", "sharing/20_privacy.yml"))
+    whole = {path: path.read_text(encoding="utf-8") for path in (feed, rules)}
+    for path in (feed, rules):
+        path.write_text(whole[path] + ": [", encoding="utf-8")
+    assert main(["watchdog"]) == 0
+    incidents = ["files:all", "files:feed fz_gulou_permit"]
+    assert sorted(alerts.open_incidents(exchange, "")) == [*incidents, kept, "late:2026-11-19"]
+    assert "20_privacy.yml, line" in capsys.readouterr().out
+
+    rules.write_text(whole[rules], encoding="utf-8")
+    assert main(["watchdog"]) == 0
+    assert alerts.open_incidents(exchange, "files:") == incidents[1:]
+    assert alerts.open_incidents(exchange, "forgotten:") == []
+    feed.write_text(whole[feed], encoding="utf-8")
+    assert main(["watchdog"]) == 0
+    assert alerts.open_incidents(exchange, "files:") == []
 
 
 def test_a_cleared_run_keeps_its_business_date(exchange: Exchange) -> None:

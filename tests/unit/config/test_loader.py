@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from credit_exchange.cli.main import main
-from credit_exchange.config.loader import load
+from credit_exchange.config.loader import as_it_is, load, usable
 from credit_exchange.errors import ConfigurationError
 
 
@@ -57,6 +57,35 @@ def test_every_problem_is_told_at_once(copied: Path) -> None:
     told = problems(copied)
     assert "china.yml" in told
     assert "fz_scjg_permit.yml" in told
+
+
+def test_one_feed_or_platform_whose_file_is_wrong_leaves_all_others_as_they_are(copied: Path) -> None:
+    whole = load(copied)
+    edit(copied, "feeds/fz_scjg_permit.yml", "owner:", "owner: [")
+    edit(copied, "platforms/china.yml", "dialect:", "dialekt:")
+    edit(copied, "feeds/fz_hbj_penalty.yml", "dataset: penalty", "dataset: penalti")
+    (copied / "feeds" / "fz_new_permit.yml").mkdir()  # cannot be read
+    (copied / "feeds" / ".#fz_gulou_permit.yml").symlink_to("somebody@somewhere.1:2")  # an editor's lock
+    found = usable(copied)
+    wrong = {"feed fz_scjg_permit", "feed fz_hbj_penalty", "feed fz_new_permit", "platform china"}
+    assert set(found.broken) == wrong
+    assert all(part.partition(" ")[2] + ".yml" in " ".join(found.broken[part]) for part in wrong)
+    assert found.ids("feed") == sorted([*whole.feeds, "fz_new_permit"])
+    assert found.ids("platform") == sorted(whole.platforms)
+    assert found.feeds == {k: v for k, v in whole.feeds.items() if f"feed {k}" not in wrong}
+    assert (set(found.platforms), found.sharing) == ({"fuzhou", "fujian"}, whole.sharing)
+    for ask in (lambda: found.feed("fz_scjg_permit"), lambda: found.platform("china"), lambda: load(copied)):
+        with pytest.raises(ConfigurationError, match=r"\.yml, line \d+"):
+            ask()
+
+
+def test_what_concerns_more_than_one_part_stops_everything(copied: Path) -> None:
+    edit(copied, "sharing/30_withhold.yml", "rules:", "rulez:")
+    with pytest.raises(ConfigurationError, match=r"30_withhold\.yml"):
+        usable(copied)
+    nothing = as_it_is(copied)
+    assert "30_withhold.yml" in nothing.problems[0]
+    assert (nothing.feeds, nothing.platforms, nothing.datasets, nothing.sharing) == ({}, {}, {}, ())
 
 
 def test_a_feed_of_an_unknown_data_set_says_what_to_add(copied: Path) -> None:

@@ -38,6 +38,7 @@ from credit_exchange.steps.push.discreet import discreet
 from credit_exchange.steps.push.gate import Caller, Gate, Replaced, Stop
 from credit_exchange.steps.push.settle import Settler
 from credit_exchange.steps.push.transport import Transport
+from credit_exchange.steps.rules import is_stale
 from credit_exchange.stores.database import transaction
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ class _Drain:
         self._look_at = 0.0
         self._recover_at = 0.0
         self._tasks_until: float | None = None
+        self._stale = sending and is_stale(exchange, platform_id)  # then takedowns only, until it is released again
 
     def run(self) -> DrainResult:
         """Work until there is nothing to do or a reason to stop."""
@@ -190,10 +192,13 @@ class _Drain:
         if part is not None:
             return self._send_part(part)
         if self._packed:
-            self._ahead.begin()
+            if not self._stale:
+                self._ahead.begin()
             self._send_now(self._packed.popleft())
             return True
-        return self._send(takedowns_only=False) or self._claim(_EVERYTHING) or self._look_last()
+        if not self._stale and (self._send(takedowns_only=False) or self._claim(_EVERYTHING)):
+            return True
+        return self._look_last()
 
     def _urgent(self) -> bool:
         """Take something down, ask about what is unknown, look at a task; False when there is none of it.
@@ -335,8 +340,8 @@ class _Drain:
         if not self._sending:
             return False
         due = self._desk.next_due(sorted(self._settler.skip_shipments), sorted(self._settler.skip_records))
-        if self._gave_up():
-            due = {what: seconds for what, seconds in due.items() if what not in ("unknown", "task")}
+        passed_by = ["unknown", "task"] * self._gave_up() + ["shipment", "record"] * self._stale
+        due = {what: seconds for what, seconds in due.items() if what not in passed_by}
         now = time.monotonic()
         waits = [
             seconds
@@ -359,6 +364,11 @@ class _Drain:
         unknown = left.get("unknown", 0)
         overdue = self._desk.overdue()  # the watchdog tells of them; they redden no run of every night
         sought = unknown - sum(records for state, records in overdue.values() if state == "unknown")
+        if problem is None and self._stale and waiting:
+            problem = (
+                f"{self._platform.name}：共享规则（或程序）在发布之后变过，{waiting} 条要按现在的规则重新发布才上报；"
+                "请清除「发布」（含下游），或等下一夜"
+            )
         if problem is None and self._sending and (waiting or sought > 0):
             problem = (
                 f"{self._platform.name}：还有 {waiting} 条没有送出、{unknown} 条结果不明；"

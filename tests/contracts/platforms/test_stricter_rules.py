@@ -1,0 +1,63 @@
+"""What was let out by rules that are no longer in force does not leave, packed or not, before it is released again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from moving import batch, push, query, quiet, row
+from world import permit
+
+from credit_exchange.config.sharing import SharingRule
+from credit_exchange.steps import orders
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
+from credit_exchange.steps.release import release
+from platforms import Sandbox
+
+pytestmark = pytest.mark.usefixtures("a_night")
+
+
+def arrive(exchange: Exchange, kind: str, number: int) -> None:
+    """A department's next night brings one more permit, which is released."""
+    fields = permit(f"r000{number}", 1)
+    merge(exchange, batch(exchange, [row(exchange, f"{number}号", fields=fields)], date(2026, 11, 19 + number)))
+    release(exchange, [kind])
+
+
+def test_a_rule_made_stricter_counts_for_what_waits_when_only_the_push_runs_again(
+    exchange: Exchange, sandbox: Sandbox, kind: str
+) -> None:
+    arrive(exchange, kind, 1)
+    assert push(exchange, kind).delivered == 1
+    sandbox.stop()
+    arrive(exchange, kind, 2)
+    assert push(exchange, kind).problem  # packed by now, and to be sent as it is
+    arrive(exchange, kind, 3)
+    (first, *_) = query(exchange, "select record_id from exchange.record order by business_date")
+    orders.order(exchange, first["record_id"], "withdraw", "office", "重复", "内部核实", "tester")
+    release(exchange, [kind])
+
+    sandbox.start()
+    rule = SharingRule(
+        id="T-1",
+        name="试验",
+        legal_basis="试验依据",
+        datasets=["permit"],
+        platforms=[kind],
+        effect="withhold",
+        valid_from=date(2026, 11, 1),
+    )
+    exchange.config = replace(exchange.config, sharing=(*exchange.config.sharing, rule))
+    result = push(exchange, kind)
+    assert (result.delivered, result.retry) == (1, 2), "the takedown goes all the same"
+    assert "清除「发布」" in str(result.problem)
+    assert sandbox.current() == {}
+    assert len(sandbox.ledger.applies()) == 2
+
+    release(exchange, [kind])
+    assert push(exchange, kind).problem is None
+    assert sandbox.current() == {}
+    assert len(sandbox.ledger.applies()) == 2
+    quiet(exchange, sandbox, kind)
