@@ -32,7 +32,9 @@ from credit_exchange.adapters.timetable import NightTimetable
 
 NIGHT = Asset(name="credit_exchange/night", group="credit_exchange")
 RETRY = timedelta(seconds=float(os.environ.get("CREDIT_EXCHANGE_RETRY_SECONDS") or 120))
-NAMED = "{{ label | default('') }}"  # set by the task as soon as it knows its department or platform
+# set by the task as soon as it knows its department or platform; it fails before that where the configuration is broken
+FEED = "{{ label | default(task.feed) }}"
+PLATFORM = "{{ label | default(task.platform) }}"
 
 with DAG(
     dag_id="nightly_exchange",
@@ -64,12 +66,12 @@ with DAG(
     @task_group(group_id="feeds", group_display_name="各部门报送")
     def feed_steps(feed: str) -> None:
         """Collect, validate and merge one feed."""
-        collect = tasks.Collect(task_id="collect", task_display_name="采集", feed=feed, map_index_template=NAMED)
+        collect = tasks.Collect(task_id="collect", task_display_name="采集", feed=feed, map_index_template=FEED)
         validate = tasks.Validate(
-            task_id="validate", task_display_name="校验", feed=feed, batch_id=collect.output, map_index_template=NAMED
+            task_id="validate", task_display_name="校验", feed=feed, batch_id=collect.output, map_index_template=FEED
         )
         merge = tasks.Merge(
-            task_id="merge", task_display_name="归并", feed=feed, batch_id=collect.output, map_index_template=NAMED
+            task_id="merge", task_display_name="归并", feed=feed, batch_id=collect.output, map_index_template=FEED
         )
         validate >> merge
 
@@ -82,7 +84,7 @@ with DAG(
         task_id="push",
         task_display_name="上报",
         trigger_rule=TriggerRule.ALL_DONE,  # what earlier nights left is sent even when tonight's release failed
-        map_index_template=NAMED,
+        map_index_template=PLATFORM,
         retries=1,  # a drain retries by itself; once more after a pause is for short outages
         execution_timeout=timedelta(hours=3),
     ).expand(platform=platforms.output)

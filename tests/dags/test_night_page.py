@@ -176,3 +176,24 @@ def test_a_wrong_file_is_the_first_thing_to_mend(
     assert first.split()[:2] == ["配置有错", who.split()[0]]
     assert f"{name.rpartition('/')[2]}, line" in first
     assert "配置有错" not in client.get("/night?date=2020-01-01").text
+
+
+def test_what_was_merged_and_not_released_is_told_and_to_be_released(client: Any, database_url: str) -> None:
+    from credit_exchange.config.loader import load
+    from credit_exchange.steps.context import Exchange
+    from credit_exchange.steps.nights import close_night, remember_cause
+
+    exchange = Exchange(load(), connect(database_url))
+    close_night(exchange, "run 1", [])
+    assert "没有发布" not in client.get("/night?date=2026-11-22").text
+    assert 'class="bad" aria-current' not in client.get("/night?date=2026-11-22").text
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql("delete from exchange.release")
+    page = client.get("/night?date=2026-11-22").text
+    assert "有 1 条记录已经归并而没有发布" in page
+    assert "清除「发布」（含下游）" in page
+    assert "这一天没有产生" not in page
+    remember_cause(exchange.engine, "run 1", "platform china", "没有定义连接 credit_china")
+    page = client.get("/night?date=2026-11-22").text
+    assert 'class="bad" aria-current' in page, "a date on which a platform failed is no green one"
+    exchange.engine.dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -161,3 +162,77 @@ def test_who_is_told_that_a_part_failed_is_told_why_and_what_to_do(closed: Excha
     assert told["night:2026-11-22:feed fz_hbj_penalty"].startswith("环节：校验；原因见这一环节的任务日志；")
     assert told["night:2026-11-22:release"].startswith("环节：发布；原因见这一环节的任务日志；")
     assert all("清除这一环节的任务（含下游）" in detail for detail in told.values())
+
+
+MERGED = """
+insert into exchange.subject (kind) values ('legal');
+insert into exchange.record (record_id, dataset, agency_code, document_key, document_no, subject_ref, subject_id,
+    subject_kind, subject_name, department, feed, business_date, version, status, content_digest, content_version)
+select r, d, 'a', r, r, 's', (select min(subject_id) from exchange.subject), 'legal', 'n', 'f', 'f_permit',
+    '2026-11-22', 1, 'current', 'x', 1
+from unnest(array['r1', 'r2'], array['permit', 'nobody_takes_it']) as t (r, d);
+insert into exchange.record_version (record_id, version, reason, status, content_digest, business_date)
+select record_id, 1, 'content', 'current', 'x', business_date from exchange.record;
+"""
+
+
+def test_a_night_of_which_nothing_was_released_is_not_good(closed: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed was cleared without what succeeded behind it, or 发布 was marked as success by hand."""
+    monkeypatch.setattr(notifiers, "tell", lambda _exchange: 0)
+    with closed.engine.begin() as connection:
+        connection.exec_driver_sql(MERGED)
+    verdict = tasks.Verdict(task_id="verdict", feeds_task="open_night", platforms_task="platforms")
+    context = states_of([], ["fuzhou"], release="success", summary="success")
+    with pytest.raises(AirflowFailException, match=r"^1 个部分未完成：发布（发布）。"):
+        verdict.execute(context)
+    assert ended(closed) == ("partial", True)
+    with closed.engine.begin() as connection:
+        detail = connection.exec_driver_sql("select detail from exchange.alert").scalar_one()
+        assert detail.startswith("环节：发布；原因：有 1 条记录已经归并而没有发布")
+        connection.exec_driver_sql(
+            "insert into exchange.release (platform, record_id, version, dataset, effect) "
+            "values ('fuzhou', 'r1', 1, 'permit', 'withhold')"
+        )
+    assert verdict.execute(context) == {"failed": 0}
+    assert ended(closed) == ("good", True)
+
+
+def causes_of(exchange: Exchange) -> Any:
+    with exchange.engine.connect() as connection:
+        return connection.exec_driver_sql("select causes from exchange.night").scalar_one()
+
+
+def test_a_night_remembers_why_a_part_failed_until_it_succeeds(
+    closed: Exchange, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where the configuration is broken nothing can be opened, and that is what people have to be told."""
+    push = tasks.Push(task_id="push", platform="china")
+    collect = tasks.Collect(task_id="collect", feed="fz_gulou_permit")
+    monkeypatch.setattr(tasks.Push, "work", fails(NotReady("信用中国：平台维护中")))
+    with pytest.raises(NotReady):
+        push.execute(dict(RUN))
+    (tmp_path / "catalog").mkdir()
+    (tmp_path / "catalog" / "permit.yml").write_text("dataset: [", encoding="utf-8")
+    with monkeypatch.context() as broken:
+        broken.setenv("CREDIT_EXCHANGE_CONFIG", str(tmp_path))
+        with pytest.raises(AirflowFailException, match=r"permit\.yml"):
+            collect.execute(dict(RUN))
+    told = causes_of(closed)
+    assert told["platform china"] == "信用中国：平台维护中"
+    assert "permit.yml, line 1" in told["feed fz_gulou_permit"]
+    monkeypatch.setattr(tasks.Collect, "work", lambda *_: 1)
+    collect.execute(dict(RUN))
+    assert causes_of(closed) == {"platform china": "信用中国：平台维护中"}
+    verdict = tasks.Verdict(task_id="verdict", feeds_task="open_night", platforms_task="platforms")
+    with pytest.raises(AirflowFailException, match="信用中国（上报）"):
+        verdict.work(closed, states_of([], ["china"], push_0="failed"))
+    with closed.engine.connect() as connection:
+        detail = connection.exec_driver_sql("select detail from exchange.alert").scalar_one()
+    assert detail.startswith("环节：上报；原因：信用中国：平台维护中；")
+
+
+def fails(error: Exception) -> Any:
+    def work(*_: Any) -> None:
+        raise error
+
+    return work

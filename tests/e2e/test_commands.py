@@ -15,6 +15,7 @@ from openpyxl import load_workbook
 from town import UNTIL, Town, town
 
 from credit_exchange.cli.main import main
+from credit_exchange.laptop.launcher import _locked
 from credit_exchange.laptop.ports import Ports, free_port
 from credit_exchange.laptop.postgres import EmbeddedPostgres
 from credit_exchange.laptop.settings import Laptop
@@ -100,6 +101,9 @@ def test_the_return_file_holds_the_rows_as_delivered_with_their_reasons(city: To
     assert oct(target.stat().st_mode & 0o777) == "0o600"
     assert all(re.search(r"S\d\d", str(row[3])) for row in rows[1:])
     assert all(re.fullmatch(r"行政许可（fz_gulou_permit），文件 \S+\.csv", str(row[0])) for row in rows[1:])
+    assert rows[0][4:6] == ("行政相对人名称", "行政相对人类别"), "as the department calls its columns, in its order"
+    assert {"操作类型", "更新时间"} <= set(rows[0])
+    assert not re.search(r"XK_|[^\w]_\w", str(rows))
 
 
 def test_a_row_that_is_delivered_again_as_it_was_goes_back_once(city: Town, tmp_path: Path) -> None:
@@ -148,8 +152,28 @@ def test_withdrawing_by_command_reaches_the_platform(city: Town) -> None:
     assert main(["night", "--date", str(UNTIL), "--platform", "fuzhou"]) == 0
     assert row["record_id"] not in {key[1] for key in city.platforms["fuzhou"].current()}
     assert main(["backlog"]) == 0
-    assert main(["summary", "--date", str(UNTIL)]) == 0
     assert main(["watchdog"]) == 0
+
+
+def test_a_record_that_is_reinstated_is_no_longer_counted_among_those_that_are_gone(
+    city: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it stands now is asked, not what was done."""
+
+    def gone() -> int:
+        capsys.readouterr()
+        assert main(["summary", "--date", str(UNTIL)]) == 0
+        rows = re.findall(r"(?m)^信用福州 +\S+ +\d+ +(\d+) ", capsys.readouterr().out)
+        assert rows
+        return sum(map(int, rows))
+
+    assert main(["night", "--date", str(UNTIL), "--platform", "fuzhou"]) == 0
+    (row,) = city.query("select record_id from report.published where platform = 'fuzhou' limit 1")
+    before = gone()
+    for action, more in (("withdraw", 1), ("reinstate", 0)):
+        assert main([action, row["record_id"], "--authority", "office", "--reason", "核实"]) == 0
+        assert main(["night", "--date", str(UNTIL), "--platform", "fuzhou"]) == 0
+        assert gone() == before + more
 
 
 def test_a_dry_run_writes_and_sends_nothing(city: Town, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,21 +203,29 @@ def test_without_a_database_the_embedded_one_is_used_and_keeps_its_data(city: To
 
 
 def test_while_a_red_night_runs_the_commands_speak_of_it(tmp_path: Path) -> None:
+    """Also from a terminal that knows nothing of the ports it was given: a server of their own would end its server."""
     tmp_path.chmod(0o755)
     home = tmp_path / "home"
     laptop = Laptop.of(home / "faults", Ports.free())
     environment = {k: v for k, v in os.environ.items() if k != "CREDIT_EXCHANGE_DATABASE_URL"} | {
         "CREDIT_EXCHANGE_HOME": str(home),
-        "CREDIT_EXCHANGE_DATABASE_PORT": str(laptop.ports.database),
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    server = laptop.start_server()
-    try:
-        backlog = [sys.executable, "-m", "credit_exchange", "backlog"]
-        told = subprocess.run(backlog, env=environment, capture_output=True, text=True, timeout=100)
-        assert server.running(), "it belongs to the red night"
-    finally:
-        server.stop()
-        server.delete()
+
+    def backlog() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "credit_exchange", "backlog"]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+
+    with _locked(laptop):
+        early = backlog()
+        assert early.returncode == 1
+        assert f"make run 正在 {laptop.home} 运行（进程 {os.getpid()}）" in early.stderr
+        server = laptop.start_server()
+        try:
+            told = backlog()
+            assert server.running(), "it belongs to the red night"
+        finally:
+            server.stop()
+            server.delete()
     assert (told.returncode, told.stdout) == (0, "没有积压\n"), told.stderr
     assert str(laptop.home) in told.stderr

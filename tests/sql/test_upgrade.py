@@ -24,6 +24,7 @@ drop table exchange.key_check, exchange.order_ahead, exchange.skipped_date;
 drop view exchange.on_its_way, exchange.outbox;
 drop table exchange.lot, exchange.shipment_run, exchange.release, exchange.attempt, exchange.shipment;
 drop sequence exchange.outbox_seq;
+alter table exchange.night drop column causes;
 drop index exchange.record_by_document, exchange.record_by_subject;
 update exchange.credit_exchange_version set version_num = '0001';
 """
@@ -78,6 +79,7 @@ def test_every_delivery_keeps_its_state_and_what_waits_is_still_found(exchange: 
     assert following["n"] > following["max"]
     runs = query(exchange, "select first_id, last_id, first_line from exchange.shipment_run order by first_id")
     assert [tuple(run.values()) for run in runs] == [(1, 1, 1), (2, 2, 1), (3, 3, 1), (5, 5, 2), (7, 9, 3)]
+    assert query(exchange, "select causes from exchange.night") == []
     bounds = query(exchange, "select failed_in, most from exchange.release limit 1")
     assert bounds == [{"failed_in": None, "most": None}]
     lines = query(exchange, "select record_id, line_no from exchange.outbox where shipment_no = 's-settled' order by 2")
@@ -144,7 +146,7 @@ def test_what_is_found_by_its_subject_is_so_in_an_older_database_too(exchange: E
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0012"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0013"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
 
 

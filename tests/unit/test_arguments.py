@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,14 @@ def test_a_defect_is_told_without_its_text_which_may_quote_a_row(
     assert "110101199003070011" not in told
     with pytest.raises(ValueError, match="张三"):
         main(["--debug", "config", "check"])
+
+
+def test_whoever_reads_only_the_beginning_sees_no_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="utf-8", buffering=1) as pipe:
+        monkeypatch.setattr("sys.stdout", pipe)
+        assert main(["schema", "dataset"]) == 0
+    assert capsys.readouterr().err == ""

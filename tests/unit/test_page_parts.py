@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.ui.night import of_platforms, standing, to_do, verdict, while_running
 
+RUN = {"failed_parts": ["release"], "causes": {}}
+
 
 def test_a_held_delivery_is_approved_and_taken_by_what_can_be_typed() -> None:
     batch = {
@@ -19,7 +21,7 @@ def test_a_held_delivery_is_approved_and_taken_by_what_can_be_typed() -> None:
         "rows_held": 3,
         "problem": "",
     }
-    [task] = to_do(date(2026, 11, 22), [batch], {}, {}, [], [], [], {}, {}, {})
+    [task] = to_do(date(2026, 11, 22), [batch], {}, {}, None, [], [], {}, {}, {})
     approve, _, again = task.command.partition(" && ")
     assert approve.endswith('credit_exchange approve 8 --reason "原因"')
     assert again.endswith("credit_exchange night --date 2026-11-22 --feed f_permit")
@@ -46,7 +48,7 @@ def test_a_paused_platform_says_why_also_when_all_that_is_left_is_unknown() -> N
     counts = {"backlog": 0, "unknown": 3, "rejected": 0, "awaiting": 0}
     state = {"circuit": "open", "failures": 5, "reason": "平台答复 HTTP 503"}
     [task] = to_do(
-        date(2026, 11, 22), [], {"china": counts}, {"china": state}, [], [], [], {"china": "信用中国"}, {}, {}
+        date(2026, 11, 22), [], {"china": counts}, {"china": state}, None, [], [], {"china": "信用中国"}, {}, {}
     )
     assert (task.who, task.word) == ("信用中国", "暂停上报")
     assert "结果不明 3 条" in task.why
@@ -55,7 +57,7 @@ def test_a_paused_platform_says_why_also_when_all_that_is_left_is_unknown() -> N
 
 def test_what_a_platform_refused_is_not_sent_again_but_corrected() -> None:
     counts = {"backlog": 0, "unknown": 0, "rejected": 2, "awaiting": 0}
-    [task] = to_do(date(2026, 11, 22), [], {"china": counts}, {}, [], [], [], {}, {}, {})
+    [task] = to_do(date(2026, 11, 22), [], {"china": counts}, {}, None, [], [], {}, {}, {})
     assert (task.kind, task.word, task.command) == ("bad", "被退回", "")
     assert "由部门更正" in task.detail
 
@@ -101,12 +103,12 @@ def test_while_a_night_runs_nothing_is_to_be_run_beside_it() -> None:
     seen = while_running([batch, broken])
     assert [row["state"] for row in seen] == ["merging", "failed"]
     sent = {"backlog": 4, "unknown": 2, "rejected": 0, "awaiting": 3}
-    tasks = to_do(day, seen, {"china": sent}, {}, ["release"], [], [], {}, {}, {}, {"g_permit": "联络员"}, running=True)
+    tasks = to_do(day, seen, {"china": sent}, {}, RUN, [], [], {}, {}, {}, {"g_permit": "联络员"}, running=True)
     [task] = tasks
     assert (task.why, task.command, task.contact) == ("文件打不开", "", "联络员")
     told = verdict(day, [{"outcome": None}], tasks, seen, stands="running")
     assert (told.kind, told.text) == ("bad", "正在运行，到现在出错：1 个报送源")
-    tasks = to_do(day, [batch, broken], {"china": sent}, {}, ["release"], [], [], {}, {}, {})
+    tasks = to_do(day, [batch, broken], {"china": sent}, {}, RUN, [], [], {}, {}, {})
     assert [task.word for task in tasks] == ["失败", "失败", "未送完", "失败"]
     assert "没有留下原因" in tasks[0].why
     assert "清除「归并」" in tasks[0].detail
@@ -114,6 +116,39 @@ def test_while_a_night_runs_nothing_is_to_be_run_beside_it() -> None:
 
 def test_a_platform_that_is_not_done_says_what_happens_by_itself() -> None:
     counts = {"backlog": 1, "unknown": 1, "rejected": 0, "awaiting": 1}
-    [task] = to_do(date(2026, 11, 22), [], {"china": counts}, {}, [], [], [], {}, {}, {})
+    [task] = to_do(date(2026, 11, 22), [], {"china": counts}, {}, None, [], [], {}, {}, {})
     for told in ("下一夜自动补报", "先向平台查询", "每 5 分钟查询"):
         assert told in task.detail
+
+
+def test_what_failed_says_why_also_where_only_its_task_knew() -> None:
+    """A platform without a connection waits for a person: its night is red and so is the page, not yellow."""
+    day, counts = date(2026, 11, 22), {"backlog": 3, "unknown": 0, "rejected": 0, "awaiting": 0}
+    batch = {
+        "batch_id": 8,
+        "feed": "f_permit",
+        "department_name": "某局",
+        "dataset": "permit",
+        "state": "failed",
+        "stage": "collected",
+        "rows_held": 0,
+        "problem": "",
+    }
+    causes = {
+        "platform china": "信用中国：没有定义连接 credit_china",
+        "feed f_permit": "配置文件读不了",
+        "release": "信用福建仍有 1 条在公示",
+    }
+    run = {"failed_parts": ["feed f_permit", "platform china", "release"], "causes": causes}
+    given = (day, [batch], {"china": counts}, {}, run, [], [], {"china": "信用中国"}, {}, {"release": "发布"})
+    feed, platform, release = to_do(*given)
+    assert [task.kind for task in (feed, platform, release)] == ["bad"] * 3
+    assert feed.why == "配置文件读不了"
+    assert (platform.word, platform.why) == ("失败", "积压 3 条；没有定义连接 credit_china")
+    assert release.why == "信用福建仍有 1 条在公示"
+    assert "含下游" in release.detail
+    assert [task.word for task in to_do(*given, unreleased=7)] == ["失败", "失败", "没有发布"]
+    taken = (day, [batch | {"state": "complete"}], *given[2:])
+    assert to_do(*taken)[0].why == "配置文件读不了", "an earlier run took it, and the task of this one is red"
+    quiet = (day, [], {"china": counts | {"backlog": 0}}, {}, run | {"failed_parts": []}, *given[5:])
+    assert [task.why for task in to_do(*quiet)] == ["没有定义连接 credit_china"]

@@ -1,4 +1,5 @@
--- One row a run of the exchange: which business date, how it was started, how it ended.
+-- One row a run of the exchange: which business date, how it was started, how it ended. causes: part -> why its last try
+-- failed; gone when it succeeds.
 create table exchange.night (
     night_id bigint generated always as identity primary key,
     business_date date not null,
@@ -7,6 +8,7 @@ create table exchange.night (
     started_at timestamptz not null,
     finished_at timestamptz,
     outcome text check (outcome in ('good', 'partial')),
-    failed_parts text[] not null default '{}'
+    failed_parts text[] not null default '{}',
+    causes jsonb not null default '{}'
 );
 create index night_by_date on exchange.night (business_date);

@@ -1,5 +1,6 @@
 -- The last two weeks of business dates, for the links at the top and the comparison at the bottom of the night's page; the
--- newest generation of a feed counts. What a run without a verdict has not reached yet is not in trouble.
+-- newest generation of a feed counts. What a run without a verdict has not reached yet is not in trouble. A date is bad as well
+-- where a platform or a step of its newest run failed and has not succeeded since.
 with chosen as (
     select distinct business_date
     from exchange.batch
@@ -8,7 +9,11 @@ with chosen as (
     limit 14
 ),
 night as (
-    select distinct on (business_date) business_date, finished_at, outcome is null as is_open
+    select distinct on (business_date)
+        business_date,
+        finished_at,
+        outcome is null as is_open,
+        exists (select from jsonb_object_keys(causes) as c (part) where not starts_with(c.part, 'feed ')) as has_failed
     from exchange.night
     where business_date in (select business_date from chosen)
     order by business_date, started_at desc
@@ -24,7 +29,9 @@ select
     min(n.finished_at) as finished_at,
     coalesce(bool_or(n.is_open), false) as is_open,
     bool_or(
-        b.state = 'missing' or b.state = 'failed' and (b.problem is not null or n.is_open is not true)
+        b.state = 'missing'
+        or b.state = 'failed' and (b.problem is not null or n.is_open is not true)
+        or n.has_failed is true
     ) as bad,
     bool_or(b.state = 'held' or b.rows_held > 0) as care,
     count(*) filter (where b.state = 'missing') as missing,

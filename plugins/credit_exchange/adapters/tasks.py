@@ -11,11 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from credit_exchange.adapters.business_date import business_date
 from credit_exchange.adapters.exchange import NotReady, die_with_parent, guarded, opened
-from credit_exchange.config.labels import STEP_WORDS, feed_label, part_label
+from credit_exchange.config.labels import STEP_WORDS, UNRELEASED, feed_label, part_label
 from credit_exchange.errors import FatalError
 
 if TYPE_CHECKING:
@@ -47,19 +47,50 @@ class ExchangeOperator(BaseOperator):
     """When it runs in a night that has ended, that night has no verdict until it gets one again."""
     page: str = ""
 
+    @property
+    def part(self) -> str:
+        """How the night calls the part that this task belongs to."""
+        return str(self.task_id)
+
     def execute(self, context: Any) -> Any:
         """Run the step. Raises AirflowFailException where only a person can help, else an error that is retried."""
         self.page = ""
 
         def work() -> Any:
-            from credit_exchange.steps.nights import run_again
+            from credit_exchange.steps.nights import remember_cause, run_again
 
             with opened() as exchange:
-                if self.reopens:
-                    run_again(exchange, context["dag_run"].run_id)
-                return self.work(exchange, context)
+                if not self.reopens:
+                    return self.work(exchange, context)
+                run_id = context["dag_run"].run_id
+                run_again(exchange, run_id)
+                done = self.work(exchange, context)
+                remember_cause(exchange.engine, run_id, self.part, None)
+                return done
 
-        return guarded(work)
+        try:
+            return guarded(work)
+        except AirflowException as error:
+            if self.reopens:
+                self._remember(context["dag_run"].run_id, str(error))
+            raise
+
+    def _remember(self, run_id: str, cause: str) -> None:
+        """Record why the step failed, for people who look at the page; without the configuration, which may be why."""
+        from credit_exchange.steps.nights import remember_cause
+        from credit_exchange.stores.database import connect
+
+        def work() -> None:
+            engine = connect(pool_size=1)
+            try:
+                remember_cause(engine, run_id, self.part, cause)
+            finally:
+                engine.dispose()
+
+        try:
+            guarded(work)
+        except AirflowException as error:  # the step's own failure is what counts
+            self.log.warning("原因没有记下：%s", error)
 
     @abstractmethod
     def work(self, exchange: Exchange, context: Any) -> Any:
@@ -102,6 +133,11 @@ class _FeedOperator(ExchangeOperator):
         super().__init__(**kwargs)
         self.feed = feed
         self.batch_id = batch_id
+
+    @property
+    def part(self) -> str:
+        """The feed, whichever of its steps this is."""
+        return f"feed {self.feed}"
 
     def work(self, exchange: Exchange, context: Any) -> Any:
         """Name the row, then run the step."""
@@ -183,6 +219,11 @@ class Push(ExchangeOperator):
         super().__init__(**kwargs)
         self.platform = platform
 
+    @property
+    def part(self) -> str:
+        """The platform."""
+        return f"platform {self.platform}"
+
     def work(self, exchange: Exchange, context: Any) -> dict[str, int]:
         """Return the counts of deliveries. Raises when the platform could not be served."""
         from credit_exchange.steps.push import drain
@@ -229,7 +270,7 @@ class Verdict(ExchangeOperator):
         """Close the night. Raises AirflowFailException naming every failed part."""
         from credit_exchange.adapters.notifiers import tell
         from credit_exchange.steps.alerts import clear_others, raise_alert
-        from credit_exchange.steps.nights import close_night, night_of
+        from credit_exchange.steps.nights import close_night, night_of, remember_cause, unreleased
 
         run, ti = context["dag_run"], context["ti"]
         night = night_of(exchange, run.run_id)
@@ -244,11 +285,15 @@ class Verdict(ExchangeOperator):
         by_tasks = failed_parts(states, mapped, own=self.task_id)
         failed = unmerged | by_tasks
         failed |= {f"feed {feed}": "行数不符" for (feed,) in _found(exchange, "ui/unbalanced", night)}
+        waiting = unreleased(exchange, night.business_date)
+        if waiting:
+            failed.setdefault("release", "release")
+            remember_cause(exchange.engine, run.run_id, "release", UNRELEASED.format(waiting))
         close_night(exchange, run.run_id, sorted(failed))
         prefix = f"night:{night.business_date}:"
         link = f"/exchange/night?date={night.business_date}"
         causes = dict.fromkeys(unmerged.keys() - by_tasks.keys(), _UNMERGED)
-        causes |= dict(_found(exchange, "alerts/causes", night))
+        causes |= dict(_found(exchange, "alerts/causes", night, run_id=run.run_id))
         causes |= {part: "；".join(problems) for part, problems in exchange.config.broken.items()}
         for part, step in failed.items():
             subject = f"业务日期 {night.business_date}：{part_label(exchange.config, part)} 没有完成"

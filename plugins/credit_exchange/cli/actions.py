@@ -74,7 +74,7 @@ def backlog(exchange: Exchange, _given: argparse.Namespace, console: Console) ->
     """Print what has not reached its platform."""
     with transaction(exchange.engine) as connection:
         rows = connection.execute(sql.load("summary/backlog")).mappings().all()
-    table = Table("平台", "数据集", "操作", "状态", "记录", "最早", "结果码")
+    table = _whole("平台", "数据集", "操作", "状态", "记录", "最早", "结果码")
     for row in rows:
         platform, dataset = row["platform"], row["dataset"]
         table.add_row(
@@ -96,12 +96,20 @@ def _waiting_withdrawals(exchange: Exchange, console: Console) -> None:
     with transaction(exchange.engine) as connection:
         given = {"feed": None, "size": _MOST_WAITING}
         rows = connection.execute(sql.load("orders/waiting"), given).mappings().all()
-    table = Table("要求撤下的部门", "批次", "行号", "首次收到", "从未报送过的记录")
+    table = _whole("要求撤下的部门", "批次", "行号", "首次收到", "从未报送过的记录")
     for row in rows:
         since = f"{row['since']:%Y-%m-%d}"
         table.add_row(row["department_name"], str(row["batch_id"]), str(row["line_no"]), since, row["record_id"])
     if rows:
         console.print(table)
+
+
+def _whole(*headings: str) -> Table:
+    """Return an empty table that cuts nothing off: what stands in its last column is copied into the next command."""
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading == headings[-1])
+    return table
 
 
 def order(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
@@ -122,10 +130,11 @@ def order(exchange: Exchange, given: argparse.Namespace, console: Console) -> in
 
 def approve(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Approve a held delivery."""
-    orders.approve_batch(exchange, given.batch_id, given.reason, given.by)
+    day, feed = orders.approve_batch(exchange, given.batch_id, given.reason, given.by)
     console.print(
         "已放行；请在 Airflow 里清除该报送源红色的「校验」（含下游）收下这一批，或运行："
-        "python -m credit_exchange night --date … --feed …",
+        f"python -m credit_exchange night --date {day} --feed {feed}",
+        highlight=False,
         soft_wrap=True,
     )
     return 0

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import psycopg
 
+from credit_exchange.errors import RetriableError
 from credit_exchange.laptop.postgres import EmbeddedPostgres
 from credit_exchange.laptop.settings import Laptop
 from credit_exchange.stores.database import migrate
@@ -49,15 +50,24 @@ def database() -> Iterator[None]:
 
 
 def _running() -> tuple[Laptop, EmbeddedPostgres] | None:
-    """Return the laptop whose server answers: the ordinary one, else that of the red night."""
+    """Return the laptop whose server answers: the ordinary one, else that of the red night.
+
+    What `make run` has started is found by the ports it was given, whatever this command's own environment says. Raises
+    RetriableError when that does not answer: another server on its files would end it.
+    """
     base = Laptop.of()
     faults = base.home / "faults"
-    for laptop in [base, Laptop.of(faults)] if faults.exists() else [base]:
+    for place in [base, Laptop.of(faults)] if faults.exists() else [base]:
+        pid, laptop = place.running() or (0, place)
         server = laptop.server()
         if _answers(server):
-            if laptop is not base:
+            if place is not base:
                 print(f"以下是正在运行的红色之夜（FAULTS=1）的数据：{laptop.home}", file=sys.stderr)
             return laptop, server
+        if pid:
+            raise RetriableError(
+                f"make run 正在 {laptop.home} 运行（进程 {pid}），它的 PostgreSQL 还没有答复；请稍后再试"
+            )
     return None
 
 

@@ -6,6 +6,7 @@ import argparse
 import getpass
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -169,6 +170,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"错误：{error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads it, as head or less, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
+        return 0
     except KeyboardInterrupt:
         print("已中断；做完的都保留，再运行一次即可做完其余的", file=sys.stderr)
         return 130

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
-from credit_exchange.config.labels import BATCH_WORDS, ROW_WORDS
+from credit_exchange.config.labels import BATCH_WORDS, ROW_WORDS, part_label
 from credit_exchange.config.loader import Configuration, as_it_is
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect, transaction
@@ -41,6 +41,7 @@ def show(engine: Engine, config: Configuration, business_date: date, console: Co
     with transaction(engine) as connection:
         feeds = connection.execute(sql.load("summary/feeds"), {"business_date": business_date}).mappings().all()
         platforms = connection.execute(sql.load("summary/platforms")).mappings().all()
+        run = connection.execute(sql.load("ui/night_runs"), {"business_date": business_date}).mappings().first()
     names = {name: dataset.name for name, dataset in config.datasets.items()}
     console.print(_feeds(feeds, business_date, names) if feeds else f"业务日期 {business_date}：没有报送批次")
     for row in feeds:
@@ -49,6 +50,12 @@ def show(engine: Engine, config: Configuration, business_date: date, console: Co
             # it names the department already, in front of what happened
             problem = str(row["problem"]).removeprefix(f"{row['department_name']}（{row['feed']}）").lstrip(": ：")
             text = f"  {who}（报送批次 {row['batch_id']}）：{problem}"
+            console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+    told = {f"feed {row['feed']}" for row in feeds if row["problem"]}
+    for part, cause in (run["causes"] if run else {}).items():
+        if part not in told:
+            who = part_label(config, part)
+            text = f"  {who}：{cause.removeprefix(f'{who}：')}"
             console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
     if platforms:
         console.print()

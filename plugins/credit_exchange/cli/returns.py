@@ -6,8 +6,10 @@ Holds personal data of the department's own rows: the file is written with mode 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,16 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
+_FIRST = ["报送源", "业务日期", "行号", "问题与处理办法"]
+_TITLE = 31
+"""Characters of a sheet's name that a workbook can hold."""
+_CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n\r"}
 _PICTURES |= dict.fromkeys((*range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}")
 
 
 def make_return_file(exchange: Exchange, department: str, since: date, until: date, target: Path) -> int:
-    """Write the open quarantined rows of a department to an XLSX file; return how many.
+    """Write the open quarantined rows of a department to an XLSX file, a sheet for each feed; return how many.
 
     Raises FatalError when there are none and no feed is of such a department: a slip must not read as "all is well",
     and when the file's directory does not exist or the file is none.
@@ -40,14 +46,11 @@ def make_return_file(exchange: Exchange, department: str, since: date, until: da
     known = sorted({feed.department.code for feed in exchange.config.feeds.values()})
     if not rows and department not in known:
         raise FatalError(f"没有部门 {department!r}；现有：{'、'.join(known)}")
-    contents = [orjson.loads(open_sealed(exchange.keys, bytes(row["row_sealed"]))) for row in rows]
-    columns = list(dict.fromkeys(key for content in contents for key in content))
     book = Workbook(write_only=True)
-    sheet = book.create_sheet("问题数据")
-    sheet.append(["报送源", "业务日期", "行号", "问题与处理办法", *columns])
-    for row, content in zip(rows, contents, strict=True):
-        values = [_source(exchange, row), str(row["business_date"]), str(row["line_no"]), row["reasons"]]
-        sheet.append([*map(_text, values), *(_text(content.get(column)) for column in columns)])
+    for feed, some in groupby(rows, key=lambda row: str(row["feed"])):
+        _write_sheet(exchange, book.create_sheet(feed[:_TITLE]), feed, list(some))
+    if not rows:
+        book.create_sheet("问题数据").append(_FIRST)
     # a new file, mode 0600, that takes the other's place: who owns that one, or has it open, sees nothing of this one
     descriptor, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
@@ -58,6 +61,34 @@ def make_return_file(exchange: Exchange, department: str, since: date, until: da
         Path(part).unlink()
         raise
     return len(rows)
+
+
+def _write_sheet(exchange: Exchange, sheet: Any, feed: str, rows: list[Any]) -> None:
+    """Write the rows of one feed, with the columns as its department calls them."""
+    contents = [orjson.loads(open_sealed(exchange.keys, bytes(row["row_sealed"]))) for row in rows]
+    names = _names(exchange, feed, rows[0]["dataset"])
+    there = {key for content in contents for key in content}
+    columns = [*(code for code in names if code in there), *sorted(there - names.keys())]
+    sheet.append([*_FIRST, *(_text(names.get(column, column)) for column in columns)])
+    for row, content in zip(rows, contents, strict=True):
+        reasons = _CODE.sub(lambda code: names.get(code[0], code[0]), row["reasons"])
+        values = [_source(exchange, row), str(row["business_date"]), str(row["line_no"]), reasons]
+        sheet.append([*map(_text, values), *(_text(content.get(column)) for column in columns)])
+
+
+def _names(exchange: Exchange, feed_id: str, dataset_id: str) -> dict[str, str]:
+    """Return field -> what the department calls it, in its own order; then what the catalogue calls the others."""
+    feed, dataset = exchange.config.feeds.get(feed_id), exchange.config.datasets.get(dataset_id)
+    names = {code: aliases[0] for code, aliases in feed.aliases().items()} if feed else {}
+    operation = feed.operation if feed else None
+    own = {
+        "_operation": operation.column if operation else None,
+        "_reason": operation.reason_column if operation else None,
+        "_sequence": feed.sequence if feed else None,
+    }
+    fields = {code: field.name for code, field in dataset.fields.items()} if dataset else {}
+    told = names | {key: column for key, column in own.items() if column}
+    return told | {code: name for code, name in fields.items() if code not in told}
 
 
 def _source(exchange: Exchange, row: Any) -> str:

@@ -81,6 +81,13 @@ def _identity(dataset: Dataset) -> Iterator[Problem]:
                     ("versions", 0, "fields", number),
                     f"{code} 是证件号码，会以明文存放并上报；请在此写 personal: id_number",
                 )
+    subject = identity.subject
+    if subject.uscc and not subject.id_number and dataset.kinds.get("person"):
+        yield (
+            ("identity", "subject", "uscc"),
+            f"主体可能是自然人，却没有说明证件号码在哪个字段：写在 {subject.uscc} 里的会以明文存放并上报；"
+            f"请在此写明 id_number，单位和个人共用一个字段的就写 {subject.uscc}",
+        )
     if identity.subject.kind and not any(dataset.kinds.values()):
         yield (
             ("identity", "subject", "kind"),

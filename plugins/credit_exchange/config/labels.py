@@ -18,6 +18,8 @@ STEP_WORDS = {
     "summary": "汇总",
 }
 """The steps: their display names in the DAG."""
+UNRELEASED = "有 {:,} 条记录已经归并而没有发布：「发布」没有在归并之后运行"
+"""What is wrong where the number of such records is not 0."""
 BATCH_WORDS = {
     "complete": "完整",
     "partial": "部分",

@@ -62,6 +62,10 @@ class Configuration:
             raise ConfigurationError(f"没有平台 {platform_id!r}；现有：{'、'.join(sorted(self.platforms))}")
         return self.platforms[platform_id]
 
+    def taken(self) -> list[str]:
+        """Return the data sets that any platform takes."""
+        return sorted({name for platform in self.platforms.values() for name in platform.datasets})
+
     def _whole(self, part: str) -> None:
         if part in self.broken:
             raise ConfigurationError(told(self.broken[part]))

@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 
 from credit_exchange.errors import ExchangeError
-from credit_exchange.laptop.launcher import EXIT_BROKEN, Launcher, running_pid, stop
+from credit_exchange.laptop.launcher import EXIT_BROKEN, Launcher, stop
 from credit_exchange.laptop.settings import Laptop
 
 
@@ -42,8 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
             elif chosen.command == "stop":
                 console.print(f"{laptop.home}：{'已停止' if stop(laptop) else '没有在运行'}", soft_wrap=True)
             else:
-                pid = running_pid(laptop)
-                what = f"正在运行（进程 {pid}），{laptop.ui_url}" if pid else "没有在运行"
+                found = laptop.running()
+                what = f"正在运行（进程 {found[0]}），{found[1].ui_url}" if found else "没有在运行"
                 console.print(f"{laptop.home}：{what}", soft_wrap=True, highlight=False)
     except ExchangeError as error:
         console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date
 from types import FrameType
 
@@ -183,30 +185,18 @@ class Launcher:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def running_pid(laptop: Laptop) -> int | None:
-    """Return the pid of the launcher that runs on this home, or None."""
-    if not laptop.lock_file.exists():
-        return None
-    with laptop.lock_file.open("r+", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            text = lock.read().strip()
-            return int(text) if text.isdecimal() else None
-        return None
-
-
 def stop(laptop: Laptop, timeout: float = 60.0) -> bool:
     """Ask the launcher of this home to stop and wait for it; returns False when none runs.
 
     Raises FatalError when it still runs after `timeout` seconds.
     """
-    pid = running_pid(laptop)
-    if pid is None:
+    found = laptop.running()
+    if found is None:
         return False
+    pid, _ = found
     os.kill(pid, signal.SIGTERM)
     end = time.monotonic() + timeout
-    while running_pid(laptop) == pid:
+    while (still := laptop.running()) and still[0] == pid:
         if time.monotonic() > end:
             raise FatalError(f"启动器（进程 {pid}）过了 {timeout:.0f} 秒还没有停止；请查看它的终端，或结束该进程")
         time.sleep(0.2)
@@ -220,12 +210,13 @@ def _locked(laptop: Laptop) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            _, runs = laptop.running() or (0, laptop)
             raise ConfigurationError(
-                f"已经在 {laptop.home} 运行，见 {laptop.ui_url}；用 make stop 停止它，"
+                f"已经在 {laptop.home} 运行，见 {runs.ui_url}；用 make stop 停止它，"
                 "或用 CREDIT_EXCHANGE_HOME 和别的端口另开一个"
             ) from None
         lock.truncate(0)
-        lock.write(str(os.getpid()))
+        lock.write(f"{os.getpid()}\n{json.dumps(asdict(laptop.ports))}")
         lock.flush()
         yield
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -71,8 +72,20 @@ class Laptop:
 
     @property
     def lock_file(self) -> Path:
-        """Locked while a launcher of this home runs; holds its pid."""
+        """Locked while a launcher of this home runs; holds its pid and its ports."""
         return self.home / "launcher.lock"
+
+    def running(self) -> tuple[int, Laptop] | None:
+        """Return the pid of the launcher that runs on this home, and the laptop with the ports it was started with."""
+        if not self.lock_file.exists():
+            return None
+        with self.lock_file.open("r+", encoding="ascii") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid, _, ports = lock.read().partition("\n")
+                return (int(pid), replace(self, ports=Ports(**json.loads(ports)))) if ports else None
+            return None
 
     @property
     def record_file(self) -> Path:

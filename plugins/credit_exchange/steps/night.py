@@ -17,7 +17,7 @@ from credit_exchange.errors import ExchangeError, without_values
 from credit_exchange.steps.collect import collect
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
-from credit_exchange.steps.nights import close_night, open_night
+from credit_exchange.steps.nights import close_night, newest_run, open_night, remember_cause
 from credit_exchange.steps.push import DrainResult, drain
 from credit_exchange.steps.release import release
 from credit_exchange.steps.validate import validate
@@ -27,9 +27,10 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class NightResult:
-    """How a night went: the parts that failed with what they said, and the number of parts."""
+    """How a night went: the parts that failed with what they said, and their number. run_id: whose causes they are."""
 
     business_date: date
+    run_id: str = ""
     parts: int = 0
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -65,9 +66,9 @@ def run_night(
         exchange.config.feed(feed_id)
     for target in platforms:
         exchange.config.platform(target)
-    result = NightResult(business_date)
-    run_id = f"command__{business_date}__{uuid.uuid4().hex[:12]}"
     is_whole = not feeds and not platforms
+    run_id = f"command__{business_date}__{uuid.uuid4().hex[:12]}" if is_whole else newest_run(exchange, business_date)
+    result = NightResult(business_date, run_id)
     if is_whole:
         open_night(exchange, run_id, business_date, "command")
     chosen = list(feeds) or ([] if platforms else exchange.config.ids("feed"))
@@ -80,11 +81,7 @@ def run_night(
     with ThreadPoolExecutor(max_workers=max(1, len(targets)), thread_name_prefix="drain") as pool:
         drains = {target: pool.submit(drain, exchange, target) for target in targets}
         for target, future in drains.items():
-            label = f"platform {target}"
-            _part(exchange, result, label, say, future.result)
-            if label not in result.failed and future.result().problem:
-                result.failed[label] = str(future.result().problem)
-                say(f"✗ {part_label(exchange.config, label)}：{future.result().problem}")
+            _part(exchange, result, f"platform {target}", say, future.result)
     if is_whole:
         close_night(exchange, run_id, sorted(result.failed))
     return result
@@ -101,7 +98,13 @@ def _part(
     result.parts += 1
     who = part_label(exchange.config, label)
     try:
-        say(f"✓ {who}：{_counted(exchange.config, work())}")
+        outcome = work()
+        counted = _counted(exchange.config, outcome)
+        if isinstance(outcome, DrainResult) and outcome.problem:
+            result.failed[label] = outcome.problem
+            say(f"✗ {who}：{outcome.problem.removeprefix(f'{who}：')}（{counted}）")
+        else:
+            say(f"✓ {who}：{counted}")
     except ExchangeError as error:
         result.failed[label] = str(error)
         say(f"✗ {who}：{error}")
@@ -109,6 +112,7 @@ def _part(
         result.failed[label] = f"意外错误：{without_values(error)}"
         log.debug("unexpected error in %s", label, exc_info=error)
         say(f"✗ {who}：{result.failed[label]}；在命令前加 --debug 可看到全部")
+    remember_cause(exchange.engine, result.run_id, label, result.failed.get(label))
 
 
 def _counted(config: Configuration, outcome: dict[str, int] | DrainResult) -> str:

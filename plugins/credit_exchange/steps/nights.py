@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from sqlalchemy import Engine
+
 from credit_exchange.core import business_time
 from credit_exchange.core.masking import scrub_text
 from credit_exchange.errors import FatalError
@@ -15,6 +17,8 @@ from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
 Kind = Literal["scheduled", "backfill", "manual", "command"]
+CAUSE_LENGTH = 600
+"""Characters of a cause that are kept: the first problems of a configuration with many are enough to begin with."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,27 @@ def run_again(exchange: Exchange, run_id: str) -> None:
     """Record that a part of a run starts: where the run had ended, it is to be judged anew."""
     with transaction(exchange.engine) as connection:
         connection.execute(sql.load("alerts/night_again"), {"run_id": run_id})
+
+
+def remember_cause(engine: Engine, run_id: str, part: str, cause: str | None) -> None:
+    """Record why the last try of a part failed; None when it succeeded. A run that was never opened has no memory."""
+    told = None if cause is None else scrub_text(cause)[:CAUSE_LENGTH]
+    with transaction(engine) as connection:
+        connection.execute(sql.load("alerts/night_cause"), {"run_id": run_id, "part": part, "cause": told})
+
+
+def newest_run(exchange: Exchange, business_date: date) -> str:
+    """Return the id of the run of a business date that began last, "" when there is none."""
+    with transaction(exchange.engine) as connection:
+        found = connection.execute(sql.load("ui/night_runs"), {"business_date": business_date}).mappings().first()
+    return str(found["run_id"]) if found else ""
+
+
+def unreleased(exchange: Exchange, business_date: date) -> int:
+    """Return how many records a business date changed that were merged and not released: nothing sends them."""
+    with transaction(exchange.engine) as connection:
+        given = {"business_date": business_date, "datasets": exchange.config.taken()}
+        return int(connection.execute(sql.load("alerts/unreleased"), given).scalar_one())
 
 
 def skip(exchange: Exchange, first: date, last: date, reason: str, skipped_by: str) -> list[date]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from credit_exchange.config.labels import SHIPMENT_WORDS
 from credit_exchange.core.business_time import SHANGHAI, today
@@ -56,15 +56,17 @@ def order(
     return ""
 
 
-def approve_batch(exchange: Exchange, batch_id: int, reason: str, approved_by: str) -> None:
-    """Approve a held delivery, so that running its night again takes it. Raises FatalError when it is not held."""
+def approve_batch(exchange: Exchange, batch_id: int, reason: str, approved_by: str) -> tuple[date, str]:
+    """Approve a held delivery and return its business date and feed: running that again takes it.
+
+    Raises FatalError when it is not held.
+    """
     with transaction(exchange.engine) as connection:
-        done = connection.execute(
-            sql.load("orders/approve_batch"),
-            {"batch_id": batch_id, "reason": scrub_text(reason), "approved_by": approved_by},
-        )
-        if done.rowcount != 1:
-            raise FatalError(f"报送批次 {batch_id} 不是待人工确认的，没有要放行的")
+        given = {"batch_id": batch_id, "reason": scrub_text(reason), "approved_by": approved_by}
+        found = connection.execute(sql.load("orders/approve_batch"), given).one_or_none()
+    if found is None:
+        raise FatalError(f"报送批次 {batch_id} 不是待人工确认的，没有要放行的")
+    return found.business_date, found.feed
 
 
 def dismiss(exchange: Exchange, batch_id: int, line_no: int, reason: str, dismissed_by: str) -> None:

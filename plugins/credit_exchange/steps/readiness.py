@@ -45,15 +45,18 @@ def notes(config: Configuration) -> list[str]:
         f"规则 {rule} 把{dataset.name}中{SUBJECT_WORDS[kind]}的 {code} 以原文发往{config.platforms[platform].name}；"
         "除非有法律依据，请参照 sharing/20_privacy.yml 写一条遮蔽或去掉它的规则"
         for name, dataset in config.datasets.items()
-        for platform in config.platforms
+        for platform, one in config.platforms.items()
+        if name in one.datasets
         for rule, kind, code in _open_names(RuleSet(config.sharing, dataset, platform, today))
     ]
 
 
 def _open_names(rules: RuleSet) -> Iterator[tuple[str, str, str]]:
     """Yield rule, kind of subject and field for each name of a person that leaves in clear; a shop's name may."""
-    names = {field.code for field in rules.dataset.current.fields if field.personal == "name"}
-    shop = {rules.dataset.identity.subject.name}
+    subject = rules.dataset.identity.subject
+    shop = {subject.name}
+    told = {field.code for field in rules.dataset.current.fields if field.personal == "name"}
+    names = told | {code for code in (subject.name, subject.representative) if code}
     for rule in (one for one in rules.rules if one.effect == "release"):
         said = {
             c.field: c.value if isinstance(c.value, str) else (c.value or [""])[0]

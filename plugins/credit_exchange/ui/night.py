@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal
 
+from credit_exchange.config.labels import UNRELEASED
+
 Row = Mapping[str, Any]
 Standing = Literal["none", "running", "again", "lost", "ended"]
 LONGEST = timedelta(hours=6)
@@ -20,7 +22,7 @@ _NEXT = {"expected": ("collecting", "采集"), "collected": ("validating", "校�
 """By the stage that a batch has reached: what is being done with it, and the task that does it."""
 NO_REASON = "没有留下原因：运行中断，或出了意外的错误；见 Airflow 里的任务日志"
 _FIRST = {"failed": 0, "missing": 1, "held": 2, "partial": 3, "late": 4}
-_ABOUT = {"feed": "个报送源", "platform": "个平台", "part": "个步骤", "alert": "项告警"}
+_ABOUT = {"feed": "个报送源", "platform": "个平台", "part": "个步骤", "config": "处配置错误", "alert": "项告警"}
 _COMMAND = "python -m credit_exchange"
 
 
@@ -28,7 +30,7 @@ _COMMAND = "python -m credit_exchange"
 class Task:
     """One thing to do: how bad (`bad` or `care`), its word, who, why, what to do, where to click, what to type.
 
-    about: feed, platform, part (of the run), run or alert. contact: whom to call.
+    about: feed, platform, part (of the run), run, config or alert. contact: whom to call.
     """
 
     kind: str
@@ -112,7 +114,7 @@ def to_do(
     batches: Iterable[Row],
     sums: Mapping[str, Mapping[str, int]],
     states: Mapping[str, Row],
-    failed_parts: Sequence[str],
+    run: Row | None,
     unbalanced: Sequence[str],
     alerts: Iterable[Row],
     names: Mapping[str, str],
@@ -121,18 +123,24 @@ def to_do(
     contacts: Mapping[str, str] = MappingProxyType({}),
     *,
     running: bool = False,
+    unreleased: int = 0,
 ) -> list[Task]:
     """Return what has to be done about a business date, the worst first.
 
-    parts: how people call each part; contacts: whom to call about a feed. While the night is running, what it may still
-    do by itself is nobody's task, and nothing is to be run beside it.
+    run: the newest one of the date, with the parts that failed and why. parts: how people call each part; contacts:
+    whom to call about a feed. unreleased: records that were merged and about which nothing was decided. While the
+    night is running, what it may still do by itself is nobody's task, and nothing is to be run beside it.
     """
     found: list[Task] = []
     seen = set()
+    causes: Mapping[str, str] = run["causes"] if run and not running else {}
+    failed_parts: Sequence[str] = run["failed_parts"] if run else ()
     for batch in batches:
-        seen.add(f"feed {batch['feed']}")
+        part = f"feed {batch['feed']}"
+        seen.add(part)
         contact = contacts.get(batch["feed"], "")
-        found += [replace(t, contact=contact) for t in _of_batch(day, batch, datasets, batch["feed"] in unbalanced)]
+        tasks = _of_batch(day, batch, datasets, batch["feed"] in unbalanced, causes.get(part, ""))
+        found += [replace(task, contact=contact) for task in tasks]
     for platform, counts in sums.items():
         seen.add(f"platform {platform}")
         paused, now_with = states.get(platform, {}), counts
@@ -140,7 +148,12 @@ def to_do(
             now_with = {**counts, "awaiting": 0} | (
                 {} if paused.get("circuit") == "open" else {"backlog": 0, "unknown": 0}
             )
-        found.extend(_of_platform(day, platform, now_with, paused, names))
+        found.extend(_of_platform(day, platform, now_with, paused, names, causes.get(f"platform {platform}", "")))
+    if unreleased and not running:
+        seen.add("release")
+        told = "清除「发布」（含下游），或运行"
+        command = f"{_COMMAND} night --date {day}"
+        found.append(Task("bad", "没有发布", "发布", UNRELEASED.format(unreleased), told, "", command, "part"))
     for part in () if running else failed_parts:
         if part not in seen:
             who = parts.get(part, part)
@@ -150,7 +163,8 @@ def to_do(
                     "bad",
                     "失败",
                     who,
-                    "最近一次运行中这一部分没有完成；原因见 Airflow 里的任务日志",
+                    causes.get(part) or "最近一次运行中这一部分没有完成；原因见 Airflow 里的任务日志",
+                    "排除原因后清除失败的任务（含下游），或运行",
                     command=command,
                     about="part",
                 )
@@ -171,7 +185,7 @@ def of_lost(day: date, run: Row) -> Task:
         why = f"从命令行运行，超过 {LONGEST.seconds // 3600} 小时没有判定：应是中途被停止"
         return Task("bad", "没有判定", "最近一次运行", why, "再运行一次", "", f"{_COMMAND} night --date {day}", "run")
     why = "Airflow 里的这次运行已经结束或被删除，却没有走到「判定」"
-    told = "在 Airflow 里清除「发布」（含下游），即送出已归并的并重新判定；这次运行已被删除时运行下面的命令"
+    told = "在 Airflow 里清除「发布」（含下游），即发布、上报并重新判定；这次运行已被删除时运行下面的命令"
     return Task("bad", "没有判定", "最近一次运行", why, told, "", f"{_COMMAND} night --date {day}", "run")
 
 
@@ -180,7 +194,7 @@ def of_files(problems: Mapping[str, Sequence[str]]) -> list[Task]:
     told = "改好后清除失败的任务（含下游）；检查用下面的命令"
     command = f"{_COMMAND} config check"
     return [
-        Task("bad", "配置有错", who, "；".join(what), told, command=command, about="alert")
+        Task("bad", "配置有错", who, "；".join(what), told, command=command, about="config")
         for who, what in problems.items()
     ]
 
@@ -245,7 +259,7 @@ def _counted(tasks: Sequence[Task], kind: str) -> str:
     return "、".join(f"{count} {word}" for word, count in counts if count)
 
 
-def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bool) -> Iterable[Task]:
+def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bool, cause: str) -> Iterable[Task]:
     who = f"{batch['department_name']} · {datasets.get(batch['dataset'], batch['dataset'])}"
     href, feed, state = f"/exchange/batch/{batch['batch_id']}", batch["feed"], batch["state"]
     problem = str(batch["problem"] or "").removeprefix(f"{batch['department_name']}（{feed}）").lstrip(": ：")
@@ -253,22 +267,26 @@ def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bo
     step = _NEXT.get(str(batch.get("stage")), _NEXT["expected"])[1]
     if unbalanced:
         yield Task("bad", "行数不符", who, "收到的行数不等于采纳、问题、未变、待确认之和；请停止使用并报告", href=href)
+    told = "排除原因后清除失败的任务（含下游），或运行"
     if state == "missing":
         why = problem or "没有收到，或文件还没有写完"
         yield Task("bad", "未报送", who, why, f"请部门报送；收到后清除「{step}」（含下游），或运行", href, again)
     elif state == "failed":
         told = f"排除原因后清除「{step}」（含下游），或运行"
-        yield Task("bad", "失败", who, problem or NO_REASON, told, href, again)
+        yield Task("bad", "失败", who, problem or cause or NO_REASON, told, href, again)
     elif state == "held":
         approve = f'{_COMMAND} approve {batch["batch_id"]} --reason "原因" && {again}'
         told = "与部门核实；内容无误时放行（之后也可清除「校验」代替第二条命令）"
         yield Task("care", "待人工确认", who, problem or "整批等待人工确认", told, href, approve)
+    elif cause:  # what an earlier run took is there; what this one would have done with it is not known
+        told = f"此前收下的数据还在。{told}"
+        yield Task("bad", "失败", who, cause, told, href, again)
     elif batch["rows_held"]:
         yield Task("care", "待人工确认", who, f"{batch['rows_held']:,} 行等待人工确认", problem, href)
 
 
 def _of_platform(
-    day: date, platform: str, counts: Mapping[str, int], state: Row, names: Mapping[str, str]
+    day: date, platform: str, counts: Mapping[str, int], state: Row, names: Mapping[str, str], cause: str
 ) -> Iterable[Task]:
     parts = [
         f"{word} {counts[key]:,} 条"
@@ -280,12 +298,15 @@ def _of_platform(
         )
         if counts[key]
     ]
-    if not parts:
+    if not parts and not cause:
         return
+    name = names.get(platform, platform)
     paused = state.get("circuit") == "open" and bool(counts["backlog"] or counts["awaiting"] or counts["unknown"])
     why = "、".join(parts)
     if paused:
         why += f"；连续失败 {state['failures']} 次，暂停上报：{state.get('reason') or '没有留下原因'}"
+    elif cause:
+        why = "；".join(filter(None, (why, cause.removeprefix(f"{name}："))))
     again = bool(counts["backlog"] or counts["unknown"] or counts["awaiting"])
     advice = []
     if counts["rejected"]:
@@ -293,20 +314,20 @@ def _of_platform(
     if paused:
         advice.append("凭证不被接受要人处理，其他原因恢复后自动补报")
     elif counts["backlog"]:
-        advice.append("积压的下一夜自动补报")
+        advice.append("积压的下一夜自动补报" + ("，前提是原因已消除" if cause else ""))
     if counts["unknown"]:
         advice.append("结果不明的先向平台查询再决定是否补报，超过一天会告警")
     if counts["awaiting"]:
         advice.append("等待回执的每 5 分钟查询一次")
-    if again:
+    if again or cause:
         advice.append("不想等可运行")
     yield Task(
-        "bad" if paused or counts["unknown"] or counts["rejected"] else "care",
-        "暂停上报" if paused else "未送完" if again else "被退回",
-        names.get(platform, platform),
+        "bad" if paused or cause or counts["unknown"] or counts["rejected"] else "care",
+        "暂停上报" if paused else "失败" if cause else "未送完" if again else "被退回",
+        name,
         why,
         "；".join(advice),
         f"/exchange/platforms?platform={platform}",
-        f"{_COMMAND} night --date {day} --platform {platform}" if again else "",
+        f"{_COMMAND} night --date {day} --platform {platform}" if again or cause else "",
         "platform",
     )

@@ -65,8 +65,11 @@ class Pages:
             states = {row["platform"]: row for row in _all(connection, "platform_states")}
             alerts = _all(connection, "open_alerts")
             days = _all(connection, "recent_dates")
-        is_newest = not days or day >= days[0]["day"]
+            config = as_it_is()
+            unreleased = connection.execute(sql.load("alerts/unreleased"), {**given, "datasets": config.taken()})
+            waiting = int(unreleased.scalar_one())
         names = _names()
+        is_newest = not days or day >= days[0]["day"]
         sums = night.by_platform(deliveries, withheld)
         stands = self._standing(runs)
         running = stands in ("running", "again")
@@ -76,7 +79,7 @@ class Pages:
             batches,
             sums,
             states,
-            runs[0]["failed_parts"] if runs else [],
+            runs[0] if runs else None,
             unbalanced,
             # what is wrong now is shown with the newest date; an older one is judged by what is its own
             [
@@ -89,6 +92,7 @@ class Pages:
             names["parts"],
             names["contacts"],
             running=running,
+            unreleased=waiting,
         )
         if stands == "lost":
             tasks = [night.of_lost(day, runs[0]), *tasks]
@@ -110,6 +114,7 @@ class Pages:
             "platforms": sums,
             "deliveries": deliveries,
             "withheld": night.by_rule(withheld),
+            "unreleased": waiting,
             "alerts": alerts,
             "days": days,
             **names,

@@ -64,7 +64,7 @@ def test_it_is_told_once_a_feed_after_some_days_and_listed(way: Way, monkeypatch
     assert {row["record_id"] for row in listed} == known
     assert {row["line_no"] for row in listed} == {3, 4}
     out = io.StringIO()
-    ACTIONS["backlog"](way.exchange, Namespace(), Console(file=out, width=200))
+    ACTIONS["backlog"](way.exchange, Namespace(), Console(file=out, width=60))
     assert all(record_id in out.getvalue() for record_id in known)
 
 

@@ -88,7 +88,7 @@ def test_a_data_set_on_which_the_platform_fails_stops_only_itself(
     )
     result = run(exchange, kind)
     assert result.delivered == 40
-    assert "permit" in str(result.problem)
+    assert "行政许可" in str(result.problem)
     assert {"503": "503", "silence": "Timeout", "403": "403"}[answer] in str(result.problem)
     assert len(broken.calls) == (1 if answer == "403" or circuit == "open" else 3)
     assert query(exchange, CIRCUIT) == [("closed",)]
@@ -129,7 +129,7 @@ def test_the_last_part_that_fails_opens_the_circuit_at_the_end(
     broken.parts = (PERMITS[kind],)
     result = run(exchange, kind)
     assert "暂停上报" in str(result.problem)
-    assert "permit" in str(result.problem)
+    assert "行政许可" in str(result.problem)
     assert len(broken.calls) == 3
     assert query(exchange, CIRCUIT) == [("open",)]
 
@@ -145,7 +145,7 @@ def test_what_is_not_allowed_opens_no_circuit_where_something_was_taken_before(
     broken.parts, broken.answer = (PERMITS[kind],), "403"
     result = run(exchange, kind)
     assert result.delivered == 20
-    assert "permit" in str(result.problem)
+    assert "行政许可" in str(result.problem)
     assert len(broken.calls) == 1
     assert query(exchange, CIRCUIT) == [("closed",)]
 
@@ -231,7 +231,7 @@ def test_a_drain_that_has_nothing_else_to_try_stops_no_other_that_is_at_work(
         "('s1', 'fuzhou', 'red_list', 'upsert', 'b', 'k', '', '', 1, 'sending', 'another', now() + interval '1 min') "
         "returning 1",
     )
-    trouble = Trouble(platform, gate, Stopped(platform))
+    trouble = Trouble(platform, gate, Stopped(platform), {})
 
     def fails() -> None:
         for _ in range(platform.circuit.failures):

@@ -132,7 +132,8 @@ class _Drain:
         self._gate = Gate(exchange.engine, platform)
         self._desk = Desk(exchange, platform, me)
         self._claimer = Claimer(exchange, platform, self._dialect, source, me)
-        self._settler = Settler(platform, self._desk, self._gate, self._claimer)
+        names = {key: dataset.name for key, dataset in exchange.config.datasets.items()}
+        self._settler = Settler(platform, self._desk, self._gate, self._claimer, names)
         self._calls = 0
         self._packed: deque[Leased] = deque()
         self._ahead = Ahead(self._next_of_lots)
@@ -201,10 +202,8 @@ class _Drain:
         return self._look_last()
 
     def _urgent(self) -> bool:
-        """Take something down, ask about what is unknown, look at a task; False when there is none of it.
-
-        Takedowns first, always: tasks may be due all the time.
-        """
+        """Take something down, ask about what is unknown, look at a task; False when there is none of it."""
+        # takedowns first, always: tasks may be due all the time
         if self._sending and (
             self._send(takedowns_only=True) or (self._desk.takedowns_wait() and self._claim(_TAKEDOWNS))
         ):

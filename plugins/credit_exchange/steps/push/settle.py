@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from credit_exchange.config.platform import Platform
@@ -39,7 +40,8 @@ def _of_takedowns(result: CallResult) -> CallResult:
 class Settler:
     """Writes outcomes and remembers, for one drain, what has been tried often enough."""
 
-    def __init__(self, platform: Platform, desk: Desk, gate: Gate, claimer: Claimer) -> None:
+    def __init__(self, platform: Platform, desk: Desk, gate: Gate, claimer: Claimer, names: Mapping[str, str]) -> None:
+        """names: how people call the data sets."""
         self._platform = platform
         self._desk = desk
         self._gate = gate
@@ -57,7 +59,7 @@ class Settler:
         self._failed: Counter[str] = Counter()
         self._absent: Counter[str] = Counter()
         self._again: Counter[tuple[str, int]] = Counter()
-        self.trouble = Trouble(platform, gate, claimer.stopped)
+        self.trouble = Trouble(platform, gate, claimer.stopped, names)
         self.apart = Apart()
         """What was refused as a whole, and goes afresh in parts."""
         self._busy = 0
@@ -127,9 +129,8 @@ class Settler:
         why = result.said
         why = f"，平台称：{why}" if why else ""
         if finding is Finding.BROKEN:
-            stream = Stream.of(shipment.label)
             reason = f"{words}，拆成单条仍连续不被接受{why}；{contract} 及其 dialect"
-            self.trouble.stop(stream, f"{stream}接口约定不符：{reason}")
+            self.trouble.stop(Stream.of(shipment.label), f"接口约定不符：{reason}")
         elif finding is Finding.ASIDE:
             self.last_problem = f"{words}{why}；{contract}"
 

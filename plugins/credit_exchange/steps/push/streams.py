@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from credit_exchange.config.labels import OP_WORDS
@@ -21,10 +22,10 @@ class Stream(NamedTuple):
         """Return the stream of a shipment."""
         return cls(label.dataset, label.lane, label.op)
 
-    def __str__(self) -> str:
-        """How people call it: data set, catalogue where it has several, operation."""
+    def told(self, names: Mapping[str, str]) -> str:
+        """Return how people call it: data set, catalogue where it has several, operation. names: of the data sets."""
         lane = f"（{self.lane}）" if self.lane != self.dataset else " "
-        return f"{self.dataset}{lane}{OP_WORDS[self.op]}"
+        return f"{names.get(self.dataset, self.dataset)}{lane}{OP_WORDS[self.op]}"
 
 
 class Stopped:

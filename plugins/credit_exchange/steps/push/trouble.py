@@ -7,6 +7,7 @@ and all else goes on. A platform that answers nobody, or takes nothing of severa
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from credit_exchange.config.platform import Platform
 from credit_exchange.steps.push.gate import Gate, Stop
@@ -18,8 +19,10 @@ _DATASETS_IN_A_ROW = 3
 class Trouble:
     """What failed in one drain."""
 
-    def __init__(self, platform: Platform, gate: Gate, stopped: Stopped) -> None:
+    def __init__(self, platform: Platform, gate: Gate, stopped: Stopped, names: Mapping[str, str]) -> None:
+        """names: how people call the data sets."""
         self._platform = platform
+        self._names = names
         self._gate = gate
         self._stopped = stopped
         self.lately = True
@@ -59,13 +62,13 @@ class Trouble:
         if has_to_open and (for_all or len(self._datasets) >= _DATASETS_IN_A_ROW):
             self._gate.open(reason)
         elif has_to_open or for_good or self._in_a_row[stream] >= self._platform.circuit.failures:
-            self.stop(stream, f"{stream}没有成功：{reason}")
+            self.stop(stream, f"没有成功：{reason}")
             self.doubt = reason if has_to_open else ""
 
     def stop(self, stream: Stream, why: str) -> None:
-        """Send no more of it in this drain."""
+        """Send no more of it in this drain. why: as it goes on after the stream's name."""
         self._stopped.add(stream)
-        self.broken[stream] = f"数据集 {why}"
+        self.broken[stream] = f"{stream.told(self._names)}{why}"
 
     def nothing_else(self) -> None:
         """State that there is nothing else to try. Raises Stop when that leaves no other end than an open circuit."""

@@ -1,0 +1,7 @@
+-- What the last try of a part said when it failed, null when it succeeded; written only where that is new.
+update exchange.night
+set causes = case
+    when cast(:cause as text) is null then causes - cast(:part as text)
+    else causes || jsonb_build_object(cast(:part as text), cast(:cause as text))
+end
+where run_id = :run_id and causes ->> cast(:part as text) is distinct from cast(:cause as text)
