@@ -174,7 +174,7 @@ def test_a_wrong_file_is_the_first_thing_to_mend(
     page = client.get("/night").text
     first = re.sub(r"<[^>]+>", " ", page[page.index("<tbody>") : page.index("</tr>", page.index("<tbody>"))])
     assert first.split()[:2] == ["配置有错", who.split()[0]]
-    assert f"{name.rpartition('/')[2]}, line" in first
+    assert f"{name.rpartition('/')[2]} 第 " in first
     assert "配置有错" not in client.get("/night?date=2020-01-01").text
 
 

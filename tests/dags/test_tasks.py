@@ -219,7 +219,7 @@ def test_a_night_remembers_why_a_part_failed_until_it_succeeds(
             collect.execute(dict(RUN))
     told = causes_of(closed)
     assert told["platform china"] == "信用中国：平台维护中"
-    assert "permit.yml, line 1" in told["feed fz_gulou_permit"]
+    assert "permit.yml 第 1 行" in told["feed fz_gulou_permit"]
     monkeypatch.setattr(tasks.Collect, "work", lambda *_: 1)
     collect.execute(dict(RUN))
     assert causes_of(closed) == {"platform china": "信用中国：平台维护中"}

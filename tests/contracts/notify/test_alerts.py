@@ -264,7 +264,7 @@ def test_wrong_files_are_told_by_the_watchdog_which_goes_on_without_them(
     assert main(["watchdog"]) == 0
     incidents = ["files:all", "files:feed fz_gulou_permit"]
     assert sorted(alerts.open_incidents(exchange, "")) == [*incidents, kept, "late:2026-11-19"]
-    assert "20_privacy.yml, line" in capsys.readouterr().out
+    assert "20_privacy.yml 第 " in capsys.readouterr().out
 
     rules.write_text(whole[rules], encoding="utf-8")
     assert main(["watchdog"]) == 0

@@ -75,7 +75,7 @@ def test_one_feed_or_platform_whose_file_is_wrong_leaves_all_others_as_they_are(
     assert found.feeds == {k: v for k, v in whole.feeds.items() if f"feed {k}" not in wrong}
     assert (set(found.platforms), found.sharing) == ({"fuzhou", "fujian"}, whole.sharing)
     for ask in (lambda: found.feed("fz_scjg_permit"), lambda: found.platform("china"), lambda: load(copied)):
-        with pytest.raises(ConfigurationError, match=r"\.yml, line \d+"):
+        with pytest.raises(ConfigurationError, match=r"\.yml 第 \d+ 行"):
             ask()
 
 
