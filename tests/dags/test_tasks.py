@@ -17,7 +17,7 @@ from credit_exchange.adapters.exchange import NotReady
 from credit_exchange.config.loader import load
 from credit_exchange.steps import push
 from credit_exchange.steps.context import Exchange
-from credit_exchange.steps.nights import close_night, open_night
+from credit_exchange.steps.nights import close_night, open_night, remember_cause
 from credit_exchange.steps.push import DrainResult
 from credit_exchange.stores.database import connect
 
@@ -229,6 +229,16 @@ def test_a_night_remembers_why_a_part_failed_until_it_succeeds(
     with closed.engine.connect() as connection:
         detail = connection.exec_driver_sql("select detail from exchange.alert").scalar_one()
     assert detail.startswith("环节：上报；原因：信用中国：平台维护中；")
+    monkeypatch.setattr(tasks.Push, "work", lambda *_: {})
+    push.execute({"dag_run": SimpleNamespace(run_id="of another date")})
+    assert causes_of(closed) == {}, "it works again, and what waited is sent whatever its date"
+
+
+def test_a_night_goes_on_where_a_cause_cannot_be_recorded(closed: Exchange, caplog: pytest.LogCaptureFixture) -> None:
+    with closed.engine.begin() as connection:
+        connection.exec_driver_sql("alter table exchange.night rename to gone")
+    remember_cause(closed.engine, "scheduled__1", "release", "x")
+    assert "没有记下 release 的原因" in caplog.text
 
 
 def fails(error: Exception) -> Any:

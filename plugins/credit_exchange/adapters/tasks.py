@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from credit_exchange.adapters.business_date import business_date
 from credit_exchange.adapters.exchange import NotReady, die_with_parent, guarded, opened
 from credit_exchange.config.labels import STEP_WORDS, UNRELEASED, feed_label, part_label
-from credit_exchange.errors import FatalError
+from credit_exchange.errors import ConfigurationError, FatalError
 
 if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
@@ -80,17 +80,14 @@ class ExchangeOperator(BaseOperator):
         from credit_exchange.steps.nights import remember_cause
         from credit_exchange.stores.database import connect
 
-        def work() -> None:
-            engine = connect(pool_size=1)
-            try:
-                remember_cause(engine, run_id, self.part, cause)
-            finally:
-                engine.dispose()
-
         try:
-            guarded(work)
-        except AirflowException as error:  # the step's own failure is what counts
-            self.log.warning("原因没有记下：%s", error)
+            engine = connect(pool_size=1)
+        except ConfigurationError:  # no database is named, as the step itself has said
+            return
+        try:
+            remember_cause(engine, run_id, self.part, cause)
+        finally:
+            engine.dispose()
 
     @abstractmethod
     def work(self, exchange: Exchange, context: Any) -> Any:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from credit_exchange.core import business_time
 from credit_exchange.core.masking import scrub_text
-from credit_exchange.errors import FatalError
+from credit_exchange.errors import ExchangeError, FatalError, without_values
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
+log = logging.getLogger(__name__)
 Kind = Literal["scheduled", "backfill", "manual", "command"]
 CAUSE_LENGTH = 600
 """Characters of a cause that are kept: the first problems of a configuration with many are enough to begin with."""
@@ -44,10 +47,17 @@ def run_again(exchange: Exchange, run_id: str) -> None:
 
 
 def remember_cause(engine: Engine, run_id: str, part: str, cause: str | None) -> None:
-    """Record why the last try of a part failed; None when it succeeded. A run that was never opened has no memory."""
+    """Record why the last try of a part failed; None when it succeeded. A run that was never opened has no memory.
+
+    A platform or step that works is no date's trouble any more. What cannot be recorded is logged: the part's own end
+    is what counts.
+    """
     told = None if cause is None else scrub_text(cause)[:CAUSE_LENGTH]
-    with transaction(engine) as connection:
-        connection.execute(sql.load("alerts/night_cause"), {"run_id": run_id, "part": part, "cause": told})
+    try:
+        with transaction(engine, attempts=1) as connection:
+            connection.execute(sql.load("alerts/night_cause"), {"run_id": run_id, "part": part, "cause": told})
+    except (SQLAlchemyError, ExchangeError) as error:
+        log.warning("没有记下 %s 的原因：%s", part, without_values(error))
 
 
 def newest_run(exchange: Exchange, business_date: date) -> str:
