@@ -18,8 +18,10 @@ from sqlalchemy import text
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-if "credit-exchange-airflow-" not in os.environ.get("AIRFLOW_HOME", ""):
-    _home = Path(tempfile.mkdtemp(prefix="credit-exchange-airflow-"))
+# each test process its own: those side by side would otherwise share the one that pytest made before it began them
+_name = f"credit-exchange-airflow-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-"
+if _name not in os.environ.get("AIRFLOW_HOME", ""):
+    _home = Path(tempfile.mkdtemp(prefix=_name))
     atexit.register(shutil.rmtree, _home, ignore_errors=True)
     (_home / "airflow.cfg").write_text(
         f"""

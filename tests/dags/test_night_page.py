@@ -162,7 +162,7 @@ def test_an_older_night_is_judged_by_what_is_its_own(client: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "who"), [("feeds/fz_gulou_permit.yml", "feed fz_gulou_permit"), ("sharing/20_privacy.yml", "整个交换")]
+    ("name", "who"), [("feeds/fz_gulou_permit.yml", "报送源 fz_gulou_permit"), ("sharing/20_privacy.yml", "整个交换")]
 )
 def test_a_wrong_file_is_the_first_thing_to_mend(
     client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, who: str

@@ -170,9 +170,18 @@ insert into exchange.record (record_id, dataset, agency_code, document_key, docu
     subject_kind, subject_name, department, feed, business_date, version, status, content_digest, content_version)
 select r, d, 'a', r, r, 's', (select min(subject_id) from exchange.subject), 'legal', 'n', 'f', 'f_permit',
     '2026-11-22', 1, 'current', 'x', 1
-from unnest(array['r1', 'r2'], array['permit', 'nobody_takes_it']) as t (r, d);
+from unnest(array['r1', 'r2', 'r3', 'r4', 'r5'], array['permit', 'nobody_takes_it', 'permit', 'permit', 'permit'])
+    as t (r, d);
 insert into exchange.record_version (record_id, version, reason, status, content_digest, business_date)
 select record_id, 1, 'content', 'current', 'x', business_date from exchange.record;
+-- what another night's merge does to records of this date, beside it: that night's release decides about it
+update exchange.record set version = 2 where record_id in ('r3', 'r4', 'r5');
+insert into exchange.record_version (record_id, version, reason, status, content_digest, business_date)
+values ('r3', 2, 'expiry', 'expired', 'x', '2026-11-22'), ('r4', 2, 'withdrawal', 'withdrawn', 'x', '2026-11-22'),
+    ('r5', 2, 'withdrawal', 'withdrawn', 'x', '2026-11-22');
+insert into exchange.withdrawal_order (record_id, action, authority, reason, business_date, sequence, ordered_by)
+values ('r4', 'withdraw', 'department', 'n', '2026-11-21', '', 'f'),
+    ('r5', 'withdraw', 'department', 'n', '2026-11-22', '', 'f');
 """
 
 
@@ -188,10 +197,10 @@ def test_a_night_of_which_nothing_was_released_is_not_good(closed: Exchange, mon
     assert ended(closed) == ("partial", True)
     with closed.engine.begin() as connection:
         detail = connection.exec_driver_sql("select detail from exchange.alert").scalar_one()
-        assert detail.startswith("环节：发布；原因：有 1 条记录已经归并而没有发布")
+        assert detail.startswith("环节：发布；原因：有 2 条记录已经归并而没有发布")
         connection.exec_driver_sql(
             "insert into exchange.release (platform, record_id, version, dataset, effect) "
-            "values ('fuzhou', 'r1', 1, 'permit', 'withhold')"
+            "values ('fuzhou', 'r1', 1, 'permit', 'withhold'), ('fuzhou', 'r5', 2, 'permit', 'withhold')"
         )
     assert verdict.execute(context) == {"failed": 0}
     assert ended(closed) == ("good", True)

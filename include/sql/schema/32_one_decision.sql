@@ -1,5 +1,6 @@
 -- Ids that are one decision, in pairs: records, and ids under which orders wait, that agree in data set, agency, document and
--- subject. Linked codes show it; an order of one is an order of the other. Some pairs stand there twice.
+-- subject. Linked codes show it; an order of one is an order of the other. Some pairs stand there twice. Both sides are
+-- written out: of one they could share PostgreSQL would read the two tables whole.
 create or replace view exchange.one_decision as
 select a.record_id, a.subject_id, b.record_id as other_id
 from (

@@ -138,7 +138,6 @@ class _FeedOperator(ExchangeOperator):
 
     def work(self, exchange: Exchange, context: Any) -> Any:
         """Name the row, then run the step."""
-        context["label"] = self.feed  # where its file is wrong nobody knows its name
         context["label"] = feed_label(exchange.config, self.feed)
         if self.batch_id is not None:
             self.page = f"/exchange/batch/{int(self.batch_id)}"
@@ -226,7 +225,6 @@ class Push(ExchangeOperator):
         from credit_exchange.steps.push import drain
 
         die_with_parent()
-        context["label"] = self.platform
         context["label"] = exchange.config.platform(self.platform).name
         self.page = f"/exchange/platforms?platform={self.platform}"
         result = drain(exchange, self.platform)

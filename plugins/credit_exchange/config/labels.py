@@ -143,10 +143,11 @@ def feed_label(config: Configuration, feed_id: str) -> str:
 
 
 def part_label(config: Configuration, part: str) -> str:
-    """Return how people call a part: `feed <id>`, `platform <id>`, or a step; an unknown one as it is."""
+    """Return how people call a part: `feed <id>`, `platform <id>`, or a step; by its id where nobody knows its name."""
     kind, _, name = part.partition(" ")
     if kind == "feed" and name in config.feeds:
         return feed_label(config, name)
     if kind == "platform" and name in config.platforms:
         return config.platform(name).name
-    return STEP_WORDS.get(part, part)
+    kinds = {"feed": "报送源", "platform": "平台"}
+    return f"{kinds[kind]} {name}" if kind in kinds else STEP_WORDS.get(part, part)

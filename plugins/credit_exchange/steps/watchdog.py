@@ -13,6 +13,7 @@ from datetime import date, time, timedelta
 from typing import Any
 
 from credit_exchange.config.feed import Operation, TableSource
+from credit_exchange.config.labels import part_label
 from credit_exchange.core import business_time
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import ConfigurationError, without_values
@@ -102,7 +103,7 @@ def _files(exchange: Exchange) -> Iterable[Finding]:
     """Find files that are wrong: an incident for each feed or platform, one for what stops everything."""
     everything = {"all": exchange.config.problems} if exchange.config.problems else {}
     for part, problems in (everything | dict(exchange.config.broken)).items():
-        what = "整个交换不能运行" if part == "all" else f"{part} 不能运行，其余照常"
+        what = "整个交换不能运行" if part == "all" else f"{part_label(exchange.config, part)} 不能运行，其余照常"
         yield Finding(
             f"{FILES}{part}",
             "critical",

@@ -24,6 +24,7 @@ NO_REASON = "没有留下原因：运行中断，或出了意外的错误；见 
 _FIRST = {"failed": 0, "missing": 1, "held": 2, "partial": 3, "late": 4}
 _ABOUT = {"feed": "个报送源", "platform": "个平台", "part": "个步骤", "config": "处配置错误", "alert": "项告警"}
 _COMMAND = "python -m credit_exchange"
+_MEND = "排除原因后清除失败的任务（含下游），或运行"
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def to_do(
                     "失败",
                     who,
                     causes.get(part) or "最近一次运行中这一部分没有完成；原因见 Airflow 里的任务日志",
-                    "排除原因后清除失败的任务（含下游），或运行",
+                    _MEND,
                     command=command,
                     about="part",
                 )
@@ -267,7 +268,6 @@ def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bo
     step = _NEXT.get(str(batch.get("stage")), _NEXT["expected"])[1]
     if unbalanced:
         yield Task("bad", "行数不符", who, "收到的行数不等于采纳、问题、未变、待确认之和；请停止使用并报告", href=href)
-    told = "排除原因后清除失败的任务（含下游），或运行"
     if state == "missing":
         why = problem or "没有收到，或文件还没有写完"
         yield Task("bad", "未报送", who, why, f"请部门报送；收到后清除「{step}」（含下游），或运行", href, again)
@@ -279,7 +279,7 @@ def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bo
         told = "与部门核实；内容无误时放行（之后也可清除「校验」代替第二条命令）"
         yield Task("care", "待人工确认", who, problem or "整批等待人工确认", told, href, approve)
     elif cause:  # what an earlier run took is there; what this one would have done with it is not known
-        told = f"此前收下的数据还在。{told}"
+        told = f"此前收下的数据还在。{_MEND}"
         yield Task("bad", "失败", who, cause, told, href, again)
     elif batch["rows_held"]:
         yield Task("care", "待人工确认", who, f"{batch['rows_held']:,} 行等待人工确认", problem, href)
