@@ -230,6 +230,8 @@ def test_a_night_remembers_why_a_part_failed_until_it_succeeds(
     assert told["platform china"] == "信用中国：平台维护中"
     assert "permit.yml 第 1 行" in told["feed fz_gulou_permit"]
     monkeypatch.setattr(tasks.Collect, "work", lambda *_: 1)
+    collect.execute(RUN | {"dag_run": SimpleNamespace(run_id="of another date")})
+    assert "feed fz_gulou_permit" in causes_of(closed), "what a feed delivered for another date is another matter"
     collect.execute(dict(RUN))
     assert causes_of(closed) == {"platform china": "信用中国：平台维护中"}
     verdict = tasks.Verdict(task_id="verdict", feeds_task="open_night", platforms_task="platforms")

@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -197,8 +196,6 @@ def test_a_worker_does_not_hold_the_key_that_signs_tokens(production: AirflowTow
 
 
 def test_a_stop_leaves_no_process(production: AirflowTown) -> None:
-    begun = time.monotonic()
     production.supervisor.stop()
     left = [line for line in production.living() if "postgres" not in line]
     assert not left
-    assert time.monotonic() - begun < 30

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date
@@ -174,10 +173,8 @@ def test_a_service_that_drips_is_left_when_its_time_is_over(
     exchange_of: OPEN, service: Service, inbox: Path, fault: str
 ) -> None:
     service.script = {2: fault, 3: fault}
-    started = time.monotonic()
     with pytest.raises(RetriableError, match=r"第 2 页：服务在 1\.5 秒（total_timeout）内没有给完数据"):
         collect(exchange_of(HTTP | {"read_timeout": 1, "total_timeout": 1.5}, service.connection), "t", DAY)
-    assert time.monotonic() - started < 8
     assert not [p for p in (inbox.parent / "landing").rglob("*") if p.is_file()]
 
 

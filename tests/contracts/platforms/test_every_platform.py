@@ -262,7 +262,7 @@ def test_one_version_of_a_record_is_under_way_at_a_time(exchange: Exchange, sand
 def test_while_it_is_unknown_whether_one_version_arrived_no_other_leaves(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, op: str
 ) -> None:
-    exchange = exchange_with(settle_after_seconds=3600, drain_seconds=1)
+    exchange = exchange_with(settle_after_seconds=3600, drain_seconds=25)
     put(exchange, kind, names(2))
     sandbox.faults.add(SEND[kind], "close_before_commit")
     run(exchange, kind)

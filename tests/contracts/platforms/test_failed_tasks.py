@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from world import names, outbox, put, query, run, states
+from world import finish_tasks, names, outbox, put, query, run, states
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import poll_receipts
@@ -80,7 +80,8 @@ def test_tasks_that_are_answered_after_the_night_lead_to_smaller_ones_in_the_nig
     poison.records = {"r0057"}
     for _ in range(6):
         run(exchange, "fujian")
-        query(exchange, "select pg_sleep(0.3)")
+        finish_tasks(sandbox)
+        query(exchange, "update exchange.shipment set next_attempt_at = now() returning 1")
         poll_receipts(exchange, "fujian")
     assert states(exchange) == {"delivered": 199, "rejected": 1}
 

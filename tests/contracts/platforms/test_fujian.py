@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from world import names, outbox, put, query, run, states
+from world import finish_tasks, names, outbox, put, query, run, states
 
 from credit_exchange.steps import watchdog
 from credit_exchange.steps.context import Exchange
@@ -39,14 +39,13 @@ def test_the_night_does_not_wait_for_a_task_and_the_poll_settles_it(
 ) -> None:
     exchange = exchange_with(poll_in_drain_seconds=0.2)
     put(exchange, "fujian", names(3))
-    sandbox.faults.add("upload", "task_never_done", seconds=1.5)
-    started = time.monotonic()
+    sandbox.faults.add("upload", "task_never_done", seconds=3600)
     result = run(exchange, "fujian")
-    assert time.monotonic() - started < 1.4
     assert (result.awaiting, result.problem) == (3, None)
     assert states(exchange) == {"awaiting_receipt": 3}
     assert poll_receipts(exchange, "fujian").delivered == 0
-    time.sleep(1.6)
+    finish_tasks(sandbox)
+    query(exchange, "update exchange.shipment set next_attempt_at = now() returning 1")
     assert poll_receipts(exchange, "fujian").delivered == 3
     assert outbox(exchange)["r0001", 1].receipt_no
 
@@ -65,10 +64,10 @@ def test_a_poll_looks_once_at_each_task_however_soon_it_is_due_again(
 def test_a_takedown_goes_before_tasks_that_are_due_all_the_time(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
-    exchange = exchange_with(poll_seconds=0.001, drain_seconds=1.5)
+    exchange = exchange_with(poll_seconds=0.001, drain_seconds=4)
     put(exchange, "fujian", names(3))
-    sandbox.faults.add("upload", "task_never_done", seconds=60)
-    run(exchange, "fujian")
+    sandbox.faults.add("upload", "task_never_done", seconds=3600)
+    run(exchange_with(poll_seconds=0.001, poll_in_drain_seconds=0), "fujian")
     put(exchange, "fujian", names(1, first=9), version=2, op="withdraw")
     run(exchange, "fujian")
     assert outbox(exchange)["r0009", 2].attempts == 1
@@ -108,3 +107,15 @@ def test_a_task_that_runs_for_days_is_told_to_a_person_once(exchange: Exchange, 
         [finding] = watchdog.check(exchange)
         assert finding.incident_key.startswith("overdue:fujian:")
         assert finding.is_new == is_new
+
+
+def test_tasks_that_are_due_all_the_time_keep_nothing_from_being_sent_and_no_drain_from_its_end(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    exchange = exchange_with(poll_seconds=0.001, poll_in_drain_seconds=0.5, limits={"records": 1})
+    put(exchange, "fujian", names(3))
+    sandbox.faults.add("upload", "task_never_done", times=-1, seconds=3600)
+    assert run(exchange, "fujian").problem is None
+    put(exchange, "fujian", names(3, first=11))
+    assert run(exchange, "fujian").problem is None
+    assert states(exchange) == {"awaiting_receipt": 6}

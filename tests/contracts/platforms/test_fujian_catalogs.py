@@ -21,6 +21,7 @@ from moving import (
     shown,
     told,
 )
+from world import finish_tasks
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.release import release
@@ -221,7 +222,7 @@ def test_a_further_correction_tries_a_refused_takedown_again(exchange: Exchange,
 @pytest.fixture
 def slow(exchange_with: Callable[..., Exchange]) -> Exchange:
     """Drains that do not wait for tasks."""
-    return exchange_with(poll_in_drain_seconds=0.0, drain_seconds=3.0)
+    return exchange_with(poll_in_drain_seconds=0.0, drain_seconds=25)
 
 
 def test_until_the_takedown_is_settled_the_new_row_waits_and_says_so(slow: Exchange, sandbox: Sandbox) -> None:
@@ -229,7 +230,7 @@ def test_until_the_takedown_is_settled_the_new_row_waits_and_says_so(slow: Excha
     push(slow)
     let_time_pass(slow)
     push(slow)
-    sandbox.faults.add("upload", "task_never_done", seconds=2.0)
+    sandbox.faults.add("upload", "task_never_done", seconds=3600)
     told(slow, 21, "person")
     result = push(slow)
     assert (result.awaiting, result.retry) == (1, 1)
@@ -251,14 +252,14 @@ AFTERWARDS = {
 def test_what_is_decided_while_the_takedown_is_under_way(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, under_way: str, then: str
 ) -> None:
-    exchange = exchange_with(poll_in_drain_seconds=0.0, drain_seconds=2.0, settle_after_seconds=3600)
+    exchange = exchange_with(poll_in_drain_seconds=0.0, drain_seconds=25, settle_after_seconds=3600)
     usual = exchange_with()
     reported(usual, sandbox, "legal")
     told(exchange, 21, "person")
     if under_way != "ready":
         fault = {"awaiting_receipt": "task_never_done", "unknown": "commit_then_close", "retry": "429"}[under_way]
         options = (
-            {"seconds": 4}
+            {"seconds": 3600}
             if under_way == "awaiting_receipt"
             else {"retry_after": "3600"}
             if under_way == "retry"
@@ -273,6 +274,7 @@ def test_what_is_decided_while_the_takedown_is_under_way(
     else:
         told(exchange, 22, what, "准予执业")
     sandbox.faults.clear()
+    finish_tasks(sandbox)
     for _ in range(40):
         let_time_pass(usual)
         push(usual)
@@ -290,7 +292,7 @@ def test_what_is_decided_while_the_takedown_is_under_way(
 def test_while_it_is_unknown_whether_the_old_row_came_nothing_else_goes(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, fault: str
 ) -> None:
-    exchange = exchange_with(settle_after_seconds=3600, drain_seconds=1.0)
+    exchange = exchange_with(settle_after_seconds=3600, drain_seconds=25)
     told(exchange, 20, "legal")
     sandbox.faults.add("upload", fault)
     push(exchange)
@@ -307,7 +309,7 @@ def test_while_it_is_unknown_whether_the_old_row_came_nothing_else_goes(
 def test_an_old_row_that_was_refused_in_the_meantime_needs_no_takedown(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
-    exchange = exchange_with(settle_after_seconds=3600, drain_seconds=1.0)
+    exchange = exchange_with(settle_after_seconds=3600, drain_seconds=25)
     told(exchange, 20, "legal")
     sandbox.faults.add("upload", "commit_then_close")
     push(exchange)

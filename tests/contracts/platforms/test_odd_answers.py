@@ -124,7 +124,7 @@ def test_looks_that_are_not_answered_are_bounded_and_keep_nothing_from_being_sen
         limits={"records": 1},
         retry={"first_seconds": 0.01, "max_seconds": 0.02},
         settle_after_seconds=3600,
-        drain_seconds=3 if kind == "fuzhou" else 25,
+        drain_seconds=25,
     )
     put(exchange, kind, names(4))
     if kind == "fuzhou":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -221,6 +222,12 @@ def states(exchange: Exchange) -> dict[str, int]:
     for row in outbox(exchange).values():
         counts[row.state] = counts.get(row.state, 0) + 1
     return counts
+
+
+def finish_tasks(sandbox: Sandbox) -> None:
+    """信用福建 is done with every task it has, however long each should have taken."""
+    with sandbox.platform.store.transaction() as store:
+        store.execute("UPDATE task SET running_at = 0, due_at = min(due_at, ?)", (time.time(),))
 
 
 def arrived_once(sandbox: Sandbox, count: int) -> None:

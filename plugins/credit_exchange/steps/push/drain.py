@@ -7,9 +7,8 @@ lease, the fence and every state are in our database. No transaction is open whi
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,7 @@ from credit_exchange.steps.push.dialects.base import (
 )
 from credit_exchange.steps.push.discreet import discreet
 from credit_exchange.steps.push.gate import Caller, Gate, Replaced, Stop
+from credit_exchange.steps.push.result import DrainResult, result_of
 from credit_exchange.steps.push.settle import Settler
 from credit_exchange.steps.push.transport import Transport
 from credit_exchange.steps.rules import is_stale
@@ -52,25 +52,6 @@ _LOOK_EVERY = 0.5
 _POLL = timedelta(minutes=5)
 
 
-@dataclass(frozen=True)
-class DrainResult:
-    """What one drain did (delivered, rejected, held, calls) and what it left (retry, unknown, awaiting), in records.
-
-    unseen: shipments of the last day that were looked at in vain. `problem` says in one sentence why something is left
-    that a person should know of, or is None.
-    """
-
-    delivered: int = 0
-    rejected: int = 0
-    retry: int = 0
-    unknown: int = 0
-    awaiting: int = 0
-    held: int = 0
-    calls: int = 0
-    unseen: int = 0
-    problem: str | None = None
-
-
 def drain(
     exchange: Exchange,
     platform_id: str,
@@ -81,8 +62,8 @@ def drain(
     """Send and settle until nothing is left that can be done now, the time is over or the platform does not work.
 
     until: an aware real time at which to end; never later than the platform's drain_seconds from now. Unknown shipments
-    whose settling time lies within that are waited for; open tasks for poll_in_drain_seconds, the rest is for
-    `poll_receipts`. Raises ConfigurationError for an unknown platform, dialect or connection.
+    whose settling time lies within that are waited for; open tasks for poll_in_drain_seconds after everything else, the
+    rest is for `poll_receipts`. Raises ConfigurationError for an unknown platform, dialect or connection.
     """
     return _run(exchange, platform_id, until, payload_source, sending=True)
 
@@ -140,6 +121,7 @@ class _Drain:
         self._look_at = 0.0
         self._recover_at = 0.0
         self._tasks_until: float | None = None
+        self._looked_at: set[str] = set()  # tasks that are no longer waited for
         self._stale = sending and is_stale(exchange, platform_id)  # then takedowns only, until it is released again
 
     def run(self) -> DrainResult:
@@ -174,7 +156,12 @@ class _Drain:
             self._desk.give_back()
             if left_over is not None:
                 self._settler.counts.update(left_over.aside)
-        return self._result(problem, self._desk.left() if left is None or problem else left)
+        left = self._desk.left() if left is None or problem else left
+        overdue = self._desk.overdue()
+        sending, stale = self._sending, self._stale
+        return result_of(
+            self._platform, self._settler, problem, left, overdue, calls=self._calls, sending=sending, stale=stale
+        )
 
     def _step(self) -> bool:
         """Do the most urgent thing; False when there is nothing that can be done now."""
@@ -183,10 +170,10 @@ class _Drain:
             self._desk.recover()
             self._recover_at = now + _RECOVER_EVERY
         # a takedown that has just been ordered goes before shipments that are already packed
-        if not self._packed or (now >= self._look_at and self._packed[0].shipment.label.op != "withdraw"):
-            if self._urgent():
-                return True
-            self._look_at = time.monotonic() + _LOOK_EVERY
+        if (
+            not self._packed or (now >= self._look_at and self._packed[0].shipment.label.op != "withdraw")
+        ) and self._urgent():
+            return True
         if not self._sending:
             return self._look_last()
         part = self._settler.apart.next()
@@ -203,16 +190,16 @@ class _Drain:
 
     def _urgent(self) -> bool:
         """Take something down, ask about what is unknown, look at a task; False when there is none of it."""
-        # takedowns first, always: tasks may be due all the time
         if self._sending and (
             self._send(takedowns_only=True) or (self._desk.takedowns_wait() and self._claim(_TAKEDOWNS))
         ):
             return True
-        if not self._settler.unanswered and not self._settler.trouble.doubt and self._look_after():
-            if self._packed:  # for the same reason something is sent between two looks
-                self._look_at = time.monotonic() + _LOOK_EVERY
-            return True
-        return False
+        # tasks may be due all the time: takedowns go first, always, and something is sent between two looks
+        if time.monotonic() < self._look_at:
+            return False
+        looked = not self._settler.unanswered and not self._settler.trouble.doubt and self._look_after()
+        self._look_at = time.monotonic() + _LOOK_EVERY
+        return looked
 
     def _claim(self, priority: int) -> bool:
         ahead = priority == _EVERYTHING and self._ahead.begun
@@ -275,19 +262,24 @@ class _Drain:
         )
 
     def _look_last(self) -> bool:
-        """After one that was not answered looks come last: each may take as long as the platform is waited for."""
+        """Look while nothing can be sent. After one that was not answered looks come only here: each may take as long
+        as the platform is waited for."""
         self._settler.trouble.nothing_else()
-        return bool(self._settler.unanswered) and self._look_after()
+        if self._tasks_until is None:
+            self._tasks_until = time.monotonic() + self._platform.poll_in_drain_seconds
+        return self._look_after()
 
     def _gave_up(self) -> bool:
         return len(self._settler.unanswered) >= max(2, self._platform.circuit.failures)
 
     def _look(self, state: str, kind: str, method: Callable[[Shipment, Wire], CallResult]) -> bool:
-        leased = self._desk.take_open(state, sorted(self._settler.skip_shipments))
+        leased = self._desk.take_open(state, sorted(self._settler.skip_shipments | self._looked_at))
         if leased is None:
             return False
         if not self._sending:  # once: the next round is minutes away
             self._settler.skip_shipments.add(leased.shipment.label.shipment_no)
+        elif state == "awaiting_receipt" and self._tasks_until is not None and time.monotonic() >= self._tasks_until:
+            self._looked_at.add(leased.shipment.label.shipment_no)
         self._call(leased, kind, method)
         return True
 
@@ -347,53 +339,13 @@ class _Drain:
             for what, seconds in due.items()
             if what != "task" and seconds <= (self._end - now if what in ("unknown", "other") else self._gate.patience)
         ]
-        if "task" in due and not waits:
-            if self._tasks_until is None:
-                self._tasks_until = now + self._platform.poll_in_drain_seconds
-            if now + due["task"] < self._tasks_until:
-                waits.append(due["task"])
+        until = 0.0 if self._tasks_until is None else self._tasks_until
+        if "task" in due and not waits and now + max(due["task"], 0.0) < until:
+            waits.append(due["task"])
         if not waits or now + min(waits) > self._end:
             return False
         time.sleep(min(max(min(waits), 0.01), _LONGEST_NAP))
         return True
-
-    def _result(self, problem: str | None, left: dict[str, int]) -> DrainResult:
-        counts: Counter[str] = self._settler.counts
-        waiting = left.get("ready", 0) + left.get("retry", 0) + left.get("sending", 0)
-        unknown = left.get("unknown", 0)
-        overdue = self._desk.overdue()  # the watchdog tells of them; they redden no run of every night
-        sought = unknown - sum(records for state, records in overdue.values() if state == "unknown")
-        if problem is None and self._stale and waiting:
-            problem = (
-                f"{self._platform.name}：共享规则（或程序）在发布之后变过，{waiting} 条要按现在的规则重新发布才上报；"
-                "请清除「发布」（含下游），或等下一夜"
-            )
-        if problem is None and self._sending and (waiting or sought > 0):
-            problem = (
-                f"{self._platform.name}：还有 {waiting} 条没有送出、{unknown} 条结果不明；"
-                f"{'；'.join(self._settler.trouble.broken.values()) or self._settler.last_problem or '下次上报时继续'}"
-            )
-        unseen = {number: why for number, why in self._settler.unseen.items() if number not in overdue}
-        if problem is None and unseen:
-            number, why = next(reversed(unseen.items()))
-            problem = (
-                f"{self._platform.name}：有 {len(unseen)} 个上报批次没有查询到结果，如批次 {number}：{why}；"
-                "下次再查询，仍无结果请与平台核实"
-            )
-        refused = self._settler.not_taken_down
-        if problem is None and refused:
-            problem = f"{self._platform.name}：有 {refused} 条撤下没有被平台接受，每夜自动再试；请与平台核对原因"
-        return DrainResult(
-            delivered=counts["delivered"],
-            rejected=counts["rejected"],
-            retry=waiting,
-            unknown=unknown,
-            awaiting=left.get("awaiting_receipt", 0),
-            held=counts["held"],
-            calls=self._calls,
-            unseen=len(unseen),
-            problem=problem,
-        )
 
 
 def _not_sent(problem: str) -> CallResult:
