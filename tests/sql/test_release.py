@@ -184,16 +184,6 @@ def test_the_reason_of_a_withdrawal_carries_no_number_of_a_person(exchange: Exch
     assert told == [{"reason": f"信用修复，经办人身份证{'*' * 18}，电话{'*' * 11}"}]
 
 
-def test_a_takedown_says_the_reason_of_the_newest_order(exchange: Exchange) -> None:
-    reported(exchange)
-    for day, action, reason in ((3, "withdraw", "许可注销"), (1, "withdraw", "登记有误"), (2, "reinstate", "更正")):
-        said = row(exchange, "1号", operation=action, reason=reason)
-        merge(exchange, batch(exchange, [said], D1 + timedelta(days=day)))
-    release(exchange)
-    told = query(exchange, "select distinct reason from report.delivery where op = 'withdraw'")
-    assert told == [{"reason": "许可注销"}]
-
-
 @pytest.mark.parametrize("together", [True, False])
 def test_a_takedown_says_why_also_when_the_content_changed_with_it_or_since(exchange: Exchange, together: bool) -> None:
     reported(exchange)
@@ -201,6 +191,7 @@ def test_a_takedown_says_why_also_when_the_content_changed_with_it_or_since(exch
     changed = [row(exchange, "1号", fields={"XK_NR": "新"})]
     for days, rows in enumerate([said + changed] if together else [said, changed]):
         merge(exchange, batch(exchange, rows, D2 + timedelta(days=days)))
+    merge(exchange, batch(exchange, [row(exchange, "1号", operation="withdraw", reason="登记有误")], D1))  # older
     release(exchange)
     told = query(exchange, "select distinct reason from report.delivery where op = 'withdraw'")
     assert told == [{"reason": "许可依法撤销"}]
