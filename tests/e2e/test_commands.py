@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy import text
 from town import UNTIL, Town, town
 
 from credit_exchange.cli.main import main
@@ -143,6 +144,35 @@ def test_evidence_is_a_folder_with_the_platforms_own_words(city: Town, tmp_path:
     assert main(["evidence", row["record_id"], "--out", str(tmp_path / "e")]) == 0
     (reply,) = (tmp_path / "e").glob("*.reply")
     assert b"receipt_no" in reply.read_bytes()
+    assert json.loads((tmp_path / "e" / "differs.json").read_bytes()) == []
+
+
+def test_evidence_says_what_was_changed_after_it_was_written(
+    city: Town, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the export would otherwise hand out as proof."""
+    (row,) = city.query(
+        "select record_id, shipment_no from report.delivery where state = 'delivered' and dataset = 'permit' limit 1"
+    )
+
+    def change(statement: str) -> None:
+        with city.exchange.engine.begin() as connection:
+            assert connection.execute(text(statement), row).rowcount == 1
+
+    content = "update exchange.record_version set content = {} where record_id = :record_id"
+    shipment = "update exchange.shipment set reply_digest = {}, body_sealed = {} where shipment_no = :shipment_no"
+    change(content.format("replace(content, '准予', '不准予')"))
+    change(shipment.format("'x' || reply_digest", "body_sealed || 'x'"))
+    try:
+        assert main(["evidence", row["record_id"], "--out", str(tmp_path / "e")]) == 2
+    finally:
+        change(content.format("replace(content, '不准予', '准予')"))
+        change(shipment.format("substr(reply_digest, 2)", "substr(body_sealed, 1, length(body_sealed) - 1)"))
+    differs = json.loads((tmp_path / "e" / "differs.json").read_bytes())
+    assert [one.split(" ")[-1] for one in differs] == ["版的内容", "的字节", "的答复"]
+    assert list((tmp_path / "e").glob("*.reply")) == []
+    assert "不能作为证据" in capsys.readouterr().out
+    assert main(["evidence", row["record_id"], "--out", str(tmp_path / "again")]) == 0
 
 
 def test_withdrawing_by_command_reaches_the_platform(city: Town) -> None:

@@ -40,6 +40,15 @@ def test_two_rows_of_a_first_batch_that_are_one_record_by_linked_codes_make_one_
     assert version == {"nr": "乙"}
 
 
+def test_of_two_rows_of_a_late_batch_that_are_one_record_both_fill_history(exchange: Exchange) -> None:
+    merge(exchange, batch(exchange, [row(exchange, "1号", codes=UNIFIED)], FIRST + timedelta(days=1)))
+    late = [
+        row(exchange, "1号", codes=codes, fields={"XK_NR": said}) for codes, said in ((LEGACY, "甲"), (UNIFIED, "乙"))
+    ]
+    assert merge(exchange, batch(exchange, late, FIRST))["rows_accepted"] == 2
+    assert query(exchange, "select line_no from exchange.claim_history order by 1") == [{"line_no": 2}, {"line_no": 3}]
+
+
 @pytest.mark.parametrize(("said", "ordered"), [(LEGACY, UNIFIED), (UNIFIED, LEGACY)])
 def test_a_withdrawal_by_another_code_in_the_same_first_batch_withdraws_the_record(
     exchange: Exchange, said: list[str], ordered: list[str]

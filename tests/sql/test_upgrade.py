@@ -96,12 +96,17 @@ def test_the_view_of_what_is_published_is_replaced_and_keeps_its_grants(exchange
         )
         masked_since = "when length(r.subject_name) = 1 then '*'"
         connection.exec_driver_sql(sql.source("report/03_record").replace(masked_since, ""))
+        narrow = "drop constraint claim_history_pkey, add primary key (record_id, feed, batch_id)"
+        connection.exec_driver_sql(f"alter table exchange.claim_history {narrow}")
         connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0004'")
     migrate(exchange.engine.url.render_as_string(hide_password=False))
     (view,) = query(exchange, "select pg_get_viewdef('report.published'::regclass) as words")
     assert "REVOKED" in view["words"]
     (view,) = query(exchange, "select pg_get_viewdef('report.record'::regclass) as words")
     assert "= 1" in view["words"], "names of one character are masked as well"
+    keys = "select pg_get_constraintdef(oid) as words from pg_constraint where conname = 'claim_history_pkey'"
+    (key,) = query(exchange, keys)
+    assert "line_no" in key["words"], "each of several rows of a batch is history"
     with exchange.engine.begin() as connection:
         connection.exec_driver_sql("set local role credit_report")
         assert connection.exec_driver_sql("select count(*) from report.published").scalar() == 0
@@ -146,7 +151,7 @@ def test_what_is_found_by_its_subject_is_so_in_an_older_database_too(exchange: E
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0013"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0014"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
 
 

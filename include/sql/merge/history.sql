@@ -6,4 +6,4 @@ from found as s
 inner join staged_content as w on s.line_no = w.line_no
 where s.verdict = 'older'
 order by s.line_no
-on conflict (record_id, feed, batch_id) do nothing
+on conflict (record_id, feed, batch_id, line_no) do nothing

@@ -1,12 +1,11 @@
--- Whose names may not stand in what a platform says of these records: of natural persons, and of representatives and operators.
+-- The people whom these records name: natural persons, and representatives and operators. Their names may not stand in what a
+-- platform says of a record, nor in what people write about it where others read that.
 select
     r.record_id,
-    array_remove(
-        array[
-            case when r.subject_kind = 'person' then r.subject_name end,
-            v.content::jsonb ->> cast(:representative as text)
-        ],
-        null
+    array(
+        select r.subject_name where r.subject_kind = 'person'
+        union
+        select f.value from jsonb_each_text(v.content::jsonb) as f where f.key = any(cast(:representatives as text []))
     ) as names
 from exchange.record as r
 left join lateral (

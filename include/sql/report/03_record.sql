@@ -1,4 +1,5 @@
--- The record of truth as it stands; natural persons only with masked names.
+-- The record of truth as it stands; natural persons only with masked names, and so is the operator under whose name a shop is
+-- filed: the name that its content gives in another field as well. What has a code of sole traders is one, whatever it is filed as.
 create or replace view report.record as
 select
     r.record_id,
@@ -8,7 +9,17 @@ select
     r.document_no,
     r.subject_code,
     case
-        when r.subject_kind <> 'person' then r.subject_name
+        when
+            r.subject_kind <> 'person'
+            and not (
+                (r.subject_kind = 'sole_trader' or left(r.subject_code, 2) = '92')
+                and (
+                    select count(*) > 1
+                    from exchange.record_version as v
+                    cross join jsonb_each_text(v.content::jsonb) as f
+                    where v.record_id = r.record_id and v.version = r.content_version and f.value = r.subject_name
+                )
+            ) then r.subject_name
         when length(r.subject_name) = 1 then '*'
         when length(r.subject_name) <= 3 then left(r.subject_name, 1) || repeat('*', greatest(length(r.subject_name) - 1, 0))
         else left(r.subject_name, 1) || '**'

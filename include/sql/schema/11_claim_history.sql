@@ -1,4 +1,5 @@
--- Rows that arrived after newer ones of the same feed: history that never became current.
+-- Rows that arrived after newer ones of the same feed: history that never became current. Several of one batch may be one record
+-- by linked codes.
 create table exchange.claim_history (
     record_id text not null,
     feed text not null,
@@ -8,5 +9,5 @@ create table exchange.claim_history (
     sequence text not null default '',
     content_digest text not null,
     content text not null,
-    primary key (record_id, feed, batch_id)
+    primary key (record_id, feed, batch_id, line_no)
 );

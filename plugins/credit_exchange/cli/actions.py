@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from datetime import date
 
-import orjson
 from rich.console import Console
 from rich.table import Table
 
+from credit_exchange.cli import evidence, night_summary, returns
 from credit_exchange.cli import explain as explaining
-from credit_exchange.cli import night_summary, returns
 from credit_exchange.config.labels import DELIVERY_WORDS, OP_WORDS, part_label
-from credit_exchange.core.crypto import open_sealed
 from credit_exchange.errors import FatalError
 from credit_exchange.steps import alerts, channels, nights, orders, watchdog
 from credit_exchange.steps.context import Exchange
@@ -171,35 +168,6 @@ def return_file(exchange: Exchange, given: argparse.Namespace, console: Console)
     return 0
 
 
-def evidence(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
-    """Export a record's explanation, the digests of its shipments and the replies into a new directory of mode 0700.
-
-    A shipment's bytes hold other subjects' records as well and stay where they are; their digest stands for them.
-    """
-    told = explaining.explanation(exchange, given.record_id)
-    if given.out.exists():
-        raise FatalError(f"{given.out} 已经存在；请换一个新的目录名")
-    given.out.mkdir(mode=0o700, parents=True)
-    _write(given.out / "explanation.json", explaining.as_json(told).encode())
-    with transaction(exchange.engine) as connection:
-        rows = connection.execute(sql.load("explain/shipments"), {"record_id": given.record_id}).mappings().all()
-    index = []
-    for row in rows:
-        number = row["shipment_no"]
-        _write(given.out / f"{number}.reply", open_sealed(exchange.keys, bytes(row["reply_sealed"]), number.encode()))
-        index.append(
-            {key: str(row[key]) for key in ("shipment_no", "platform", "body_digest", "reply_digest", "receipt_no")}
-        )
-    _write(given.out / "shipments.json", orjson.dumps(index, option=orjson.OPT_INDENT_2))
-    console.print(f"已把全过程和 {len(index)} 个上报批次的证据写入 {given.out}", soft_wrap=True)
-    return 0
-
-
-def _write(path: os.PathLike[str], data: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-
-
 def watch(exchange: Exchange, _given: argparse.Namespace, console: Console) -> int:
     """Check what a failed component could not report itself, and tell people once; 0 when it could look and tell."""
     try:
@@ -227,6 +195,6 @@ ACTIONS: dict[str, Action] = {
     "settle": settle,
     "skip": skip,
     "return-file": return_file,
-    "evidence": evidence,
+    "evidence": evidence.export,
     "watchdog": watch,
 }

@@ -13,8 +13,9 @@ from rich.text import Text
 from credit_exchange.config.labels import names_of, rule_label
 from credit_exchange.config.loader import Configuration
 from credit_exchange.core.business_time import SHANGHAI
-from credit_exchange.core.masking import hide_name, scrub_text
+from credit_exchange.core.masking import scrub_text
 from credit_exchange.core.text import document_key
+from credit_exchange.steps import people
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.orders import unknown_record
 from credit_exchange.stores import sql
@@ -55,6 +56,7 @@ HEADINGS = {
     "code_version": "程序版本",
     "sequence": "来源的序号",
     "stands_whole": "内容全部采用",
+    "stands_for": "说法不一而取其值的字段",
     "history": "只进历史",
     "rule_id": "规则",
     "field": "字段",
@@ -84,6 +86,7 @@ HEADINGS = {
 }
 """How people call the keys of an explanation; programs read them as they are (`--json`)."""
 _CODED = {"status", "state", "subject_kind", "action", "authority", "effect", "op"}
+_WRITTEN = ("reason", "legal_basis")
 _EFFECTS = {"release": "放行", "mask": "遮蔽", "drop_field": "去掉字段", "withhold": "不予发送", "hold": "待人工确认"}
 
 
@@ -97,9 +100,10 @@ def explanation(exchange: Exchange, record_id: str) -> dict[str, Any]:
         for part in PARTS:
             found = connection.execute(sql.load(f"explain/{part}"), {"record_id": record_id}).mappings()
             told[part] = [dict(item) for item in found]
-        person = connection.execute(sql.load("explain/person"), {"record_id": record_id}).scalar()
-    for item, key in [(v, "note") for v in told["versions"]] + [(o, "reason") for o in told["orders"]]:
-        item[key] = hide_name(scrub_text(item[key] or ""), person) or None  # people wrote it
+        hidden = people.names(exchange, connection, [record_id])[record_id]
+    written = [(v, "note") for v in told["versions"]] + [(o, key) for o in told["orders"] for key in _WRITTEN]
+    for item, key in written:  # people wrote it
+        item[key] = people.without(scrub_text(item[key] or ""), hidden) or None
     return told
 
 
@@ -139,7 +143,7 @@ def show(told: dict[str, Any], config: Configuration, console: Console) -> None:
 def _names(config: Configuration) -> dict[str, dict[str, str]]:
     """Return how people call what an explanation names by its id, by the key it stands under."""
     names = names_of(config)
-    fields = dict.fromkeys(("field", "drop_fields", "mask_fields"), names["fields"])
+    fields = dict.fromkeys(("field", "drop_fields", "mask_fields", "stands_for"), names["fields"])
     others = {"dataset": "datasets", "department": "departments", "platform": "platforms", "deciding_rule": "rules"}
     return fields | {key: names[kind] for key, kind in others.items()}
 

@@ -152,7 +152,7 @@ def parser() -> argparse.ArgumentParser:
     returns.add_argument("--since", type=day, help="第一个业务日期（默认全部）")
     returns.add_argument("--until", type=day, help="最后一个业务日期（默认全部）")
     returns.add_argument("--out", type=Path, required=True, help="XLSX 文件；已有的会被替换")
-    evidence = commands.add_parser("evidence", help="导出一条记录的证据：全过程、上报批次、平台答复")
+    evidence = commands.add_parser("evidence", help="导出一条记录的证据：全过程、上报批次、平台答复，并核对摘要")
     evidence.add_argument("record_id", help="记录编号，见报表和页面")
     evidence.add_argument("--out", type=Path, required=True, help="一个新的目录")
     return top

@@ -8,6 +8,7 @@ from credit_exchange.config.labels import SHIPMENT_WORDS
 from credit_exchange.core.business_time import SHANGHAI, today
 from credit_exchange.core.masking import scrub_text
 from credit_exchange.errors import FatalError
+from credit_exchange.steps import people
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
@@ -34,6 +35,7 @@ def order(
             raise unknown_record(record_id)
         if action == "reinstate" and known.action != "withdraw":
             return f"记录 {record_id} 没有人要求撤下，没有要恢复的，未作登记"
+        hidden = people.names(exchange, connection, [record_id]).get(record_id, ())
         connection.execute(
             sql.load("orders/insert"),
             {
@@ -41,7 +43,7 @@ def order(
                 "action": action,
                 "authority": authority,
                 "reason": scrub_text(reason),
-                "legal_basis": scrub_text(legal_basis),
+                "legal_basis": people.without(scrub_text(legal_basis), hidden),  # pages show it as it is
                 "business_date": today(),
                 # real time: two orders of one business moment still have an order among themselves; and written as a
                 # department's update times are, so that of one day's orders the latest stands, whoever gave it

@@ -267,7 +267,12 @@ def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bo
     again = f"{_COMMAND} night --date {day} --feed {feed}"
     step = _NEXT.get(str(batch.get("stage")), _NEXT["expected"])[1]
     if unbalanced:
-        yield Task("bad", "行数不符", who, "收到的行数不等于采纳、问题、未变、待确认之和；请停止使用并报告", href=href)
+        why = "收到的行数不等于采纳、问题、未变、待确认之和，或有问题行从库中消失；请停止使用并报告"
+        yield Task("bad", "行数不符", who, why, href=href)
+    if batch.get("replayed"):
+        why = f"与 {batch['replayed']} 的报送逐字节相同，而其间报送过别的：可能误报了旧文件，会把其后的更正改回去"
+        told = "与部门核实；确系误报的，请部门重新报送正确的文件，再运行"
+        yield Task("care", "疑似旧文件", who, why, told, href, f"{again} --recollect")
     if state == "missing":
         why = problem or "没有收到，或文件还没有写完"
         yield Task("bad", "未报送", who, why, f"请部门报送；收到后清除「{step}」（含下游），或运行", href, again)

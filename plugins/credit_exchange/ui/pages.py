@@ -202,10 +202,12 @@ class Pages:
             found = _all(connection, "record", record_id=record_id)
             if not found:
                 return None
-            parts = ("versions", "lanes", "claims", "decisions", "deliveries", "attempts", "orders")
+            parts = ("versions", "lanes", "decisions", "deliveries", "attempts", "orders")
+            claims = connection.execute(sql.load("explain/claims"), {"record_id": record_id}).mappings()
             return {
                 "title": f"记录 {record_id}",
                 "record": found[0],
+                "claims": [dict(claim) for claim in claims if not claim["history"]],
                 **{part: _all(connection, f"record_{part}", record_id=record_id) for part in parts},
                 **_names(),
             }

@@ -22,8 +22,10 @@ from credit_exchange.steps import orders
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import run_feed
 from credit_exchange.steps.release import release
+from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect, transaction
 from credit_exchange.ui.pages import Pages
+from credit_exchange.ui.render import page
 from samples import PERMIT
 
 DAY, NEXT = date(2026, 9, 1), date(2026, 9, 2)
@@ -237,3 +239,68 @@ def test_a_record_is_found_by_its_number_whatever_its_brackets(way_of: Callable[
     (record,) = way.rows("select record_id from exchange.record where document_no = '榕市监许〔2026〕1号'")
     assert find(way.exchange, number) == [record["record_id"]]
     assert [row["record_id"] for row in Pages(way.exchange.engine).find(number)["found"]] == [record["record_id"]]
+
+
+SHOP = {"XK_XDR_MC": "陈榕生", "XK_XDR_LB": "个体工商户", "XK_XDR_SHXYM": "92350122MA7JH4BX04", "XK_FRDB": "陈榕生"}
+
+
+@pytest.mark.parametrize("kind", ["个体工商户", "法人及非法人组织"])
+def test_a_shop_under_its_operators_name_is_shown_with_that_masked(way_of: Callable[..., Way], kind: str) -> None:
+    """As the platforms get it: an operator is a natural person, whatever the shop is filed as."""
+    way = way_of(CSV)
+    way.put(
+        csv_of(SHOP | {"XK_XDR_LB": kind}, SHOP | {"XK_XDR_MC": "福州陈榕生茶叶店", "XK_XDR_LB": kind}), "20260901.csv"
+    )
+    assert way.run()["accepted"] == 2
+    told = way.rows("select record_id, subject_name from report.record order by document_no")
+    assert [row["subject_name"] for row in told] == ["陈**", "福州陈榕生茶叶店"]
+    orders.order(way.exchange, told[0]["record_id"], "withdraw", "repair", "陈榕生来电", "应陈 榕生申请", "tester")
+    assert "榕生" not in as_json(explanation(way.exchange, told[0]["record_id"]))
+    shown = Pages(way.exchange.engine).record(told[0]["record_id"])
+    assert shown is not None
+    assert "榕生" not in page("record.html", **shown)
+
+
+def test_it_is_told_from_whose_row_each_value_is_where_departments_differ(way_of: Callable[..., Way]) -> None:
+    """The newest speaks first, and what it leaves open another one says: the record is a mixture of both rows."""
+    way = way_of(CSV)
+    way.put(csv_of({"BZ": "甲说", "XK_NR": "准予销售"}, {}), "20260901.csv")
+    way.put(csv_of({"BZ": "", "XK_NR": "准予零售"}, {}), "20260902.csv")
+    way.run()
+    way.run(NEXT, feed="u")
+    ids = {row["document_no"]: row["record_id"] for row in way.rows("select document_no, record_id from report.record")}
+    mixed, alike = (ids[f"榕市监许〔2026〕{n}号"] for n in (1, 2))
+    told = explanation(way.exchange, mixed)
+    assert [(one["feed"], one["line_no"], one["stands_for"]) for one in told["claims"]] == [
+        ("t", 2, ["BZ"]),
+        ("u", 2, ["XK_NR"]),
+    ]
+    assert [one["stands_for"] for one in explanation(way.exchange, alike)["claims"]] == [[], []]
+    shown = Pages(way.exchange.engine).record(mixed)
+    assert shown is not None
+    assert {one["feed"]: one["stands_for"] for one in shown["claims"]} == {"t": ["BZ"], "u": ["XK_NR"]}
+    assert "说法不一而取其值的字段" in page("record.html", **shown)
+
+
+def test_a_row_that_is_gone_from_quarantine_is_missed(way_of: Callable[..., Way]) -> None:
+    way = way_of(CSV)
+    way.put(csv_of({}, {"XK_NR": ""}), "20260901.csv")
+    assert way.run()["quarantined"] == 1
+    found = text(sql.source("ui/unbalanced"))
+    with transaction(way.exchange.engine) as connection:
+        assert connection.execute(found, {"business_date": DAY}).all() == []
+        connection.exec_driver_sql("delete from exchange.quarantine")
+        assert connection.execute(found, {"business_date": DAY}).scalars().all() == ["t"]
+
+
+def test_an_old_file_under_a_new_name_is_told(way_of: Callable[..., Way]) -> None:
+    """Yesterday's file once more is quiet; one of before the corrections takes them back, and looks like good news."""
+    way = way_of(CSV)
+    old, corrected = csv_of({"XK_NR": "准予销售"}), csv_of({"XK_NR": "准予零售"})
+    for day, content in enumerate((old, corrected, corrected, old), 1):
+        way.put(content, f"2026090{day}.csv")
+        way.run(date(2026, 9, day))
+        told = [task.why for task in Pages(way.exchange.engine).night(date(2026, 9, day), "")["tasks"]]
+        assert [why for why in told if "逐字节相同" in why] == [
+            "与 2026-09-01 的报送逐字节相同，而其间报送过别的：可能误报了旧文件，会把其后的更正改回去"
+        ] * (day == 4)

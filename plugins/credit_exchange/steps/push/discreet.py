@@ -6,14 +6,12 @@ words are kept, shown and told to people; the reply itself is kept sealed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from credit_exchange.core.masking import hide_name
+from credit_exchange.steps import people
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push.dialects.answers import said
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Shipment
-from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
 
@@ -24,27 +22,14 @@ def discreet(exchange: Exchange, shipment: Shipment, result: CallResult) -> Call
     about = {line.line_no: line.record_id for line in shipment.lines if why or line.line_no in spoken}
     if not about:
         return result
-    names = _names(exchange, shipment.label.dataset, about.values())
+    with transaction(exchange.engine) as connection:
+        names = people.names(exchange, connection, about.values())
     verdicts = {
-        number: replace(verdict, message=_without(verdict.message, names.get(about[number], ())))
+        number: replace(verdict, message=people.without(verdict.message, names.get(about[number], ())))
         if number in spoken and number in about
         else verdict
         for number, verdict in result.verdicts.items()
     }
-    return replace(result, verdicts=verdicts, said=_without(why, {name for some in names.values() for name in some}))
-
-
-def _names(exchange: Exchange, dataset: str, record_ids: Iterable[str]) -> dict[str, list[str]]:
-    known = exchange.config.datasets.get(dataset)
-    given = {
-        "representative": known.identity.subject.representative if known else None,
-        "record_ids": sorted(record_ids),
-    }
-    with transaction(exchange.engine) as connection:
-        return {row.record_id: row.names for row in connection.execute(sql.load("push/persons"), given)}
-
-
-def _without(words: str, names: Iterable[str]) -> str:
-    for name in names:
-        words = hide_name(words, name)
-    return words
+    return replace(
+        result, verdicts=verdicts, said=people.without(why, {name for some in names.values() for name in some})
+    )
