@@ -7,7 +7,8 @@
 3. 每个平台一行：并行上报；慢的平台不拖累其他平台。
 4. 汇总先于判定，部分失败的夜晚也有下游；判定列出全部未完成的部分并使运行失败。
 
-**红了怎么办**：看「判定」的信息，修复后清除失败的那一行（包含下游），或等下一夜自动补齐。
+**红了怎么办**：看「判定」的信息，修复后清除失败的那一行（包含下游，不选「只清除失败任务」）。没送达的下一夜自动补送；
+没收到、没归并的部门数据不会自动补，须清除。
 **补数**：`airflow backfill create --dag-id nightly_exchange --from-date 2026-11-01 --to-date 2026-11-07T23:59`
 （终点是时刻，要写 `T23:59`）。任意顺序，可与夜间运行并行。已有运行的日期会跳过，加
 `--reprocess-behavior completed` 则重跑。
@@ -104,3 +105,5 @@ with DAG(
         execution_timeout=timedelta(minutes=10),
     )
     every_feed >> release >> push >> summary >> verdict
+    # where only what failed is cleared, 汇总 is not: the verdict must wait for each part by itself
+    [every_feed, release, push] >> verdict

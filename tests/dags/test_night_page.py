@@ -72,6 +72,27 @@ def test_a_run_whose_verdict_never_comes_does_not_stay_running_for_ever(
     exchange.engine.dispose()
 
 
+def test_a_dag_that_is_paused_runs_nothing(client: Any, database_url: str, in_airflow: dict[str, str]) -> None:
+    """A night that has begun stands still and no other begins: neither is told as running, nor as all right."""
+    from credit_exchange.config.loader import load
+    from credit_exchange.steps.context import Exchange
+    from credit_exchange.steps.nights import close_night, run_again
+
+    exchange = Exchange(load(), connect(database_url))
+    run_again(exchange, "run 1")
+    assert "正在运行" in client.get("/night?date=2026-11-22").text
+    in_airflow["paused"] = "yes"
+    page = client.get("/night?date=2026-11-22").text
+    assert '<p class="big">停在半路：DAG 已暂停</p>' in page
+    assert "打开它的开关" in page
+    close_night(exchange, "run 1", [])
+    page = client.get("/night?date=2026-11-22").text
+    assert '<section class="verdict bad">' in page
+    assert "；DAG 已暂停</p>" in page
+    assert "已暂停" not in client.get("/night?date=2026-11-01").text  # an older date has had its night
+    exchange.engine.dispose()
+
+
 def test_what_a_running_night_has_not_reached_has_not_failed(
     client: Any, database_url: str, in_airflow: dict[str, str]
 ) -> None:
@@ -102,15 +123,25 @@ def test_what_a_running_night_has_not_reached_has_not_failed(
 
 
 def test_airflow_is_asked_for_the_state_of_its_run(airflow_database: None) -> None:
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
+    from sqlalchemy import delete
 
-    from credit_exchange.adapters.runs import DAG_ID, nightly_state
+    from credit_exchange.adapters.runs import DAG_ID, nightly_paused, nightly_state
 
     assert nightly_state("nobody") == ""
+    assert nightly_paused() is False  # Airflow has not read the DAG yet
     with create_session() as session:
         session.add(DagRun(dag_id=DAG_ID, run_id="asked", run_type="manual", state="failed"))
+        session.add(DagBundleModel(name="asked"))
+        session.flush()
+        session.add(DagModel(dag_id=DAG_ID, bundle_name="asked", is_paused=True))
     assert nightly_state("asked") == "failed"
+    assert nightly_paused() is True
+    with create_session() as session:
+        session.execute(delete(DagModel).where(DagModel.dag_id == DAG_ID))
 
 
 def test_the_night_leads_to_its_run_in_airflow(client: Any, database_url: str) -> None:

@@ -152,6 +152,15 @@ def test_a_store_is_ready_only_when_its_clients_can_come_and_hears_the_signal_to
     assert "|" not in script
 
 
+def test_an_inbox_that_is_not_there_is_not_made_by_docker() -> None:
+    """An empty directory in the place of one that was misspelt or not mounted would say that nobody delivered."""
+    (inbox,) = (volume for volume in SERVICES["worker"]["volumes"] if "/inbox" in str(volume))
+    assert inbox["type"] == "bind"
+    assert inbox["target"] == COMPOSE["x-exchange"]["CREDIT_EXCHANGE_INBOX"]
+    assert inbox["read_only"] is True
+    assert inbox["bind"] == {"create_host_path": False}
+
+
 def test_the_reports_role_can_only_read() -> None:
     text = (ROOT / "docker" / "initdb" / "10_roles.sh").read_text(encoding="utf-8")
     assert "create role credit_report login" in text

@@ -1,4 +1,4 @@
-"""What Airflow knows of its own runs; asked by the API server, which has Airflow's database open."""
+"""What Airflow knows of its own runs and DAGs; asked by the API server, which has Airflow's database open."""
 
 from __future__ import annotations
 
@@ -14,3 +14,13 @@ def nightly_state(run_id: str) -> str:
     with create_session() as session:
         asked = select(DagRun.state).where(DagRun.dag_id == DAG_ID, DagRun.run_id == run_id)
         return str(session.scalar(asked) or "")
+
+
+def nightly_paused() -> bool:
+    """Tell whether the nightly DAG is paused: then no run begins or goes on, a backfill neither."""
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        return bool(session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == DAG_ID)))

@@ -292,7 +292,7 @@ class Verdict(ExchangeOperator):
         causes |= {part: "；".join(problems) for part, problems in exchange.config.broken.items()}
         for part, step in failed.items():
             subject = f"业务日期 {night.business_date}：{part_label(exchange.config, part)} 没有完成"
-            raise_alert(exchange, prefix + part, "warning", subject, _told(step, causes.get(part)), link)
+            raise_alert(exchange, prefix + part, "warning", subject, _told(part, step, causes.get(part)), link)
         clear_others(exchange, prefix, [prefix + part for part in failed])
         tell(exchange)
         if failed:
@@ -374,10 +374,11 @@ def failed_parts(states: Mapping[str, str], mapped: Mapping[str, list[str]], own
     return found
 
 
-def _told(step: str, cause: str | None) -> str:
-    """Return what an alert says of a part that failed: where, why and what to do."""
+def _told(part: str, step: str, cause: str | None) -> str:
+    """Return what an alert says of a part that failed: where, why and what to do. No other night collects its date."""
     why = f"原因：{cause[:300]}" if cause else "原因见这一环节的任务日志"
-    return f"环节：{STEP_WORDS.get(step, step)}；{why}；排除后清除这一环节的任务（含下游），或等下一夜自动再试"
+    later = "；以后的夜晚不会补做这一天的数据" if part.startswith("feed ") else "，或等下一夜自动再试"
+    return f"环节：{STEP_WORDS.get(step, step)}；{why}；排除后清除这一环节的任务（含下游）{later}"
 
 
 def _found(exchange: Exchange, name: str, night: Night, **given: Any) -> list[Any]:

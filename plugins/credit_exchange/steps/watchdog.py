@@ -131,7 +131,7 @@ def _late(exchange: Exchange) -> list[Finding]:
             key,
             "critical",
             f"业务日期 {last} 的夜间交换到 06:00 仍未完成",
-            f"自 {start} 起共 {nights} 个业务日期没有完成的交换；请检查调度器和运行状态",
+            f"自 {start} 起共 {nights} 个业务日期没有完成的交换；请检查 DAG 是否被暂停、调度器和运行状态",
             f"/exchange/night?date={last}",
         )
     ]

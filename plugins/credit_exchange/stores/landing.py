@@ -194,12 +194,18 @@ def home() -> Path:
 
 def open_store(keys: Keys) -> ObjectStore:
     """Open the store that CREDIT_EXCHANGE_LANDING names: a folder or an fsspec URL; `$CREDIT_EXCHANGE_HOME/landing` by
-    default. Raises ConfigurationError when it names no usable store."""
+    default. Raises ConfigurationError when it names no usable store, RetriableError when its folder cannot be made."""
     given = os.environ.get("CREDIT_EXCHANGE_LANDING", "").strip()
     if not given:
         given = str(home() / "landing")
     if "://" not in given:
         folder = Path(given).expanduser().absolute()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise RetriableError(
+                f"落地区：{folder} 不能使用（{os.strerror(error.errno or 0)}）；"
+                "请检查 CREDIT_EXCHANGE_LANDING 的空间、权限和挂载，然后重新运行"
+            ) from None
         given = str(folder)
     return ObjectStore(given, keys)

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from credit_exchange.adapters.connections import resolve
-from credit_exchange.adapters.runs import nightly_state
+from credit_exchange.adapters.runs import nightly_paused, nightly_state
 from credit_exchange.config.labels import STEP_WORDS, names_of, part_label
 from credit_exchange.config.loader import as_it_is
 from credit_exchange.core import business_time
@@ -31,10 +31,17 @@ SHIPMENTS = 40
 class Pages:
     """Answers the questions of the pages. One per process; the engine is made when first used."""
 
-    def __init__(self, engine: Engine | None = None, airflow_state: Callable[[str], str] = nightly_state) -> None:
-        """airflow_state: the state of a run in Airflow, "" when there is none (a test hands in its own)."""
+    def __init__(
+        self,
+        engine: Engine | None = None,
+        airflow_state: Callable[[str], str] = nightly_state,
+        airflow_paused: Callable[[], bool] = nightly_paused,
+    ) -> None:
+        """airflow_state: the state of a run in Airflow, "" when there is none; airflow_paused: whether the nightly DAG
+        is paused (a test hands in its own)."""
         self._given = engine
         self._airflow_state = airflow_state
+        self._airflow_paused = airflow_paused
 
     @cached_property
     def engine(self) -> Engine:
@@ -98,6 +105,11 @@ class Pages:
             tasks = [night.of_lost(day, runs[0]), *tasks]
         if is_newest:
             tasks = [*night.of_files(_wrong_files()), *tasks]
+        told = night.verdict(day, runs, tasks, batches, skipped, stands)
+        by_airflow = running and runs[0]["kind"] != "command"
+        if (is_newest or by_airflow) and self._airflow_paused():
+            tasks = [night.of_paused(), *tasks]
+            told = night.while_paused(told, running=by_airflow)
         return {
             "title": f"业务日期 {day}",
             "day": day,
@@ -107,7 +119,7 @@ class Pages:
             "stands": stands,
             "running": running,
             "progress": night.progress(batches, len(names["contacts"]), sums) if running else "",
-            "verdict": night.verdict(day, runs, tasks, batches, skipped, stands),
+            "verdict": told,
             "tasks": tasks,
             "batches": batches,
             "totals": totals,

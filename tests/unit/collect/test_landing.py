@@ -90,6 +90,14 @@ def test_an_object_store_that_does_not_answer_is_told_as_such_and_tried_again(mo
             work()
 
 
+def test_a_store_that_cannot_be_made_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in its place stands for a disk that is read-only or may not be written to."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", str(tmp_path / "file"))
+    with pytest.raises(RetriableError, match=r"落地区：.*/file 不能使用（File exists）；请检查 "):
+        open_store(KEYS)
+
+
 def test_a_store_that_is_not_there_when_written_to_is_not_told_as_a_lost_object(tmp_path: Path) -> None:
     (tmp_path / "raw").symlink_to(tmp_path / "nowhere" / "at_all")
     with pytest.raises(RetriableError, match="无法写入"):

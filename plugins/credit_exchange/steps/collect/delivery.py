@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from credit_exchange.config.feed import CsvSource, RowdataZipSource, XlsxSource
 from credit_exchange.core.canonical import new_sm3
-from credit_exchange.errors import ConfigurationError, FatalError, NotDelivered
+from credit_exchange.errors import ConfigurationError, FatalError, NotDelivered, RetriableError
 from credit_exchange.stores.landing import home
 
 FileSource = CsvSource | XlsxSource | RowdataZipSource
@@ -50,8 +50,11 @@ def inbox() -> Path:
 def path_of(source: FileSource, business_date: date, where: str) -> Path:
     """Return the path of a business date's file. Raises ConfigurationError when a link leads it out of the inbox."""
     relative = source.name_for(business_date)
-    root = inbox().resolve()
-    path = (root / relative).resolve()
+    try:
+        root = inbox().resolve()
+        path = (root / relative).resolve()
+    except RuntimeError:  # Python 3.13 only finds out when the file is opened
+        raise FatalError(f"{where}：{relative} 是指向自己的链接；不接受链接，请部门报送文件") from None
     if not path.is_relative_to(root) or path == root:
         raise ConfigurationError(f"{where}：source.path 指向投放目录之外；请填写投放目录下的路径")
     return root / relative
@@ -61,10 +64,26 @@ def take(source: FileSource, business_date: date, where: str, target: IO[bytes])
     """Copy the delivery to `target` and return what to remember of it (path, mtime, manifest's promises).
 
     Raises Absent when nothing is there, NotDelivered when it is being written or was replaced while it was read,
-    FatalError when it is empty, too large or not what its manifest says.
+    FatalError when it is empty, too large or not what its manifest says, RetriableError when the inbox itself is not
+    there or cannot be read: nobody can say then that a department did not deliver.
     """
+    try:
+        return _taken(source, business_date, where, target)
+    except OSError as error:  # a share that is gone in the middle, a folder or manifest that may not be read
+        raise RetriableError(
+            f"{where}：读取 {source.name_for(business_date)} 时出错（{os.strerror(error.errno or 0)}）；"
+            f"请检查投放目录 {inbox()} 的挂载和权限、临时目录的空间，然后重新运行"
+        ) from None
+
+
+def _taken(source: FileSource, business_date: date, where: str, target: IO[bytes]) -> dict[str, Any]:
     path = path_of(source, business_date, where)
     name = source.name_for(business_date)
+    if not inbox().is_dir():
+        raise RetriableError(
+            f"{where}：投放目录 {inbox()} 不存在，无法判断部门是否报送；"
+            "请检查 CREDIT_EXCHANGE_INBOX 和挂载，然后重新运行"
+        )
     promise = _promise(source, path, name, where)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -74,9 +93,8 @@ def take(source: FileSource, business_date: date, where: str, target: IO[bytes])
         raise Absent(f"{where}：没有收到 {name}；请联系部门报送（投放目录 {inbox()}）") from None
     except OSError as error:
         raise FatalError(f"{where}：{name} 打不开（{type(error).__name__}）；请检查文件权限，不接受链接") from None
-    with os.fdopen(handle, "rb") as file:
+    with _regular(handle, source, name, where) as file:
         before = os.fstat(file.fileno())
-        _acceptable(before, source, name, where)
         if promise is None:
             _settled(file.fileno(), before, source, name, where)
         elif promise.bytes is not None and before.st_size < promise.bytes:
@@ -138,6 +156,16 @@ def parse_manifest(raw: bytes, label: str) -> Promise:
     if promise.bytes is None and not digests:
         raise FatalError(f"{label}既没有 bytes 也没有摘要（sm3 或 sha256），无法核对文件；请部门补上")
     return promise
+
+
+def _regular(handle: int, source: FileSource, name: str, where: str) -> IO[bytes]:
+    """Return the file of a handle. A directory has none: what it is must be asked before."""
+    try:
+        _acceptable(os.fstat(handle), source, name, where)
+    except BaseException:
+        os.close(handle)
+        raise
+    return os.fdopen(handle, "rb")
 
 
 def _acceptable(status: os.stat_result, source: FileSource, name: str, where: str) -> None:
