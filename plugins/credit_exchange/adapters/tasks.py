@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from credit_exchange.adapters.business_date import business_date
 from credit_exchange.adapters.exchange import NotReady, die_with_parent, guarded, opened
-from credit_exchange.config.labels import STEP_WORDS, UNRELEASED, feed_label, part_label
+from credit_exchange.config.labels import STEP_WORDS, UNRELEASED, UNSENT, feed_label, part_label
 from credit_exchange.errors import ConfigurationError, FatalError
 
 if TYPE_CHECKING:
@@ -284,6 +284,11 @@ class Verdict(ExchangeOperator):
         if waiting:
             failed.setdefault("release", "release")
             remember_cause(exchange.engine, run.run_id, "release", UNRELEASED.format(waiting))
+        for platform, unsent in _found(exchange, "alerts/unsent", night, platforms=mapped["platform"]):
+            part = f"platform {platform}"
+            if part not in failed:
+                failed[part] = "push"
+                remember_cause(exchange.engine, run.run_id, part, UNSENT.format(unsent))
         close_night(exchange, run.run_id, sorted(failed))
         prefix = f"night:{night.business_date}:"
         link = f"/exchange/night?date={night.business_date}"

@@ -19,6 +19,7 @@ STEP_WORDS = {
 }
 """The steps: their display names in the DAG."""
 UNRELEASED = "有 {:,} 条记录已经归并而没有发布：「发布」没有在归并之后运行"
+UNSENT = "有 {:,} 条已经发布而没有上报：「上报」没有在发布之后运行"
 """What is wrong where the number of such records is not 0."""
 BATCH_WORDS = {
     "complete": "完整",
