@@ -40,6 +40,8 @@ def row(
         **given.pop("fields", {}),
     }
     fields = {k: v for k, v in fields.items() if v}
+    if dataset == "penalty":
+        fields = {k.replace("XK_XKJGDM", "CF_CFJGDM").replace("XK_", "CF_"): v for k, v in fields.items()}
     content = canonical_json(fields)
     made = {
         "line_no": 2,
@@ -51,7 +53,7 @@ def row(
         "subject_codes": codes,
         "subject_kind": "legal",
         "subject_code": CODE,
-        "subject_name": fields["XK_XDR_MC"],
+        "subject_name": fields.get("XK_XDR_MC") or fields.get("CF_XDR_MC"),
         "decided_on": "2026-11-10",
         "publish_until": None,
         "operation": "upsert",

@@ -133,3 +133,21 @@ def test_what_was_never_published_may_go_at_once(exchange: Exchange) -> None:
     merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
     exchange.config = without(exchange.config, "platform")
     assert release(exchange) == {"china.upsert": 1, "fuzhou.upsert": 1}
+
+
+@pytest.mark.parametrize(
+    ("feed", "department", "left"),
+    [("fz_zjj_permit", "fz_zjj", None), ("fz_zjj_permit", "fz_other", "误填"), ("not_configured", "fz_zjj", "误填")],
+)
+def test_what_a_removed_feed_said_yields_to_what_its_department_says_by_another(
+    exchange: Exchange, feed: str, department: str, left: str | None
+) -> None:
+    """A feed's file that gets another name is another feed: its corrections must come through, emptied fields too."""
+    merge(exchange, batch(exchange, [row(exchange, "1号", fields={"BZ": "误填"})], D1, feed="old", department="fz_zjj"))
+    merge(exchange, batch(exchange, [row(exchange, "1号")], date(2026, 11, 21), feed=feed, department=department))
+    (found,) = query(
+        exchange,
+        "select v.content::json ->> 'BZ' as note from exchange.record as r join exchange.record_version as v "
+        "on r.record_id = v.record_id and r.content_version = v.version",
+    )
+    assert found["note"] == left

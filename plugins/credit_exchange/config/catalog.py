@@ -179,18 +179,31 @@ class Period(Model):
 
 
 class Publication(Model):
-    """Publication window by decision date (发改委令第36号 and its predecessors)."""
+    """How long records are shown: to the day in `end_field`; with periods, to the end that follows from them."""
 
-    end_field: str = Field(description="the field that gives the end of publication; computed where blank")
-    type_field: str = Field(description="the field of penalty types that decides the class")
+    end_field: str = Field(
+        description="the field that gives the end of publication; computed where blank, if there are periods"
+    )
+    basis: str = Field(default="", description="the statute by which publication ends, for who asks why")
+    type_field: str | None = Field(default=None, description="the field of penalty types that decides the class")
     procedure_field: str | None = None
     separators: list[str] = Field(default_factory=lambda: [";", "；", "&", "、", ","])
-    minor: list[str]
-    general: list[str]
-    serious: list[str]
+    minor: list[str] = Field(default_factory=list)
+    general: list[str] = Field(default_factory=list)
+    serious: list[str] = Field(default_factory=list)
     simple_procedure: list[str] = Field(default_factory=list)
     ban_end_field: str | None = None
-    periods: list[Period] = Field(min_length=1, description="each lasts until the next one begins")
+    periods: list[Period] = Field(default_factory=list, description="each lasts until the next one begins")
+
+    @model_validator(mode="after")
+    def _classes_and_periods(self) -> Publication:
+        if self.periods and not self.type_field:
+            raise ValueError(
+                "periods 按处罚类别分级，要写明 type_field；请补上，或删去 periods（公示到 end_field 的日期）"
+            )
+        if self.type_field and not self.periods:
+            raise ValueError("写了 type_field 就要写明各时段的公示期 periods；请补上，或删去 type_field")
+        return self
 
 
 class Duration(Model):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from credit_exchange.config.catalog import Dataset, Rule, SchemaVersion, no_bound
 from credit_exchange.config.checks import CHECKS, NEEDED
+from credit_exchange.config.conditions import misread
 from credit_exchange.config.files import Place, like
 
 Problem = tuple[Place, str]
@@ -16,6 +18,7 @@ KIND = "_subject_kind"
 def problems_of(dataset: Dataset) -> Iterator[Problem]:
     """Yield every problem of a data set with its place; each says what to do."""
     yield from _twice(dataset)
+    yield from _order(dataset)
     yield from _identity(dataset)
     for number, rule in enumerate(dataset.rules):
         yield from _rule(dataset, rule, ("rules", number))
@@ -25,6 +28,13 @@ def problems_of(dataset: Dataset) -> Iterator[Problem]:
     yield from _publication(dataset)
     for number, clock in enumerate(dataset.clocks):
         yield from _field(dataset, clock.starts, ("clocks", number, "starts"), "date")
+        decided = dataset.fields.get(dataset.identity.decided_on)
+        if decided and decided.type == "date" and clock.starts in dataset.fields and clock.starts != decided.code:
+            yield (
+                ("clocks", number, "starts"),
+                f"时限只能自 identity.decided_on 起算，不会自 {clock.starts} 起算；请改为"
+                f" {dataset.identity.decided_on}",
+            )
     for number, version in enumerate(dataset.versions):
         yield from _version(dataset, version, ("versions", number))
     yield from _fields(dataset, list(dataset.source_priority.fields), ("source_priority", "fields"))
@@ -66,6 +76,16 @@ def _twice(dataset: Dataset) -> Iterator[Problem]:
         for number, one in enumerate(ids):
             if one in ids[:number]:
                 yield (part, number, "id"), f"{one!r} 写了两次；请把其中一个改名"
+
+
+def _order(dataset: Dataset) -> Iterator[Problem]:
+    """The first version is the current one: written the other way round, the oldest would be."""
+    for number, (newer, older) in enumerate(pairwise(dataset.versions), start=1):
+        if older.since > newer.since:
+            yield (
+                ("versions", number, "since"),
+                f"versions 应由新到旧排列，第一个是现行版本；{older.id} 晚于 {newer.id}，请调换次序或更正日期",
+            )
 
 
 def _identity(dataset: Dataset) -> Iterator[Problem]:
@@ -113,6 +133,8 @@ def _rule(dataset: Dataset, rule: Rule, place: Place) -> Iterator[Problem]:
             yield (*here, "field"), _unknown(dataset, condition.field, KIND)
         elif field is not None and no_bound(condition, field):
             yield (*here, "value"), f"{condition.field} 是金额，应与数字比较，不能与 {condition.value!r} 比较；请更正"
+        elif told := misread(condition, field):
+            yield (*here, "value"), told
 
 
 def _publication(dataset: Dataset) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -57,6 +58,18 @@ _WORDS = {
     "time_parsing": '应为带引号的时刻，例如 "01:30"',
 }
 """What pydantic finds wrong, by the type of its error, in Chinese; of other types its own text stands."""
+_YAML_WORDS = {
+    "'\\t'": "缩进或空白中有制表符，应为空格",
+    "mapping values are not allowed": "此处不应有冒号：缩进与上下文不一致，或含冒号的文本没有加引号",
+    "expected ':'": "没有找到冒号：应为半角冒号加一个空格",
+    "expected <block end>": "缩进与同一层的其他行不一致，或引号、括号没有配对",
+    "expected ',' or": "[ ] 或 { } 没有配对，或缺少逗号",
+    "undefined alias": "* 开头的文本会被读作引用，请加引号",
+    "cannot start any token": "这个字符不能作开头，请给文本加引号",
+}
+"""What the parser says of the mistakes that are made most, and what we say."""
+_OF_A_UNION = re.compile(r"constrained-str|list\[.*\]")
+"""Parts of a place that stand in no file: which of several forms was tried."""
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -117,17 +130,19 @@ def read(path: Path, model: type[M], problems: list[str]) -> Iterator[tuple[File
         yield file, model.model_validate(yaml.load(file.text, _StrictLoader))  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
+        why = str(getattr(error, "problem", None) or "")
+        known = next((told for words, told in _YAML_WORDS.items() if words in why), "")
+        if "expected ':'" in why and error.context_mark:  # type: ignore[attr-defined]
+            mark = error.context_mark  # type: ignore[attr-defined]
         line = f" 第 {mark.line + 1} 行" if mark else ""
-        why = getattr(error, "problem", None)
-        problems.append(f"{path}{line}：不是正确的 YAML{f'（{why}）' if why else ''}；请在该处更正")
+        problems.append(f"{path}{line}：不是正确的 YAML{f'（{known or why}）' if why else ''}；请在该处更正")
     except ValidationError as error:
+        told: set[Place] = set()
         for item in error.errors():
-            problems.append(
-                file.problem(
-                    item["loc"],
-                    f"{_what(item)}；可写的内容见 python -m credit_exchange schema",
-                )
-            )
+            place = tuple(part for part in item["loc"] if not _OF_A_UNION.fullmatch(str(part)))
+            if place not in told or place == item["loc"]:  # of what may be one thing or another, once
+                problems.append(file.problem(place, f"{_what(item)}；可写的内容见 python -m credit_exchange schema"))
+            told.add(place)
 
 
 def _what(error: Any) -> str:
@@ -135,7 +150,10 @@ def _what(error: Any) -> str:
     read_as = next((word for kind, word in _READ_AS if isinstance(error["input"], kind)), None)
     if error["type"] != "string_type" or read_as is None:
         words = _WORDS.get(error["type"])
-        return words.format(**error.get("ctx", {})) if words else str(error["msg"])
+        given = dict(error.get("ctx", {}))
+        if "expected" in given:
+            given["expected"] = given["expected"].replace(" or ", "、").replace(", ", "、")
+        return words.format(**given) if words else str(error["msg"])
     return f'此处应为文本，不加引号会被读作{read_as}；请加上引号，例如 "2099-12-31"'
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from credit_exchange.config.catalog import Dataset, SchemaVersion, no_bound
+from credit_exchange.config.conditions import DECIDED, DERIVED_WORDS, misread
 from credit_exchange.config.feed import Feed
 from credit_exchange.config.files import File, like
 from credit_exchange.config.platform import Platform, Route
 from credit_exchange.config.sharing import SharingRule
 
-DERIVED_ATTRIBUTES = frozenset({"_subject_kind", "_severity", "_minor", "_decided_on"})
+DERIVED_ATTRIBUTES = frozenset({*DERIVED_WORDS, DECIDED})
 """What sharing rules may look at beside the fields."""
 WIRE_DATASETS = frozenset(
     [
@@ -131,3 +132,7 @@ def sharing_problems(
         if any(no_bound(condition, d.fields[condition.field]) for d in about if condition.field in d.fields):
             what = f"规则 {rule.id}：{condition.field} 是金额，应与数字比较，不能与 {condition.value!r} 比较；请更正"
             yield file.problem(("rules", number, "match", position, "value"), what)
+        named = [d.fields.get(condition.field) for d in about] or [None]
+        told = next((wrong for field in named if (wrong := misread(condition, field))), None)
+        if told:
+            yield file.problem(("rules", number, "match", position, "value"), f"规则 {rule.id}：{told}")

@@ -17,11 +17,12 @@ from credit_exchange.config.sharing import MaskKind, SharingRule
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 
 NO_RULE = "NO-RULE"
-TREATMENT = 3
+TREATMENT = 4
 """Counts how masks are carried out: what lies at a platform under an older way is released again where it differs."""
 _NAME: MaskKind = "person_name"
 _STRICTNESS = ("free_text", "id_number", _NAME)
 """Of masks: what shows less stands later, whatever the order of the rules."""
+_CARRIED = {"crosswalk", "join", "values"}
 _SPLIT = str.maketrans(dict.fromkeys(";；&、,，", "\n"))
 
 
@@ -151,12 +152,14 @@ class RuleSet:
         """Return the SM3 of the rules in force and of how they are carried out: another digest means that every record
         is looked at again."""
         catalogue = [f.model_dump(mode="json") for f in self.dataset.current.fields]
+        # what was merged under an older version of the table is carried over by it
+        older = [v.model_dump(mode="json", include=_CARRIED) for v in self.dataset.versions[1:]]
         rules = [r.model_dump(mode="json") for r in self.rules]
         floors = [sorted(self._floor_drop), sorted(self._floor_mask)]
         compared = {c.field for r in self.rules for c in r.match if c.op in BOUNDS} & self._amounts
         # versions before compared amounts as texts: where a rule has one, every record is looked at again
         as_numbers = [sorted(compared)] if compared else []
-        return sm3_hex(canonical_json([TREATMENT, rules, catalogue, *floors, *as_numbers]))
+        return sm3_hex(canonical_json([TREATMENT, rules, catalogue, older, *floors, *as_numbers]))
 
     def decide(self, content: Mapping[str, str]) -> Decision:
         """Return the decision for a record's content (catalogue fields and derived `_` attributes)."""

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection
 
+from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.loader import Configuration
 from credit_exchange.core import jsontext
 from credit_exchange.steps.payload import Columns, Sheet, Treatment, sheets_there, treat
@@ -29,6 +30,7 @@ def renamed(
     connection: Connection,
     reader: jsontext.Reader,
     dialects: Mapping[str, Dialect],
+    dataset: Dataset,
     standing: Mapping[tuple[str, str], Any],
     columns: Columns,
     rows: Sequence[Any],
@@ -52,7 +54,7 @@ def renamed(
                     there.append(known.there_id)
                     alike.setdefault(plan.treatments[number], []).append(place)
         old: dict[str, str | None] = {}
-        for sheet in sheets_there(connection, reader, there):
+        for sheet in sheets_there(connection, reader, there, dataset):
             old |= zip(sheet.record_ids, dialect.identity_keys(sheet), strict=True)
         for treatment, places in alike.items():
             sheet = _sheet(columns, [rows[place] for place in places], places, treatment)

@@ -17,11 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
+from credit_exchange.config.catalog import Dataset
 from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import TEXT_PREFIX
 from credit_exchange.core.masking import hide_names, mask_id_number, mask_person_name, scrub_free_text
 from credit_exchange.core.text import as_arrow
 from credit_exchange.errors import FatalError
+from credit_exchange.steps.carried import carried, renames
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.outbox import runs
 from credit_exchange.stores import sql
@@ -168,16 +170,23 @@ def payloads(exchange: Exchange, connection: Connection, platform_id: str, outbo
 
     Raises FatalError when the content worked out now is not the one that was released (the digest differs).
     """
-    return _sheets(connection, _READER, outbox_ids, platform_id)
+    return _sheets(connection, _READER, outbox_ids, platform_id, exchange.config.datasets)
 
 
-def sheets_there(connection: Connection, reader: jsontext.Reader, outbox_ids: Sequence[int]) -> list[Sheet]:
-    """Return what these rows carried, as far as can be said by now: nothing is compared with what was released."""
-    return _sheets(connection, reader, outbox_ids, None)
+def sheets_there(
+    connection: Connection, reader: jsontext.Reader, outbox_ids: Sequence[int], dataset: Dataset
+) -> list[Sheet]:
+    """Return what these rows of a data set carried, as far as can be said by now: nothing is compared with what was
+    released."""
+    return _sheets(connection, reader, outbox_ids, None, {dataset.dataset: dataset})
 
 
 def _sheets(
-    connection: Connection, reader: jsontext.Reader, outbox_ids: Sequence[int], platform_id: str | None
+    connection: Connection,
+    reader: jsontext.Reader,
+    outbox_ids: Sequence[int],
+    platform_id: str | None,
+    datasets: Mapping[str, Dataset],
 ) -> list[Sheet]:
     found = list(runs(outbox_ids))
     parameters = {"first_ids": [run.first_id for run in found], "last_ids": [run.last_id for run in found]}
@@ -190,8 +199,22 @@ def _sheets(
     for (dataset, op, decision_id), some in alike.items():
         columns = reader.columns([row[8] for row in some])
         kinds = _kinds(connection, some, columns)
-        sheets.append(_sheet(dataset, op, some, columns, kinds, treatments[decision_id], platform_id))
+        treatment = treatments[decision_id]
+        if dataset in datasets:
+            columns, treatment = carried(datasets[dataset], columns), _carried(datasets[dataset], treatment)
+        sheets.append(_sheet(dataset, op, some, columns, kinds, treatment, platform_id))
     return sheets
+
+
+def _carried(dataset: Dataset, treatment: Treatment) -> Treatment:
+    """Return a treatment that was decided when fields had other codes, for these and for those they have now."""
+    now = renames(dataset)
+    drop_fields, mask_fields = treatment
+    dropped = {new for code in drop_fields for new in now.get(code, ())}
+    masked = {(new, mask) for code, mask in mask_fields for new in now.get(code, ())}
+    if not dropped and not masked:
+        return treatment
+    return (*drop_fields, *sorted(dropped)), (*mask_fields, *sorted(masked))
 
 
 def _kinds(connection: Connection, rows: list[Any], columns: Columns) -> list[str]:

@@ -14,6 +14,7 @@ from credit_exchange.config.files import File
 from credit_exchange.config.labels import SUBJECT_WORDS
 from credit_exchange.config.loader import Configuration, told
 from credit_exchange.config.sharing_engine import RuleSet
+from credit_exchange.config.unmeant import unmeant_feeds, unmeant_rules, unmeant_versions
 from credit_exchange.core import business_time
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.push.dialects.base import problems_of
@@ -39,9 +40,12 @@ def check(config: Configuration) -> None:
 
 
 def notes(config: Configuration) -> list[str]:
-    """Return what is allowed and rarely meant, a line each: names of persons that a rule lets out as they are."""
+    """Return what is allowed and rarely meant, a line each: names of persons that a rule lets out as they are, rules
+    and feeds that can come to nothing."""
     today = business_time.today()
-    return [
+    told = [*unmeant_versions(config.datasets, today), *unmeant_feeds(config.feeds, config.datasets)]
+    told += unmeant_rules(config.sharing, config.datasets)
+    return told + [
         f"规则 {rule} 把{dataset.name}中{SUBJECT_WORDS[kind]}的 {code} 以原文发往{config.platforms[platform].name}；"
         "除非有法律依据，请参照 sharing/20_privacy.yml 写一条遮蔽或去掉它的规则"
         for name, dataset in config.datasets.items()
@@ -64,6 +68,8 @@ def _open_names(rules: RuleSet) -> Iterator[tuple[str, str, str]]:
             if c.op in ("eq", "in")
         }
         for kind, open_ones in (("person", names), ("sole_trader", names - shop)):
+            if subject.kind is None:
+                continue  # all of them are organisations
             decision = rules.decide(said | {"_subject_kind": kind})
             hidden = {code for code, mask in decision.mask_fields if mask == "person_name"} | {*decision.drop_fields}
             if decision.deciding_rule == rule.id:

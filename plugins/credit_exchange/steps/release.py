@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
+from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.platform import Route
 from credit_exchange.config.sharing_engine import Decision, RuleSet
 from credit_exchange.core import jsontext
@@ -25,6 +26,7 @@ from credit_exchange.core.business_time import today
 from credit_exchange.core.canonical import canonical_json
 from credit_exchange.core.masking import hide_name
 from credit_exchange.errors import FatalError
+from credit_exchange.steps.carried import carried, unplaced, what_waits
 from credit_exchange.steps.catalogues import take_down_everywhere
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
@@ -35,18 +37,13 @@ from credit_exchange.steps.push.dialects.base import Dialect
 from credit_exchange.steps.reference import sync_reference
 from credit_exchange.steps.retired import forgotten
 from credit_exchange.steps.rules import digest_of, in_force
-from credit_exchange.steps.wishes import Desired, Plan, Verdict, bumps_of, reason_of, wish_of
+from credit_exchange.steps.wishes import GONE, Desired, Plan, Verdict, bumps_of, gone, reason_of, wish_of
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import check_clock, transaction
 
 CHUNK = 5_000
 PARTS = 2
 """Records are decided in so many parts, by the last letter of their id: it does not matter in which order."""
-GONE = {
-    "withdrawn": Decision("withhold", "WITHDRAWN", "已撤下：信用修复、异议、撤销或部门撤回"),
-    "expired": Decision("withhold", "EXPIRED", "公示期届满，停止公示（发改委令第36号）"),
-    "held": Decision("hold", "HELD", "等待人工处理"),
-}
 
 
 @dataclass
@@ -59,11 +56,31 @@ class _Rules:
     dialects: dict[str, Dialect]
     ids: dict[str, int] = field(default_factory=dict)
     reader: jsontext.Reader = field(default_factory=jsontext.Reader)
+    nowhere: dict[str, set[str]] = field(default_factory=dict)
     _plans: dict[tuple[str, str, tuple[tuple[str | None, ...], ...]], Plan] = field(default_factory=dict)
 
     def alike(self) -> _Rules:
         """Return the same rules with a memory of their own, for another thread."""
-        return _Rules(self.by_dataset, self.routes, self.digests, self.dialects)
+        return _Rules(self.by_dataset, self.routes, self.digests, self.dialects, nowhere=self.nowhere)
+
+    def dataset(self, name: str) -> Dataset:
+        """Return a data set that any of the platforms takes."""
+        return next(iter(self.by_dataset[name].values())).dataset
+
+    def contents(self, name: str, rows: list[Any]) -> tuple[list[Any], Columns]:
+        """Return the rows of a data set that can be decided, and their contents under current codes.
+
+        Of a content with a field that no version of the table has a place for nobody can say whether a rule keeps it
+        back: it waits, and is told. What is taken down needs no content.
+        """
+        dataset, columns = self.dataset(name), self.reader.columns([row[4] for row in rows])
+        nowhere = unplaced(dataset, columns)
+        if nowhere:
+            self.nowhere.setdefault(name, set()).update(nowhere)
+            waits = [any(values) for values in zip(*(columns[c].is_valid().to_pylist() for c in nowhere), strict=True)]
+            rows = [row for row, wait in zip(rows, waits, strict=True) if not wait or row[3] in GONE]
+            columns = self.reader.columns([row[4] for row in rows])
+        return rows, carried(dataset, columns)
 
     def plans(self, dataset: str, statuses: Sequence[str], columns: Columns) -> list[Plan]:
         """Return the plan of each record of this data set, by its status and content."""
@@ -96,7 +113,7 @@ class _Rules:
         verdicts = []
         treatments: dict[Treatment, int] = {}
         for platform, rule_set in self.by_dataset.get(dataset, {}).items():
-            decision = GONE.get(status) or rule_set.decide(content)
+            decision = gone(rule_set.dataset, status) or rule_set.decide(content)
             place = None
             if decision.effect == "release":
                 place = treatments.setdefault((decision.drop_fields, decision.mask_fields), len(treatments))
@@ -109,8 +126,8 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
 
     Date-independent and safe to run at any time; decisions are committed chunk by chunk, so a killed run goes on where
     it stopped. `platform_ids` limits the platforms (all by default). Raises FatalError, after everything is decided,
-    when something is published where the configuration sends nothing of it any more; RetriableError, before, when this
-    machine's clock is not the database's.
+    when something is published where the configuration sends nothing of it any more, or holds fields that the catalogue
+    does not know; RetriableError, before, when this machine's clock is not the database's.
     """
     with transaction(exchange.engine) as connection:
         check_clock(connection)
@@ -154,6 +171,10 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
     with ThreadPoolExecutor(PARTS if len(candidates) > CHUNK else 1, "release") as pool:
         for done in pool.map(work, range(PARTS)):
             counts.update(done)
+    if rules.nowhere:  # the rules do not count as applied: what waits is looked at again
+        raise FatalError(
+            "。".join(what_waits(rules.dataset(name), rules.nowhere[name]) for name in sorted(rules.nowhere))
+        )
     with transaction(exchange.engine) as connection:
         for platform in platforms:
             parameters = {"platform": platform, "digest": rules.digests[platform]}
@@ -206,8 +227,8 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
         alike.setdefault(row[1], []).append(row)
     planned = []
     decisions: dict[str, Decision] = {}
-    for dataset, some in alike.items():
-        columns = rules.reader.columns([row[4] for row in some])
+    for dataset, found in alike.items():
+        some, columns = rules.contents(dataset, found)
         plans = rules.plans(dataset, [row[3] for row in some], columns)
         distinct = {id(plan): plan for plan in plans}.values()
         decisions |= {v.digest: v.decision for plan in distinct for v in plan.verdicts}
@@ -215,7 +236,8 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
     _store_decisions(connection, rules, decisions)  # of all data sets at once: their order differs from part to part
     for dataset, some, columns, plans in planned:
         payloads = _payload_digests(columns, plans)
-        renamed_at = renamed(connection, rules.reader, rules.dialects, standing, columns, some, plans, payloads)
+        about = (rules.dialects, rules.dataset(dataset), standing)
+        renamed_at = renamed(connection, rules.reader, *about, columns, some, plans, payloads)
         first: dict[int, list[int]] = {}
         for place, (row, plan) in enumerate(zip(some, plans, strict=True)):
             if row[0] in known:

@@ -20,6 +20,7 @@ from credit_exchange.config.catalog import Dataset
 from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex
 from credit_exchange.core.crypto import TEXT_PREFIX, Keys, open_text
 from credit_exchange.core.identifiers import uscc_valid
+from credit_exchange.steps.carried import carried_content
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.windows import Windows
 from credit_exchange.stores import sql
@@ -77,6 +78,7 @@ def settle(exchange: Exchange, connection: Connection, parameters: dict[str, Any
     streamed = {"yield_per": _CHUNK}
     mine = connection.execute(sql.load("merge/multi_staged"), parameters, execution_options=streamed).mappings()
     windows = Windows(dataset) if dataset.publication else None
+    feeds = frozenset(exchange.config.ids("feed"))
     settled = 0
     others: Iterator[tuple[str, Iterator[Any]]] = iter(())
     for rows in mine.partitions(_CHUNK):
@@ -87,17 +89,28 @@ def settle(exchange: Exchange, connection: Connection, parameters: dict[str, Any
         # both come in the order of record ids, and about the same records: no more than a chunk is in memory
         for row, (record_id, claims) in zip(rows, islice(others, len(rows)), strict=True):
             assert record_id == row["record_id"]
-            own = _claim(row, parameters["feed"], parameters["department"])
-            told_of = [_claim(claim, claim["feed"], claim["department"]) for claim in claims]
-            found.append((record_id, *resolve(dataset, [own, *told_of], windows)))
+            own = _claim(dataset, row, parameters["feed"], parameters["department"])
+            told_of = [_claim(dataset, claim, claim["feed"], claim["department"]) for claim in claims]
+            found.append((record_id, *resolve(dataset, _not_replaced([own, *told_of], feeds), windows)))
         _write(exchange, connection, dataset, found)
         settled += len(found)
     return settled
 
 
-def _claim(row: Any, feed: str, department: str) -> Claim:
+def _not_replaced(claims: list[Claim], feeds: frozenset[str]) -> list[Claim]:
+    """Return the claims without those that their department has replaced: of a feed whose file is gone, where another
+    feed of it has told something newer. What it leaves blank now would stay filled for ever."""
+    return [
+        old
+        for old in claims
+        if old.feed in feeds
+        or not any(c.feed in feeds and c.department == old.department and c.newness > old.newness for c in claims)
+    ]
+
+
+def _claim(dataset: Dataset, row: Any, feed: str, department: str) -> Claim:
     newness = (row["business_date"].isoformat(), row["sequence"], row["generation"])
-    return Claim(feed, department, newness, orjson.loads(row["content"]))
+    return Claim(feed, department, newness, carried_content(dataset, orjson.loads(row["content"])))
 
 
 def _write(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.platform import Route
 from credit_exchange.config.sharing_engine import Decision
 from credit_exchange.core.masking import scrub_text
@@ -14,6 +15,12 @@ from credit_exchange.steps.payload import Treatment
 MOVED = "相对人类别更正，改在平台的另一目录公示"
 RENAMED = "文书号、机关代码或相对人更正，改以更正后的标识公示"
 """Why a record is taken down that comes again at once: elsewhere, or under another identity."""
+GONE = {
+    "withdrawn": Decision("withhold", "WITHDRAWN", "已撤下：信用修复、异议、撤销或部门撤回"),
+    "expired": Decision("withhold", "EXPIRED", "公示期届满，停止公示"),
+    "held": Decision("hold", "HELD", "等待人工处理"),
+}
+"""What follows from a record's status alone."""
 
 
 class Verdict(NamedTuple):
@@ -50,6 +57,14 @@ class Desired:
     changed: bool
     decided_version: int
     moves: str = ""
+
+
+def gone(dataset: Dataset, status: str) -> Decision | None:
+    """Return the decision that follows from a record's status alone; an expired one's has the statute of its end."""
+    decision, basis = GONE.get(status), dataset.publication.basis if dataset.publication else ""
+    if decision is None or status != "expired" or not basis:
+        return decision
+    return replace(decision, legal_basis=f"{decision.legal_basis}（{basis}）")
 
 
 def wish_of(

@@ -194,7 +194,9 @@ def test_operations_and_sequence_come_beside_the_fields() -> None:
     (chunk,) = csv_of(f"{HEADER},操作,时间,原因\n甲,,1,,撤销,2026,错\n", **given)
     assert list(chunk.frame.columns)[-3:] == ["_operation", "_reason", "_sequence"]
     assert records([chunk])[0][-3:] == ["撤销", "错", "2026"]
-    with pytest.raises(FatalError, match="_operation"):
+    with pytest.raises(
+        FatalError, match=r"缺少列：operation\.column（操作）；.*更正 feeds/.*\.yml 的 operation\.column"
+    ):
         csv_of(f"{HEADER},时间\n", **given)
 
 

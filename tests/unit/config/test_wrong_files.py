@@ -22,7 +22,7 @@ from credit_exchange.steps.validate.checks import CHECKS
 FEED, OLD, TABLE = "feeds/fz_gulou_permit.yml", "feeds/fz_xfj_penalty.yml", "feeds/fz_scjg_permit.yml"
 PENALTY, PERMIT = "catalog/penalty.yml", "catalog/permit.yml"
 CHINA, FUJIAN, FUZHOU = "platforms/china.yml", "platforms/fujian.yml", "platforms/fuzhou.yml"
-PRIVACY = "sharing/20_privacy.yml"
+PRIVACY, WITHHOLD = "sharing/20_privacy.yml", "sharing/30_withhold.yml"
 PART = 7
 """Lines of the longest part that is told by its beginning: a sharing rule."""
 
@@ -65,6 +65,12 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         (FEED, "  encoding: utf-8", '  delimiter: "||"', "应为一个 ASCII 字符"),
         (FEED, "  encoding: utf-8", "  manifest: {suffix: ok}", "manifest.suffix：不符合要求的形式"),
         (FEED, "  settle_seconds: 0", "  settle_seconds: .inf", "settle_seconds：应为有限的数"),
+        # YAML itself
+        (FEED, "  name: 福州市鼓楼区", "\tname: 福州市鼓楼区", "缩进或空白中有制表符，应为空格"),
+        (FEED, "dataset: permit", "dataset：permit", "应为半角冒号加一个空格"),
+        (FEED, "  encoding: utf-8", "   encoding: utf-8", "缩进与同一层的其他行不一致"),
+        (FEED, "  encoding: utf-8", "  encoding: gbk", "encoding：应为 'utf-8'、'gb18030'、'auto' 之一"),
+        (PRIVACY, 'op: ge, value: "92"', "op: ge, value: 2026-04-01", "value：此处应为文本，不加引号会被读作日期"),
         # a feed's columns and operations
         (FEED, "  XK_WSH:", "  XK_WHS:", "columns.XK_WHS：permit v2019_790 没有这个字段；是否应为 XK_WSH？"),
         (OLD, "  CF_CFLB1:", "  CF_CFLB:", "columns.CF_CFLB：penalty v2016 没有这个字段；是否应为 CF_CFLB"),
@@ -98,6 +104,9 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         (PENALTY, "{field: CF_CFLB, op: contains, value: 罚款}", "{field: CF_NR_FK, op: gt, value: 零}",
          "应与数字比较"),
         (PENALTY, "[{field: _subject_kind, op: eq", "[{field: _subject_knd, op: eq", "是否应为 _subject_kind？"),
+        (PENALTY, "[{field: _subject_kind, op: in, value: [legal,", "[{field: _subject_kind, op: in, value: [法人,",
+         "_subject_kind 只会是 legal、sole_trader、person，不会是 法人"),
+        (PENALTY, "starts: CF_JDRQ", "starts: CF_YXQ", "时限只能自 identity.decided_on 起算，不会自 CF_YXQ 起算"),
         # a data set's fields, publication and clocks
         (PENALTY, "decided_on: CF_JDRQ", "decided_on: CF_WSH",
          "identity.decided_on：CF_WSH 的类型是 text，此处应为 date"),
@@ -116,6 +125,8 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         (PENALTY, "minor: [0, 3], general: [3, 36]", "minor: [0, 3], general: [3]",
          "periods.3.general.1：缺少这一项"),
         (PENALTY, "minor: [0, 3], general: [3, 36], ", "minor: [0, 3], ", "periods.3.general：缺少这一项"),
+        (PENALTY, "    since: 2016-01-01", "    since: 2026-01-01", "versions 应由新到旧排列，第一个是现行版本"),
+        (PENALTY, "  type_field: CF_CFLB\n", "", "periods 按处罚类别分级，要写明 type_field"),
         (PENALTY, "  - id: v2016", "  - id: v2019_790", "'v2019_790' 写了两次；请把其中一个改名"),
         (PENALTY, "  - {code: PROCEDURE,", "  - {code: BZ, name: 注}\n      - {code: PROCEDURE,",
          "字段 BZ 写了两次"),
@@ -153,6 +164,14 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         (PRIVACY, '{field: CF_XDR_SHXYM, op: ge, value: "92"}', "{field: CF_NR_FK, op: ge, value: 一万}",
          "CF_NR_FK 是金额，应与数字比较，不能与 '一万' 比较"),
         (PRIVACY, "field: _subject_kind", "field: _subject", "都没有字段 '_subject'；是否应为 _subject_kind？"),
+        (PRIVACY, "_subject_kind, op: eq, value: person", "_subject_kind, op: eq, value: 自然人",
+         "_subject_kind 只会是 legal、sole_trader、person，不会是 自然人，条件不会成立"),
+        (WITHHOLD, "_severity, op: eq, value: minor", "_severity, op: eq, value: 轻微",
+         "_severity 只会是 minor、general"),
+        (WITHHOLD, '_minor, op: eq, value: "1"', '_minor, op: eq, value: "是"', "_minor 只会是 1、0，不会是 是"),
+        (WITHHOLD, '"2026-04-01"', '"2026/04/01"', "_decided_on 是日期，应与 \"2026-04-01\" 这样写的日期比较"),
+        (PRIVACY, '{field: XK_XDR_SHXYM, op: ge, value: "92"}', '{field: XK_JDRQ, op: ge, value: "20260401"}',
+         "XK_JDRQ 是日期"),
         (PRIVACY, "valid_from: 2021-11-01", "valid_from: 2021-11-01\n    valid_to: 2021-10-01",
          "规则永不生效；请更正其一"),
     ],
@@ -235,6 +254,30 @@ def test_a_persons_name_that_would_leave_in_clear_is_told(
     )
     assert {(kind, field, "信用福建"), (kind, field, "信用中国")} <= set(told)
     assert "信用福州" not in {platform for *_, platform in told}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        (FEED, "  XK_NR: 许可内容\n", "", "feeds/fz_gulou_permit.yml：必填项 XK_NR 没有对应的列，也没有常量"),
+        (OLD, "  CF_SY: ", "  # CF_SY: ", "feeds/fz_xfj_penalty.yml：必填项 CF_SY 没有对应的列，也没有常量"),
+        (FEED, "fz_gulou/full_{date}.csv\"", "fz_wjw/xzxk_{date}.csv\"",
+         "feeds/fz_wjw_permit.yml 与 feeds/fz_gulou_permit.yml 读取同一来源"),
+        (WITHHOLD, "PROCEDURE, op: eq, value: 简易程序", "PROCEDURE, op: eq, value: 简单程序",
+         "规则 SH-32-SIMPLE-PROCEDURE 的条件 PROCEDURE 为 简单程序，不在代码表中，规则不会生效"),
+        (PENALTY, "since: 2019-01-01\n", "since: 2099-01-01\n", "现行版本 v2019_790 自 2099-01-01 起适用，但从今夜起"),
+    ],
+)  # fmt: skip
+def test_what_can_come_to_nothing_is_told(copied: Path, name: str, old: str, new: str, told: str) -> None:
+    """It may be meant, so no night stops for it."""
+    assert readiness.notes(load(copied)) == []
+    path = copied / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    found = readiness.notes(load(copied))
+    assert len(found) == 1, found
+    assert told in found[0]
 
 
 def test_the_checks_that_files_may_name_are_those_that_there_are() -> None:

@@ -7,15 +7,18 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from validate_bench import KEYS, PENALTY
 
+from credit_exchange.config.catalog import Publication
 from credit_exchange.config.loader import load
 from credit_exchange.config.sharing_engine import Decision, RuleSet
 from credit_exchange.steps.survivorship import Claim, resolve
 from credit_exchange.steps.validate.accepted import Contents
 from credit_exchange.steps.validate.identity import identify
 from credit_exchange.steps.windows import Windows
+from credit_exchange.steps.wishes import gone
 
 TODAY = date(2026, 11, 23)
 PENALTY_2016 = {
@@ -163,3 +166,23 @@ def test_an_end_that_was_worked_out_never_outdoes_one_that_was_said(
     kept, _ = resolve(penalty.dataset, claims, windows)
     assert {name: kept[name] for name in expected} == expected
     assert resolve(penalty.dataset, claims[:1], windows)[0] == told
+
+
+def test_a_data_set_without_periods_is_shown_to_the_end_that_its_records_say(permit: Any) -> None:
+    """A list of names has an end and no classes; what ends it is its own statute, not that of penalties."""
+    publication = Publication(end_field="XK_YXQZI", basis="样例办法第九条")
+    listed = permit.dataset.model_copy(update={"publication": publication})
+    windows = Windows(listed)
+    given = {"XK_JDRQ": "2026-08-20", "XK_YXQZI": "2026-11-24"}
+    assert windows.completed(given) == windows.said(given) == given
+    until = windows.columns(pd.DataFrame([given]), pd.Series(["upsert"]))
+    assert (until[0], list(until[1])) == (None, ["2026-11-24"])
+    decision = gone(listed, "expired")
+    assert decision is not None
+    assert decision.legal_basis == "公示期届满，停止公示（样例办法第九条）"
+
+
+def test_an_expired_penalty_has_the_statute_of_its_end(penalty: Any) -> None:
+    decision = gone(penalty.dataset, "expired")
+    assert decision is not None
+    assert decision.legal_basis == "公示期届满，停止公示（发改委令第36号）"

@@ -20,6 +20,8 @@ _NAMES_A_COLUMN = re.compile(
 """What may be shown of a header that nobody agreed to: a code, or a word for what stands in a column. Anything else may
 be a person: 张三, 填报人：张三."""
 _WORDS = ("_operation", "_reason")
+_SAID_BY = {"_operation": "operation.column", "_reason": "operation.reason_column", "_sequence": "sequence"}
+"""The key of a feed's file that names a column which is no field."""
 
 
 def normal(name: str) -> str:
@@ -110,10 +112,13 @@ class Layout:
         absent = [column for column in self.columns if column not in found]
         mandatory = [column for column in absent if column in self._mandatory]
         if mandatory:
-            wanted = "、".join(f"{column}（{' / '.join(self._names[column])}）" for column in mandatory)
+            wanted = "、".join(
+                f"{_SAID_BY.get(column, column)}（{' / '.join(self._names[column])}）" for column in mandatory
+            )
+            keys = sorted({_SAID_BY.get(column, "columns") for column in mandatory})
             raise error(
-                f"{self.where}{place}：缺少列：{wanted}；请部门补上（核对表头和编码），"
-                f"或把新的列名加入 feeds/{self.feed_id}.yml 的 columns"
+                f"{self.where}{place}：缺少列：{wanted}；请部门补上（核对表头、编码和分隔符），"
+                f"或按现在的列名更正 feeds/{self.feed_id}.yml 的 {'、'.join(keys)}"
             )
         self.missing_columns = absent
 

@@ -53,7 +53,8 @@ class Contents:
             derived["_minor"] = minor
         until = pd.Series(np.nan, index=frame.index, dtype="str")
         if self._windows:
-            derived[SEVERITY], until = self._windows.columns(frame, operation)
+            severity, until = self._windows.columns(frame, operation)
+            derived |= {} if severity is None else {SEVERITY: severity}
             frame = frame.assign(**{self._windows.end_field: until})
         content, digest = self._content(frame, derived, operation)
 

@@ -208,7 +208,7 @@ class Normaliser:
                     column[old] = map_distinct(column[old], lambda value: id_card_15_to_18(value) or value)
                     frame[number] = column
         publication = self._dataset.publication
-        if publication and STATUTORY_TYPE in self._fields:
+        if publication and publication.type_field and STATUTORY_TYPE in self._fields:
             types = frame[publication.type_field]
             prefix = self._fields[publication.type_field].other_prefix or "其他-"
             marks = publication.separators

@@ -1,0 +1,106 @@
+"""A new version of a data set's table: what was merged under the older one leaves as the newer says, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from merging import batch, query, row
+
+from credit_exchange.config.catalog import Dataset
+from credit_exchange.config.sharing import SharingRule
+from credit_exchange.errors import FatalError
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
+from credit_exchange.steps.payload import payloads
+from credit_exchange.steps.release import release
+from credit_exchange.stores.database import transaction
+
+D1, D2 = date(2026, 11, 20), date(2026, 11, 21)
+NEW = {"XK_XDR_MC": "XK_MC", "SECRET": "SM", "XK_NR": "XK_NEIRONG"}
+PERSON = {"XK_XDR_MC": "陈榕生", "XK_XDR_SHXYM": "", "XK_NR": "准予陈榕生开店"}
+
+
+def changed(value: Any, change: Callable[[str], str]) -> Any:
+    """The same with every text in it changed."""
+    if isinstance(value, dict):
+        return {changed(k, change): changed(v, change) for k, v in value.items()}
+    if isinstance(value, list):
+        return [changed(one, change) for one in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def upgraded(exchange: Exchange, crosswalk: bool = True) -> Exchange:
+    """The exchange with three fields of permits renamed by a new version, everywhere where they are named."""
+    config = exchange.config
+    old = config.datasets["permit"].model_dump(mode="json")
+    first, second = (changed(part, lambda text: NEW.get(text, text)) for part in (old, old["versions"][0]))
+    first["versions"][0] = second | {"id": "v2027"}
+    walk = {f["code"]: NEW.get(f["code"], f["code"]) for f in old["versions"][0]["fields"]} if crosswalk else {}
+    values = {"SM": {"是": "秘"}} if crosswalk else {}
+    older = old["versions"][0] | {"id": "v2019_790", "crosswalk": walk, "values": values}
+    first["versions"].insert(1, older)
+    rules = tuple(
+        SharingRule.model_validate(changed(one.model_dump(mode="json"), lambda text: NEW.get(text, text)))
+        for one in config.sharing
+        if one.id != "SH-30-SECRET-PERMIT"
+    )
+    secret = next(one for one in config.sharing if one.id == "SH-30-SECRET-PERMIT").model_dump(mode="json")
+    secret["match"] = [{"field": "SM", "op": "eq", "value": "秘"}]
+    datasets = config.datasets | {"permit": Dataset.model_validate(first)}
+    return replace(
+        exchange, config=replace(config, datasets=datasets, sharing=(*rules, SharingRule.model_validate(secret)))
+    )
+
+
+def sent(exchange: Exchange) -> dict[str, dict[str, str]]:
+    """What waits for 信用福州, by document number."""
+    with transaction(exchange.engine) as connection:
+        ids = query(exchange, "select outbox_id from exchange.outbox where platform = 'fuzhou' and state = 'ready'")
+        sheets = payloads(exchange, connection, "fuzhou", [one["outbox_id"] for one in ids])
+        found = [sheet.payload(place) for sheet in sheets for place in range(len(sheet.outbox_ids))]
+    return {one.fields["XK_WSH"]: one.fields for one in found if one.op == "upsert"}
+
+
+@pytest.fixture
+def merged(exchange: Exchange) -> Exchange:
+    """A person's permit and a secret one, merged under the version of 2019."""
+    rows = [row(exchange, "1号", fields=PERSON, subject_kind="person"), row(exchange, "2号", fields={"SECRET": "是"})]
+    merge(exchange, batch(exchange, rows, D1))
+    release(exchange)
+    assert set(sent(exchange)) == {"1号"}
+    return exchange
+
+
+def test_what_was_merged_before_a_field_was_renamed_is_masked_and_kept_back_as_before(merged: Exchange) -> None:
+    """Its department may never deliver it again, and masks and rules know the new names only."""
+    release(upgraded(merged))
+    there = sent(upgraded(merged))
+    assert set(there) == {"1号"}, "what a rule keeps back stays where it is"
+    assert (there["1号"]["XK_MC"], there["1号"]["XK_NEIRONG"]) == ("陈**", "准予陈**开店")
+    assert not NEW.keys() & there["1号"].keys()
+
+
+def test_nothing_leaves_of_a_content_that_no_version_has_a_place_for(merged: Exchange) -> None:
+    """Whether a rule keeps it back cannot be told; what else there is goes on."""
+    other = upgraded(merged, crosswalk=False)
+    before = query(merged, "select count(*) from exchange.release")
+    with pytest.raises(FatalError, match=r"行政许可.*SECRET.*XK_NR.*XK_XDR_MC.*catalog/permit.yml.*crosswalk"):
+        release(other)
+    assert query(merged, "select count(*) from exchange.release") == before
+    release(upgraded(merged))
+    assert set(sent(upgraded(merged))) == {"1号"}
+
+
+def test_what_two_departments_say_under_two_versions_is_one_content(merged: Exchange) -> None:
+    exchange = upgraded(merged)
+    fields = {"XK_XDR_MC": "", "XK_NR": "", "XK_XDR_SHXYM": "", "XK_MC": "陈榕生", "XK_NEIRONG": "准予陈榕生开大店"}
+    again = row(exchange, "1号", fields=fields, subject_kind="person", subject_name="陈榕生")
+    merge(exchange, batch(exchange, [again], D2, feed="other_permit", department="other"))
+    release(exchange)
+    there = sent(exchange)["1号"]
+    assert there["XK_NEIRONG"] == "准予陈**开大店"
+    assert not NEW.keys() & there.keys()
