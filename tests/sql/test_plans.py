@@ -52,6 +52,13 @@ def scans(plan: dict[str, Any], table: str) -> Iterator[dict[str, Any]]:
         yield from scans(part, table)
 
 
+def handled(plan: dict[str, Any]) -> Iterator[float]:
+    """How many rows every part of a plan gave on."""
+    yield plan["Actual Rows"] * plan["Actual Loops"]
+    for part in plan.get("Plans", []):
+        yield from handled(part)
+
+
 @pytest.mark.parametrize("statement", OF_A_SHIPMENT)
 def test_the_records_of_a_shipment_are_found_by_key_whatever_the_statistics_say(
     a_bulk_night: Exchange, statement: str
@@ -65,6 +72,40 @@ def test_the_records_of_a_shipment_are_found_by_key_whatever_the_statistics_say(
     for scan in read:
         handled = (scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)) * scan["Actual Loops"]
         assert handled <= 1000, f"{statement}: {handled} of 40,000 rows were read for a shipment of 500"
+
+
+def test_what_waits_is_packed_by_key_also_when_the_statistics_know_of_none_that_waits(a_bulk_night: Exchange) -> None:
+    with transaction(a_bulk_night.engine) as connection:
+        connection.exec_driver_sql("analyze exchange.release")
+    query(a_bulk_night, "update exchange.release set state = 'waiting' where outbox_id > 20000 returning 1")
+    packed = {"outbox_ids": list(range(20001, 20021)), "following_ids": list(range(50001, 50021))}
+    with transaction(a_bulk_night.engine) as connection:
+        connection.execute(sql.load("push/by_key"))
+        explained = text(f"explain (analyze, format json) {sql.source('push/lines_follow')}")
+        [[[answer]]] = connection.execute(explained, packed).all()
+    [read] = scans(answer["Plan"], "release")
+    assert (read["Actual Rows"] + read.get("Rows Removed by Filter", 0)) * read["Actual Loops"] == 20
+
+
+@pytest.mark.parametrize("statement", ["subject_links", "subject_join"])
+def test_codes_that_many_name_are_linked_without_looking_at_pairs(exchange: Exchange, statement: str) -> None:
+    many = 400
+    with transaction(exchange.engine) as connection:
+        connection.execute(sql.load("merge/create_staged"))
+        staged = (
+            "insert into staged select n, 'r' || n, 'a', 'd', 'd', {ref}, array['reg:' || n, {shared}], 'legal', null, "
+            "'n', null, null, 'upsert', null, '', 'x' from generate_series(1, {many}) as n"
+        )
+        one_code = staged.format(ref="'uscc:' || n", shared="'tax:1'", many=many)
+        one_ref = staged.format(ref="'uscc:0'", shared="'uscc:0'", many=many)
+        connection.exec_driver_sql(one_code if statement == "subject_links" else one_ref)
+        if statement == "subject_join":
+            connection.execute(sql.load("merge/subject_links"), {"dataset": "permit"})
+        explained = text(f"explain (analyze, format json) {sql.source(f'merge/{statement}')}")
+        [[[answer]]] = connection.execute(explained).all()
+        groups = connection.exec_driver_sql("select count(distinct leader) from subject_link").scalar_one()
+    assert groups == 1
+    assert max(handled(answer["Plan"])) <= 10 * many, "every pair of them was looked at"
 
 
 @pytest.mark.parametrize("analyzed", [False, True])

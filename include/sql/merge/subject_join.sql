@@ -1,5 +1,11 @@
 -- Groups that share a code or a known subject take the first leader of them, and its leader in turn; repeated until no two do.
-with seen as (
+-- A ref has as many rows as it has codes, and one leader: it is asked for that once.
+with ref as (
+    select distinct subject_ref, leader
+    from subject_link
+),
+
+seen as (
     select subject_ref, min(leader) over (partition by code) as leader
     from subject_link
     union all
@@ -8,8 +14,8 @@ with seen as (
     where subject_id is not null
     union all
     select l.subject_ref, k.leader
-    from subject_link as l
-    inner join subject_link as k on l.leader = k.subject_ref
+    from ref as l
+    inner join ref as k on l.leader = k.subject_ref
 ),
 
 first as (

@@ -6,10 +6,13 @@ with code as (
 ),
 
 leader as (
-    select a.subject_ref, min(b.subject_ref) as leader
-    from code as a
-    inner join code as b on a.code = b.code
-    group by a.subject_ref
+    -- each code is looked at once, however many refs share it: in pairs they would be their square
+    select c.subject_ref, min(c.leader) as leader
+    from (
+        select code.subject_ref, min(code.subject_ref) over (partition by code.code) as leader
+        from code
+    ) as c
+    group by c.subject_ref
 )
 
 select

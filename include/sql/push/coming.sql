@@ -7,4 +7,3 @@ where
     and o.op = 'upsert'
     and o.state in ('ready', 'retry', 'sending', 'awaiting_receipt', 'unknown')
 order by o.outbox_id
-limit 2000

@@ -9,10 +9,12 @@ from contextlib import suppress
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import tenacity.nap
 
 from credit_exchange.config.connections import Connection
 from credit_exchange.errors import FatalError, HoldForPerson, RetriableError
@@ -54,8 +56,8 @@ class Service:
                 status, body = 200, service.page(query)
                 if self.headers["Authorization"] != "Bearer tok":
                     status = 401
-                elif fault.isdigit():
-                    status = int(fault)
+                elif fault[:3].isdigit():
+                    status = int(fault[:3])
                 elif fault == "html":
                     body = b"<html>login</html>"
                 elif fault == "code":
@@ -73,6 +75,8 @@ class Service:
                 self.send_response(status)
                 if status == 302:
                     self.send_header("Location", service.elsewhere)
+                if fault.startswith("429 "):
+                    self.send_header("Retry-After", fault[4:])
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -166,6 +170,33 @@ def test_partial_pages_are_never_taken(
         collect(exchange_of(HTTP, service.connection), "t", DAY)
     assert "tok" not in str(caught.value)
     assert not [p for p in (inbox.parent / "landing").rglob("*") if p.is_file()]
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between two calls, which take no time here."""
+    pauses: list[float] = []
+    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=pauses.append))
+    return pauses
+
+
+def test_a_service_of_few_calls_a_minute_is_waited_for_as_long_as_it_says(
+    exchange_of: OPEN, service: Service, slept: list[float]
+) -> None:
+    exchange = exchange_of(HTTP, service.connection)
+    service.script = dict.fromkeys((2, 4), "429 40")
+    assert len(rows(exchange, collect(exchange, "t", DAY))) == 5
+    assert slept == [40, 40]
+
+
+def test_but_not_longer_than_there_is_time_for_all_pages(
+    exchange_of: OPEN, service: Service, slept: list[float]
+) -> None:
+    exchange = exchange_of(HTTP | {"total_timeout": 30}, service.connection)
+    service.script = dict.fromkeys((2, 3, 4, 5, 6), "429 40")
+    with pytest.raises(RetriableError, match=r"第 2 页：服务暂不可用（HTTP 429），要求等待 40 秒；已尝试 1 次"):
+        collect(exchange, "t", DAY)
+    assert slept == []
 
 
 @pytest.mark.parametrize("fault", ["drip header", "drip body", "drip open"])

@@ -13,8 +13,10 @@ from world import CREDENTIALS, made_up, names, open_exchange, outbox, permit, pu
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Payload, Sheet, sheets_of
-from credit_exchange.steps.push import drain
+from credit_exchange.steps.push import claim, drain
+from credit_exchange.steps.push.dialects.base import Context, dialect_for
 from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
 from platforms import Sandbox
 
 pytestmark = pytest.mark.parametrize("kind", ["china"])
@@ -73,6 +75,24 @@ def test_a_record_of_the_same_document_that_waits_behind_is_held_too(
     assert states(exchange) == {"held": 2, "delivered": 3}
 
 
+def test_also_behind_thousands_of_the_same_document(
+    exchange_with: Callable[..., Exchange], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "_SHIPMENTS", 1)
+    exchange = exchange_with(limits={"records": 1})
+    put(exchange, "china", ["rx0001"])
+    others = [chr(0x4E00 + number) + "x0001" for number in range(2001)]
+    put(exchange, "china", others, version=2)  # of a number of their own
+    put(exchange, "china", ["qx0001"])
+    platform = exchange.config.platform("china")
+    dialect = dialect_for(Context(platform, exchange.config.datasets, exchange.connection(platform.connection)))
+    claimer = claim.Claimer(exchange, platform, dialect, made_up, "me")
+    with transaction(exchange.engine) as connection:
+        done = claimer.claim(connection, 5, ())
+    assert done is not None
+    assert (done.packed, done.aside) == ([], {"held": 1})
+
+
 def test_agencies_under_the_placeholder_code_share_it_there(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
@@ -119,6 +139,19 @@ def test_busy_is_no_failed_attempt(exchange: Exchange, sandbox: Sandbox) -> None
     put(exchange, "china", names(2))
     sandbox.faults.add("import_permission", "busy", times=6)
     assert run(exchange, "china").delivered == 2
+
+
+@pytest.mark.parametrize("fault", ["503", "429", "close_before_commit"])
+def test_a_look_of_many_queries_ends_where_a_query_fails_now_and_then(
+    exchange: Exchange, sandbox: Sandbox, fault: str
+) -> None:
+    put(exchange, "china", names(40))
+    sandbox.faults.add("import_permission", "commit_then_close")
+    for place in range(14):
+        sandbox.faults.add("query_permission", fault, after=3 * place, retry_after="0")
+    result = run(exchange, "china")
+    assert (result.delivered, result.unknown, result.problem) == (40, 0, None)
+    assert len(sandbox.ledger.requests("query_permission")) == 40 + 14, "what had been answered was asked again"
 
 
 class TestPace:

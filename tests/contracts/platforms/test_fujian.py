@@ -10,7 +10,7 @@ from world import finish_tasks, names, outbox, put, query, run, states
 
 from credit_exchange.steps import watchdog
 from credit_exchange.steps.context import Exchange
-from credit_exchange.steps.push import poll_receipts
+from credit_exchange.steps.push import poll_receipts, settle
 from platforms import Sandbox
 
 pytestmark = pytest.mark.parametrize("kind", ["fujian"])
@@ -79,6 +79,18 @@ def test_busy_waits_as_long_as_the_platform_says(exchange: Exchange, sandbox: Sa
     started = time.monotonic()
     assert run(exchange, "fujian").delivered == 2
     assert time.monotonic() - started > 0.9
+
+
+def test_busy_now_and_then_is_not_busy_in_a_row_however_much_there_is(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "_BUSY_IN_A_ROW", 3)
+    exchange = exchange_with(limits={"records": 2}, poll_seconds=60, poll_in_drain_seconds=0)
+    put(exchange, "fujian", names(8))
+    for place in range(4):
+        sandbox.faults.add("upload", "busy", after=2 * place, retry_after=0.01)
+    result = run(exchange, "fujian")
+    assert (result.awaiting, result.retry, result.problem) == (8, 0, None)
 
 
 def test_a_login_that_fails_stores_nothing_and_is_tried_again(exchange: Exchange, sandbox: Sandbox) -> None:

@@ -9,6 +9,7 @@ from world import names, outbox, put, query, run, states
 
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.push import settle
 from platforms import Sandbox
 
 pytestmark = pytest.mark.parametrize("kind", ["fuzhou"])
@@ -124,3 +125,19 @@ def test_no_personal_data_in_what_the_database_keeps_in_clear(exchange: Exchange
     told = [row["outcome_message"] for row in kept if row.get("outcome_message")]
     assert told == [f"证件号码{'*' * 18}不符"] * 2
     assert "350102199003074514" not in str(kept)
+
+
+def test_what_fails_again_and_again_takes_turns_with_what_is_new(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "pause", lambda *_: 0.0)  # so much of it that some is always due
+    exchange = exchange_with(limits={"records": 2})
+    sandbox.faults.add("records", "1099", times=-1, records="all")
+    put(exchange, "fuzhou", names(8))
+    run(exchange, "fuzhou")
+    seen = len(sandbox.ledger.requests("records"))
+    put(exchange, "fuzhou", names(2, first=9), dataset="commitment")
+    run(exchange, "fuzhou")
+    asked = [request.target.rpartition("/")[2] for request in sandbox.ledger.requests("records")[seen:]]
+    assert asked.index("commitment") == 4, "all of it was tried again before anything new was sent"
+    assert (asked.count("permit"), asked.count("commitment")) == (16, 4)

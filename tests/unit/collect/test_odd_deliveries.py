@@ -25,6 +25,7 @@ from test_readers import (
 
 from credit_exchange.config.feed import HttpSource, XlsxSource
 from credit_exchange.errors import FatalError, HoldForPerson
+from credit_exchange.steps.collect import archive as archive_module
 from credit_exchange.steps.collect import delimited
 from credit_exchange.steps.collect.delimited import read_delimited
 from credit_exchange.steps.collect.delivery import parse_manifest
@@ -289,6 +290,19 @@ def pages_of(*items: dict[str, Any]) -> Any:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("page-00001.json", json.dumps({"data": {"items": items}}))
     return list(read_pages(file, layout(), HttpSource(form="http", connection="s", path="/x"), 100))
+
+
+def test_as_many_pages_are_read_as_the_feed_may_collect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_module, "MAX_ENTRIES", 2)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for page in (99_998, 99_999, 100_000):
+            items = [{"名称": "甲", "文号": str(page)}]
+            archive.writestr(f"page-{page:05}.json", json.dumps({"data": {"items": items}}))
+    source = HttpSource(form="http", connection="s", path="/x", max_pages=100_000)
+    [chunk] = read_pages(file, layout(), source, 100)
+    numbers = [value for record in records([chunk]) for value in record if value.isdigit()]
+    assert numbers == ["99998", "99999", "100000"]
 
 
 def test_a_key_that_stands_twice_is_one_bad_row() -> None:

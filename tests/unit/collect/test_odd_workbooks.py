@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook
+from openpyxl.styles import Font
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from test_readers import HEADER, layout, lines, problems, records, xlsx_of
 
@@ -153,3 +154,22 @@ def test_a_value_merged_over_several_rows_is_not_lost_in_silence() -> None:
     assert problems(chunks) == [(3, "ROW01", "BZ"), (4, "ROW01", "BZ")]
     chunks = xlsx_of(book_of(["行政许可信息表"], [], HEADER.split(","), *rows, ["说明：", None], merge="A1:D2"))
     assert problems(chunks) == []
+
+
+@pytest.mark.parametrize("cell", ["XFD50000", "AAA1048576"])
+def test_a_stray_cell_far_away_is_told_before_room_is_made_for_all_that_lies_between(cell: str) -> None:
+    book = Workbook()
+    assert book.active is not None
+    book.active.append(HEADER.split(","))
+    book.active[cell] = "x"
+    with pytest.raises(FatalError, match=rf"第 {cell[3:]} 行.*第 {cell[:3]} 列.*请部门清除多余的内容后重新报送"):
+        xlsx_of(saved(book))
+
+
+def test_cells_far_away_that_only_have_a_format_take_no_room() -> None:
+    book = Workbook()
+    assert book.active is not None
+    book.active.append(HEADER.split(","))
+    book.active.append(["甲", "9135", "文1", "2026-01-05"])
+    book.active["XFD50000"].font = Font(bold=True)
+    assert sum(len(chunk.frame) for chunk in xlsx_of(saved(book))) == 1

@@ -24,15 +24,18 @@ _SMALL = 1024 * 1024
 
 
 @contextmanager
-def checked_zip(file: IO[bytes], where: str, max_bytes: int) -> Iterator[zipfile.ZipFile]:
+def checked_zip(
+    file: IO[bytes], where: str, max_bytes: int, max_entries: int | None = None
+) -> Iterator[zipfile.ZipFile]:
     """Open a zip after checking its directory: number, size and ratio of members, names, links, encryption.
 
-    max_bytes: bytes of all members unpacked. `zipfile` itself stops at each member's declared size and checks its CRC,
-    so the declared sizes are binding. Raises FatalError; also when a member turns out damaged inside the block.
+    max_bytes: bytes of all members unpacked. max_entries: how many members, else MAX_ENTRIES. `zipfile` itself stops at
+    each member's declared size and checks its CRC, so the declared sizes are binding. Raises FatalError; also when a
+    member turns out damaged inside the block.
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            _check(archive, where, max_bytes)
+            _check(archive, where, max_bytes, max_entries or MAX_ENTRIES)
             yield archive
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         # ValueError: an offset before the beginning, a name not in the encoding it claims (and which the text quotes)
@@ -46,11 +49,11 @@ def data_members(archive: zipfile.ZipFile) -> list[str]:
     return sorted(name for name in archive.namelist() if name[-1] != "/" and not _BY_THE_SYSTEM.search(name))
 
 
-def _check(archive: zipfile.ZipFile, where: str, max_bytes: int) -> None:
+def _check(archive: zipfile.ZipFile, where: str, max_bytes: int, max_entries: int) -> None:
     members = archive.infolist()
-    if len(members) > MAX_ENTRIES:
+    if len(members) > max_entries:
         raise FatalError(
-            f"{where}：zip 内有 {len(members)} 个文件，超过上限 {MAX_ENTRIES}，未打开；请部门核对后重新报送"
+            f"{where}：zip 内有 {len(members)} 个文件，超过上限 {max_entries}，未打开；请部门核对后重新报送"
         )
     total = 0
     names: set[str] = set()

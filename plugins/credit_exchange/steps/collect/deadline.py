@@ -6,8 +6,10 @@ A service that sends one now and then would hold a task for ever, in a body, a h
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import threading
+import time
 from typing import Any, Self
 
 import requests
@@ -20,12 +22,18 @@ class Deadline:
     def __init__(self, session: requests.Session, seconds: float) -> None:
         self.seconds = seconds
         self.over = False
+        self._end_at = math.inf
         self._handle: socket.socket | None = None
         self._lock = threading.Lock()
         self._timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self._end)
         self._timer.daemon = True
         for scheme in ("http://", "https://"):
             session.mount(scheme, _Adapter(self))
+
+    @property
+    def left(self) -> float:
+        """How many seconds there are until then."""
+        return self._end_at - time.monotonic()
 
     def watch(self, sock: socket.socket) -> None:
         """Keep a handle of the connection: of the socket itself nothing is left once TLS has it.
@@ -52,6 +60,7 @@ class Deadline:
 
     def __enter__(self) -> Self:
         """Begin."""
+        self._end_at = time.monotonic() + self.seconds
         self._timer.start()
         return self
 

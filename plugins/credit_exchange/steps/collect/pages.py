@@ -11,13 +11,14 @@ from decimal import Decimal, InvalidOperation
 from typing import IO, Any
 
 import requests
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from credit_exchange.config.connections import Connection
 from credit_exchange.config.feed import HttpSource
 from credit_exchange.core.canonical import sm3_hex
+from credit_exchange.core.retry_after import asked_seconds
 from credit_exchange.errors import ExchangeError, FatalError, RetriableError
-from credit_exchange.steps.collect.archive import checked_zip
+from credit_exchange.steps.collect.archive import MAX_ENTRIES, checked_zip
 from credit_exchange.steps.collect.columns import Layout
 from credit_exchange.steps.collect.deadline import Deadline
 from credit_exchange.steps.collect.rows import BROKEN_ROW, NUMERIC_CELL, ChunkBuilder, RawChunk
@@ -26,6 +27,7 @@ from credit_exchange.steps.collect.table import window
 MAX_PAGE_BYTES = 64 * 1024 * 1024
 MAX_BYTES = 4 * 1024**3
 _ATTEMPTS = 4
+_PAUSE = wait_exponential_jitter(multiplier=0.3, max=10, jitter=0.3)
 _ROUNDS = 3
 _LONGEST_NUMBER = 64
 """Places of a number: 1e999999999 is short, and fills the memory when it is written out."""
@@ -34,6 +36,14 @@ _FIXED = (1980, 1, 1, 0, 0, 0)
 
 class _Changed(Exception):
     """The number of rows changed while the pages were turned."""
+
+
+class _Busy(RetriableError):
+    """The service says how many seconds to wait before the next call."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class _Late(Exception):
@@ -142,8 +152,8 @@ def _get(service: _Service, query: dict[str, str], place: str) -> tuple[bytes, A
     )
     try:
         for attempt in Retrying(
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential_jitter(multiplier=0.3, max=10, jitter=0.3),
+            stop=lambda state: state.attempt_number >= _ATTEMPTS or _asked(state) >= deadline.left,
+            wait=lambda state: _asked(state) or _PAUSE(state),
             retry=retry_if_exception_type(RetriableError),
         ):
             with attempt:
@@ -155,9 +165,16 @@ def _get(service: _Service, query: dict[str, str], place: str) -> tuple[bytes, A
     except RetryError as error:
         if deadline.over:
             raise RetriableError(late) from None
-        last = error.last_attempt.exception()
-        raise RetriableError(f"{last}；已尝试 {_ATTEMPTS} 次，请稍后重新运行") from None
+        last = error.last_attempt
+        tried = last.attempt_number
+        raise RetriableError(f"{last.exception()}；已尝试 {tried} 次，请稍后重新运行") from None
     raise AssertionError("tenacity ends with an answer or an error")
+
+
+def _asked(state: RetryCallState) -> float:
+    """Return how long the service asked to wait: a service of few calls a minute is read through in that way."""
+    error = state.outcome.exception() if state.outcome else None
+    return error.seconds if isinstance(error, _Busy) else 0.0
 
 
 def _once(service: _Service, query: dict[str, str], place: str) -> tuple[bytes, Any]:
@@ -180,7 +197,9 @@ def _once(service: _Service, query: dict[str, str], place: str) -> tuple[bytes, 
     if status in (401, 403):
         raise FatalError(f"{place}：令牌不被接受（HTTP {status}）；请更新连接 {source.connection} 的密码（password）")
     if status in (408, 425, 429) or status >= 500:
-        raise RetriableError(f"{place}：服务暂不可用（HTTP {status}）")
+        message = f"{place}：服务暂不可用（HTTP {status}）"
+        seconds = asked_seconds(reply.headers.get("Retry-After")) or 0.0
+        raise _Busy(f"{message}，要求等待 {seconds:.0f} 秒", seconds) if seconds > 0 else RetriableError(message)
     if status != 200:
         raise FatalError(f"{place}：服务拒绝了请求（HTTP {status}）；请检查连接的 host 和报送源的 source.path")
     try:
@@ -263,8 +282,9 @@ def read_pages(file: IO[bytes], layout: Layout, source: HttpSource, chunk_rows: 
     builder = ChunkBuilder(layout.columns, chunk_rows)
     position = {column: index for index, column in enumerate(layout.columns)}
     found: set[str] = set()
-    with checked_zip(file, layout.where, MAX_BYTES) as archive:
-        for number, name in enumerate(sorted(archive.namelist()), start=1):
+    # our own zip: what could be collected can be read
+    with checked_zip(file, layout.where, MAX_BYTES, max(MAX_ENTRIES, source.max_pages)) as archive:
+        for number, name in enumerate(sorted(archive.namelist(), key=lambda name: (len(name), name)), start=1):
             place = f"第 {number} 页"
             try:
                 items = _items(parse(archive.read(name)), source, f"{layout.where}{place}")

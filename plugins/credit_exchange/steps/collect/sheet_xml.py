@@ -1,4 +1,5 @@
-"""What calamine does not tell of a sheet: cells with an error, formulas that nobody worked out, the calendar of 1904.
+"""What calamine does not tell of a sheet: cells with an error, formulas that nobody worked out, the calendar of 1904,
+and how far its cells reach, which has to be known before calamine opens it.
 
 Both kinds of cells come as blanks, and a value would vanish unseen. The sheet's own XML is asked, streaming: a search
 over its bytes first, which says "nothing of the kind" of most sheets, and a parser only for the others.
@@ -22,6 +23,15 @@ _OVERLAP = 128
 _MAX_DIRECTORY = 16 * 1024 * 1024
 _SUSPECT = re.compile(rb"""<(?:[^\s<>/"']{1,60}:)?f[\s/>]|\st\s{0,9}=\s{0,9}(?:"e"|'e')""")
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_EXTENT = re.compile(
+    rb"""<(?:[^\s<>/"']{1,60}:)?dimension\s[^<>]{0,200}?ref="[A-Z]{1,3}[0-9]{1,7}:([A-Z]{1,3})([0-9]{1,7})\""""
+)
+_FILLED = re.compile(
+    rb"""<(?:[^\s<>/"']{1,60}:)?c\s[^<>]{0,200}?\br\s{0,9}=\s{0,9}["']\$?([A-Za-z]{1,3})\$?([0-9]{1,7})["'][^<>]{0,200}(?<!/)>(?!</)(?=[^\x00]{2})"""
+)
+_LONGEST_CELL = 600
+_MOST_CELLS = 2**25
+"""calamine makes room for all cells from the first to the last, 32 bytes each: one stray cell may cost 500 GB."""
 _MAX_ROWS, _MAX_COLUMNS = 1_048_576, 16_384
 _ERROR = "单元格是公式错误（如#REF!、#N/A），没有值；请更正公式，或粘贴为数值后重新报送"
 _NO_RESULT = "单元格是公式，但没有保存计算结果；请用Excel或WPS打开保存，或粘贴为数值后重新报送"
@@ -39,6 +49,35 @@ def counts_from_1904(archive: zipfile.ZipFile) -> bool:
     name = _member(archive, "xl/workbook.xml")
     properties = _parsed(archive, name).find("{*}workbookPr") if name else None
     return properties is not None and str(properties.get("date1904", "")).lower() in ("1", "true", "on")
+
+
+def check_extent(archive: zipfile.ZipFile, sheet: str, where: str) -> None:
+    """Raise FatalError when the cells that hold something reach so far that there is no room for all between them.
+
+    What the sheet says of itself is enough where that is small; cells with a format only are in it, and do not count.
+    """
+    name = _sheet_member(archive, sheet)
+    if name is None:
+        return  # flaws_of tells
+    with archive.open(name) as file:
+        block = file.read(_BLOCK)
+        told = _EXTENT.search(block)
+        if told and int(told[2]) * (_column(told[1].decode()) + 1) <= _MOST_CELLS:
+            return
+        rows, columns, column = 0, 0, ""
+        while block:
+            found = _FILLED.findall(block)
+            rows = max([rows, *(int(number) for number in {number for _, number in found})])
+            for letters in {letters.decode().upper() for letters, _ in found}:
+                if _column(letters) >= columns:
+                    columns, column = _column(letters) + 1, letters
+            more = file.read(_BLOCK)
+            block = block[-_LONGEST_CELL:] + more if more else b""
+    if rows * columns > _MOST_CELLS:
+        raise FatalError(
+            f"{where}：工作表的内容一直延伸到第 {rows} 行、第 {column} 列，区域过大，未打开；"
+            "多半是远处的单元格中误填了内容，请部门清除多余的内容后重新报送"
+        )
 
 
 def flaws_of(archive: zipfile.ZipFile, sheet: str, where: str) -> Iterator[tuple[int, dict[int, Flaw]]]:

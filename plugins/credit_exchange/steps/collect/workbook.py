@@ -15,7 +15,7 @@ from credit_exchange.errors import FatalError
 from credit_exchange.steps.collect.archive import checked_zip
 from credit_exchange.steps.collect.columns import Layout
 from credit_exchange.steps.collect.rows import BROKEN_ROW, FLAWED_CELL, NUMERIC_CELL, ChunkBuilder, RawChunk
-from credit_exchange.steps.collect.sheet_xml import Flaw, counts_from_1904, flaws_of
+from credit_exchange.steps.collect.sheet_xml import Flaw, check_extent, counts_from_1904, flaws_of
 
 MAX_UNPACKED = 500 * 1024 * 1024
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -49,7 +49,10 @@ def read_workbook(file: IO[bytes], layout: Layout, source: XlsxSource, chunk_row
             CalamineWorkbook.from_filelike(file) as workbook,
             checked_zip(file, layout.where, MAX_UNPACKED) as archive,
         ):
-            sheet, header_row = _find(workbook, layout, source)
+            names = _sheets(workbook, layout, source)
+            for name in names:
+                check_extent(archive, name, layout.where)
+            sheet, header_row = _find(workbook, names, layout, source)
             rows = _whole_rows(sheet, flaws_of(archive, sheet.name, layout.where))
             merged = _Merged(sheet, header_row)
             yield from _read(rows, merged, header_row, layout, source, chunk_rows, counts_from_1904(archive))
@@ -59,15 +62,22 @@ def read_workbook(file: IO[bytes], layout: Layout, source: XlsxSource, chunk_row
         ) from None
 
 
-def _find(workbook: CalamineWorkbook, layout: Layout, source: XlsxSource) -> tuple[CalamineSheet, int]:
-    """Return the sheet and the number (from 0) of its header row: the row with the most known names."""
+def _sheets(workbook: CalamineWorkbook, layout: Layout, source: XlsxSource) -> list[str]:
+    """Return the names of the sheets that may hold the rows."""
     names = [meta.name for meta in workbook.sheets_metadata if meta.typ == SheetTypeEnum.WorkSheet]
-    if source.sheet is not None:
-        if source.sheet not in names:
-            raise FatalError(
-                f"{layout.where}：工作簿中没有工作表 {source.sheet!r}；请部门核对，或更正报送源的 source.sheet"
-            )
-        names = [source.sheet]
+    if source.sheet is None:
+        return names
+    if source.sheet not in names:
+        raise FatalError(
+            f"{layout.where}：工作簿中没有工作表 {source.sheet!r}；请部门核对，或更正报送源的 source.sheet"
+        )
+    return [source.sheet]
+
+
+def _find(
+    workbook: CalamineWorkbook, names: list[str], layout: Layout, source: XlsxSource
+) -> tuple[CalamineSheet, int]:
+    """Return the sheet and the number (from 0) of its header row: the row with the most known names."""
     found: tuple[CalamineSheet, int] | None = None
     matched = 0
     others: dict[str, int] = {}  # sheets without a header, and the cells of their fullest row

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -384,7 +385,8 @@ class Claimer:
                 records.setdefault(key, set()).add(record_id)
         others = {"platform": self._platform.platform, "record_ids": list(siblings)}
         coming = connection.execute(sql.load("push/coming"), others).scalars().all()
-        for sheet in self._payloads(connection, coming):
+        parts = (self._payloads(connection, coming[at : at + _ROWS]) for at in range(0, len(coming), _ROWS))
+        for sheet in chain.from_iterable(parts):
             for key, record_id in zip(self._dialect.identity_keys(sheet), sheet.record_ids, strict=True):
                 if key is not None:
                     records.setdefault(key, set()).add(record_id)

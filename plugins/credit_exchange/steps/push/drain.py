@@ -118,6 +118,7 @@ class _Drain:
         self._calls = 0
         self._packed: deque[Leased] = deque()
         self._ahead = Ahead(self._next_of_lots)
+        self._lots_next = False
         self._look_at = 0.0
         self._recover_at = 0.0
         self._tasks_until: float | None = None
@@ -202,13 +203,15 @@ class _Drain:
         return looked
 
     def _claim(self, priority: int) -> bool:
-        ahead = priority == _EVERYTHING and self._ahead.begun
-        done = self._pack(priority, lots=not ahead)
-        if done is None and ahead:
-            try:
-                done = self._ahead.take()
-            except OperationalError:  # of a while ago: since then the drain may have found its database again
-                done = self._next_of_lots()
+        everything = priority == _EVERYTHING
+        done = self._lots() if everything and self._lots_next else None
+        if done is None:
+            ahead = everything and self._ahead.begun
+            done = self._pack(priority, lots=not ahead)
+            if done is None and ahead:
+                done = self._lots()
+        # by turns: what waits by itself goes first, and keeps back no lots, however much of it fails again and again
+        self._lots_next ^= everything
         if done is None:
             return False
         self._settler.counts.update(done.aside)
@@ -217,6 +220,14 @@ class _Drain:
         else:
             self._packed.extend(done.packed)
         return True
+
+    def _lots(self) -> Claim | None:
+        if not self._ahead.begun:
+            return self._next_of_lots()
+        try:
+            return self._ahead.take()
+        except OperationalError:  # of a while ago: since then the drain may have found its database again
+            return self._next_of_lots()
 
     def _next_of_lots(self) -> Claim | None:
         return self._pack(_EVERYTHING, ahead=True)

@@ -156,7 +156,9 @@ class Settler:
         number = leased.shipment.label.shipment_no
         unseen = self.unseen.pop(number, None)
         denied = result.refusal is Refusal.NOT_ALLOWED
-        answered = result.http_status in _ANSWERS and not denied
+        answered = result.further or (result.http_status in _ANSWERS and not denied)
+        if result.further:
+            self._busy = 0
         if answered or result.kind in (Kind.STORED, Kind.PENDING, Kind.ABSENT):
             self.unanswered.clear()
         if leased.before == "unknown" and result.kind in (Kind.STORED, Kind.PENDING):
@@ -184,7 +186,7 @@ class Settler:
             self._given_up(leased, attempt, result)
             return
         busy = result.refusal is Refusal.BUSY
-        if not busy:
+        if not busy and not result.further:
             self._failed[number] += 1
         wait = retry_after(result.retry_after, self._platform.retry) if busy else self._pause_or_skip(number)
         if denied:
@@ -274,6 +276,7 @@ class Settler:
             raise Stop(f"{self._platform.name}：平台连续 {self._busy} 次答复繁忙，其余留待下次上报")
 
     def _took(self, leased: Leased) -> None:
+        self._busy = 0
         self.apart.taken(leased.shipment)
         self.trouble.took(Stream.of(leased.shipment.label))
 

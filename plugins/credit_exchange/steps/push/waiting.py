@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import random
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 from credit_exchange.config.platform import RetryPolicy
+from credit_exchange.core.retry_after import asked_seconds
 
 CAP_SECONDS = 3600.0
 _FLOOR_SECONDS = 1.0
@@ -19,28 +18,10 @@ def retry_after(given: str | float | None, policy: RetryPolicy, now: datetime | 
     `given` is Retry-After as seconds or as an HTTP date (RFC 9110, 10.2.3), or B's number. Absent or unreadable: the
     policy's first pause. Negative, past or absurd: between a second (or the first pause) and one hour.
     """
-    seconds = _seconds(given, now or datetime.now(UTC))
+    seconds = asked_seconds(given, now)
     if seconds is None:
         return policy.first_seconds
     return min(max(seconds, min(_FLOOR_SECONDS, policy.first_seconds)), CAP_SECONDS)
-
-
-def _seconds(given: str | float | None, now: datetime) -> float | None:
-    if given is None or isinstance(given, bool):
-        return None
-    try:
-        number = float(given)
-    except OverflowError:  # of a number of hundreds of digits
-        return math.inf
-    except ValueError:
-        pass
-    else:
-        return None if math.isnan(number) else number
-    try:
-        moment = parsedate_to_datetime(str(given))
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
 
 
 def pause(policy: RetryPolicy, failures: int) -> float:

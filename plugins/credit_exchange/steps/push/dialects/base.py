@@ -76,6 +76,7 @@ class CallResult:
     """The answer to a send, an ask or a poll. `verdicts` by line number (from 1), complete when STORED.
 
     said: why the platform refused the whole, in its own words as we may keep them.
+    further: a look of many calls was cut short, and the next one goes on where it stopped.
     """
 
     kind: Kind
@@ -90,6 +91,7 @@ class CallResult:
     reply: bytes = field(default=b"", repr=False)
     problem: str = ""
     said: str = ""
+    further: bool = False
 
     @property
     def words(self) -> str:

@@ -26,7 +26,7 @@ from credit_exchange.steps.push.dialects.base import (
     elsewhere,
     register,
 )
-from credit_exchange.steps.push.dialects.china_query import Rows, query
+from credit_exchange.steps.push.dialects.china_query import Looks, Rows, key_of, query
 from credit_exchange.steps.push.dialects.china_rows import ChinaRows, cells, needs
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class ChinaXml:
         self._base = context.connection.base_url
         self._token = context.connection.password
         self._rows = ChinaRows(context.platform, context.datasets)
+        self._looks = Looks()
 
     # --- writing
 
@@ -175,15 +176,10 @@ class ChinaXml:
         wanted = [row.identity for row in rows if row.identity]
         if shipment.label.op == "withdraw":
             wanted = [identity for row in rows for identity in row.revoke]
-        found: dict[tuple[str, str, str], Rows] = {}
-        for identity in wanted:
-            key = (identity["kind"], identity["wsh"], identity["jgdm"])
-            if key not in found:
-                answer = query(wire, self._base, identity)
-                if isinstance(answer, CallResult):
-                    return answer
-                found[key] = answer
-        lying = [self._lying(found[i["kind"], i["wsh"], i["jgdm"]], i) for i in wanted]
+        found = self._looks.look(wire, self._base, shipment, wanted)
+        if isinstance(found, CallResult):
+            return found
+        lying = [self._lying(found[key_of(identity)], identity) for identity in wanted]
         if shipment.label.op == "withdraw":
             return (
                 CallResult(Kind.ABSENT, code="query")
