@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -145,6 +146,11 @@ def test_evidence_is_a_folder_with_the_platforms_own_words(city: Town, tmp_path:
     (reply,) = (tmp_path / "e").glob("*.reply")
     assert b"receipt_no" in reply.read_bytes()
     assert json.loads((tmp_path / "e" / "differs.json").read_bytes()) == []
+    assert main(["evidence", row["record_id"], "--out", str(tmp_path / "later")]) == 0
+    told = json.loads((tmp_path / "later" / "explanation.json").read_bytes())
+    assert [taken["taken_by"] for taken in told["handed_out"]] == [getpass.getuser()], (
+        "who took it before is part of it"
+    )
 
 
 def test_evidence_says_what_was_changed_after_it_was_written(

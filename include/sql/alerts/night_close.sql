@@ -2,6 +2,7 @@
 update exchange.night
 set finished_at = :now,
     outcome = case when cardinality(cast(:failed_parts as text[])) = 0 then 'good' else 'partial' end,
-    failed_parts = cast(:failed_parts as text[])
+    failed_parts = cast(:failed_parts as text[]),
+    reopened_at = null
 where run_id = :run_id
 returning night_id

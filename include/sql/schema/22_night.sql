@@ -1,5 +1,5 @@
 -- One row a run of the exchange: which business date, how it was started, how it ended. causes: part -> why its last try
--- failed; gone when it succeeds.
+-- failed; gone when it succeeds. reopened_at: since when a run that had ended waits for a new verdict.
 create table exchange.night (
     night_id bigint generated always as identity primary key,
     business_date date not null,
@@ -9,6 +9,7 @@ create table exchange.night (
     finished_at timestamptz,
     outcome text check (outcome in ('good', 'partial')),
     failed_parts text[] not null default '{}',
-    causes jsonb not null default '{}'
+    causes jsonb not null default '{}',
+    reopened_at timestamptz
 );
 create index night_by_date on exchange.night (business_date);

@@ -162,7 +162,7 @@ def skip(exchange: Exchange, given: argparse.Namespace, console: Console) -> int
 def return_file(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Write a department's return file."""
     since, until = given.since or date(2000, 1, 1), given.until or given.today
-    count = returns.make_return_file(exchange, given.department, since, until, given.out)
+    count = returns.make_return_file(exchange, given.department, since, until, given.out, given.by)
     told = f"已把 {count} 行写入 {given.out}（权限 0600：内有该部门自己的数据，只交给该部门）"
     console.print(told if count else f"没有待更正的行；{given.out} 里只有表头", soft_wrap=True)
     return 0

@@ -25,7 +25,8 @@ def export(exchange: Exchange, given: argparse.Namespace, console: Console) -> i
     """Export a record's explanation, the digests of its shipments and the replies into a new directory of mode 0700.
 
     A shipment's bytes hold other subjects' records as well and stay where they are; their digest stands for them. What
-    does not fit its digest was changed after it was written: it is named, and the exit status is 2.
+    does not fit its digest was changed after it was written: it is named, and the exit status is 2. Who took it, and
+    when, is kept.
     """
     told = explanation(exchange, given.record_id)
     if given.out.exists():
@@ -35,6 +36,8 @@ def export(exchange: Exchange, given: argparse.Namespace, console: Console) -> i
     with transaction(exchange.engine) as connection:
         rows = connection.execute(sql.load("explain/shipments"), {"record_id": given.record_id}).mappings().all()
         contents = connection.execute(sql.load("explain/contents"), {"record_id": given.record_id}).all()
+        taken = {"kind": "evidence", "about": given.record_id, "rows": 1, "taken_by": given.by}
+        connection.execute(sql.load("explain/hand_out"), taken)
     wrong = [*_sources(exchange, told["versions"]), *_contents(exchange, contents)]
     index = []
     for row in rows:

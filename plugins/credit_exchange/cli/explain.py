@@ -29,6 +29,7 @@ PARTS = {
     "orders": "撤下与恢复",
     "releases": "发布决定（规则与版本）",
     "deliveries": "上报与回执",
+    "handed_out": "证据的导出",
 }
 
 HEADINGS = {
@@ -66,6 +67,8 @@ HEADINGS = {
     "authority": "由谁决定",
     "legal_basis": "依据",
     "ordered_by": "登记人",
+    "taken_by": "导出人",
+    "taken_at": "导出时间",
     "platform": "平台",
     "effect": "决定",
     "deciding_rule": "决定的规则",

@@ -30,8 +30,10 @@ _PICTURES = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not i
 _PICTURES |= dict.fromkeys((*range(0xD800, 0xE000), 0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}")
 
 
-def make_return_file(exchange: Exchange, department: str, since: date, until: date, target: Path) -> int:
+def make_return_file(exchange: Exchange, department: str, since: date, until: date, target: Path, taken_by: str) -> int:
     """Write the open quarantined rows of a department to an XLSX file, a sheet for each feed; return how many.
+
+    taken_by: who asked for it; that is kept.
 
     Raises FatalError when there are none and no feed is of such a department: a slip must not read as "all is well",
     and when the file's directory does not exist or the file is none.
@@ -46,6 +48,10 @@ def make_return_file(exchange: Exchange, department: str, since: date, until: da
     known = sorted({feed.department.code for feed in exchange.config.feeds.values()})
     if not rows and department not in known:
         raise FatalError(f"没有部门 {department!r}；现有：{'、'.join(known)}")
+    if rows:
+        taken = {"kind": "return-file", "about": department, "rows": len(rows), "taken_by": taken_by}
+        with transaction(exchange.engine) as connection:
+            connection.execute(sql.load("explain/hand_out"), taken)
     book = Workbook(write_only=True)
     for feed, some in groupby(rows, key=lambda row: str(row["feed"])):
         _write_sheet(exchange, book.create_sheet(feed[:_TITLE]), feed, list(some))

@@ -7,7 +7,7 @@ from datetime import date
 
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.conditions import foreign
-from credit_exchange.config.feed import Feed
+from credit_exchange.config.feed import CsvSource, Feed, RowdataZipSource, XlsxSource
 from credit_exchange.config.sharing import SharingRule
 from credit_exchange.core.canonical import canonical_json
 
@@ -27,7 +27,7 @@ def unmeant_rules(rules: tuple[SharingRule, ...], datasets: Mapping[str, Dataset
 
 
 def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset]) -> Iterator[str]:
-    """Yield feeds none of whose rows can be good, and feeds that read what another one reads already."""
+    """Yield feeds none of whose rows can be good, that read one file for every date, or what another one reads."""
     sources: dict[bytes, str] = {}
     for name, feed in feeds.items():
         blank = _never_filled(feed, datasets[feed.dataset])
@@ -35,6 +35,11 @@ def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset]) ->
             yield (
                 f"feeds/{name}.yml：必填项 {'、'.join(blank)} 没有对应的列，也没有常量，每一行都会被退回；"
                 "请补入 columns 或 constants"
+            )
+        if isinstance(feed.source, CsvSource | XlsxSource | RowdataZipSource) and "{" not in feed.source.path:
+            yield (
+                f"feeds/{name}.yml：source.path 没有 {{date}}，每个业务日期都读同一个文件：部门停止更新时仍算报送，"
+                "补数时读到的是今天的内容；请让部门按日期命名"
             )
         source = canonical_json([feed.dataset, feed.source.model_dump(mode="json")])
         other = sources.setdefault(source, name)

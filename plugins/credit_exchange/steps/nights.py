@@ -43,7 +43,7 @@ def open_night(exchange: Exchange, run_id: str, business_date: date, kind: Kind)
 def run_again(exchange: Exchange, run_id: str) -> None:
     """Record that a part of a run starts: where the run had ended, it is to be judged anew."""
     with transaction(exchange.engine) as connection:
-        connection.execute(sql.load("alerts/night_again"), {"run_id": run_id})
+        connection.execute(sql.load("alerts/night_again"), {"run_id": run_id, "now": business_time.now()})
 
 
 def remember_cause(engine: Engine, run_id: str, part: str, cause: str | None) -> None:

@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 DUE = time(6, 0)
 QUIET = timedelta(hours=6)  # longer than a night takes: without any for so long, nobody is about to fill a hole
 UNKNOWN_DAYS: int = Operation.model_fields["unknown_days"].default
-FILES, LATE, HOLE, CIRCUIT, UNKNOWN, OVERDUE = "files:", "late:", "hole:", "circuit:", "unknown:", "overdue:"
+FILES, LATE, HOLE, UNJUDGED = "files:", "late:", "hole:", "unjudged:"
+CIRCUIT, UNKNOWN, OVERDUE = "circuit:", "unknown:", "overdue:"
 SHOWN, HELD, FORGOTTEN, NOWHERE, UNDATED = "shown:", "held:", "forgotten:", "nowhere:", "undated:"
 
 
@@ -54,6 +55,7 @@ def check(exchange: Exchange) -> list[Finding]:
         (FILES, _files),
         (LATE, _late),
         (HOLE, _holes),
+        (UNJUDGED, _unjudged),
         (CIRCUIT, _circuits),
         (UNKNOWN, _unknown),
         (OVERDUE, _overdue),
@@ -183,6 +185,20 @@ def _hole(key: str, days: list[date], begun: list[date], *, is_configured: bool)
         "；".join(parts),
         f"/exchange/night?date={days[0]}",
     )
+
+
+def _unjudged(exchange: Exchange) -> Iterable[Finding]:
+    """Find runs that went on after their end and have no verdict since: an incident a run. Airflow may call it a
+    success though a part of it failed."""
+    for row in _rows(exchange, "alerts/unjudged", {"since": business_time.now() - QUIET}):
+        yield Finding(
+            f"{UNJUDGED}{row['run_id']}",
+            "warning",
+            f"业务日期 {row['business_date']} 的一次运行重跑后没有判定",
+            f"自 {row['reopened_at']:%Y-%m-%d %H:%M} 起没有结论：可能只清除了部分任务，没有包含下游；"
+            "请在 Airflow 中清除它失败或重跑的任务（含下游，不选“只清除失败任务”）",
+            f"/exchange/night?date={row['business_date']}",
+        )
 
 
 def _days(first: date, last: date) -> list[date]:

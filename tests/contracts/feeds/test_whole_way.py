@@ -223,7 +223,9 @@ def test_a_control_character_in_one_row_keeps_no_row_from_going_back(
     way.put(csv_of({"XK_NR": "甲\x07乙"}, {"XK_NR": "", "XK_XKWS": "-1"}), "20260901.csv")
     assert way.run()["quarantined"] == 2
     target = tmp_path / "rows.xlsx"
-    assert make_return_file(way.exchange, "fz_test", DAY, DAY, target) == 2
+    assert make_return_file(way.exchange, "fz_test", DAY, DAY, target, "李样例") == 2
+    (taken,) = way.rows("select kind, about, rows, taken_by from exchange.handed_out")
+    assert tuple(taken.values()) == ("return-file", "fz_test", 2, "李样例")
     book = load_workbook(target).active
     assert book is not None
     head, first, second = book.iter_rows(values_only=True)

@@ -15,11 +15,12 @@ from credit_exchange.cli.main import main
 from credit_exchange.steps import alerts, watchdog
 from credit_exchange.steps.alerts import Alert, notify
 from credit_exchange.steps.context import Exchange
-from credit_exchange.steps.nights import Kind, close_night, open_night
+from credit_exchange.steps.nights import Kind, close_night, open_night, run_again
 from credit_exchange.steps.watchdog import Finding
 
 README = Path(__file__).resolve().parents[3] / "README.md"
 At = Callable[[str], None]
+D17 = date(2026, 11, 17)
 
 
 class Listener:
@@ -92,6 +93,24 @@ def test_a_night_that_failed_in_part_is_no_hole(exchange: Exchange, at: At) -> N
     open_night(exchange, "red", date(2026, 11, 17), "scheduled")
     close_night(exchange, "red", ["feed fz_scjg_permit"])  # told by its own verdict
     at("2026-11-19T12:00:00")
+    assert watchdog.check(exchange) == []
+
+
+@pytest.mark.parametrize("again", [run_again, lambda exchange, run: open_night(exchange, run, D17, "scheduled")])
+def test_a_run_that_went_on_after_its_end_and_was_not_judged_is_told(
+    exchange: Exchange, at: At, again: Callable[[Exchange, str], object]
+) -> None:
+    """Airflow calls a run a success also when a task of it was cleared alone, and failed then."""
+    nights(exchange, at, 16, 17, 18)
+    at("2026-11-19T01:00:00")
+    again(exchange, f"scheduled_{D17}")
+    assert watchdog.check(exchange) == [], "it may be running"
+    at("2026-11-19T07:01:00")
+    [told] = watchdog.check(exchange)
+    assert told.incident_key == f"unjudged:scheduled_{D17}"
+    assert "业务日期 2026-11-17 的一次运行重跑后没有判定" in told.subject
+    assert "自 2026-11-19 01:00 起" in told.detail
+    close_night(exchange, f"scheduled_{D17}", ["feed fz_scjg_permit"])
     assert watchdog.check(exchange) == []
 
 

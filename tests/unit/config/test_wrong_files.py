@@ -263,6 +263,8 @@ def test_a_persons_name_that_would_leave_in_clear_is_told(
         (OLD, "  CF_SY: ", "  # CF_SY: ", "feeds/fz_xfj_penalty.yml：必填项 CF_SY 没有对应的列，也没有常量"),
         (FEED, "fz_gulou/full_{date}.csv\"", "fz_wjw/xzxk_{date}.csv\"",
          "feeds/fz_wjw_permit.yml 与 feeds/fz_gulou_permit.yml 读取同一来源"),
+        (FEED, "full_{date}.csv", "full.csv",
+         "feeds/fz_gulou_permit.yml：source.path 没有 {date}，每个业务日期都读同一个文件"),
         (WITHHOLD, "PROCEDURE, op: eq, value: 简易程序", "PROCEDURE, op: eq, value: 简单程序",
          "规则 SH-32-SIMPLE-PROCEDURE 的条件 PROCEDURE 为 简单程序，不在代码表中，规则不会生效"),
         (PENALTY, "since: 2019-01-01\n", "since: 2099-01-01\n", "现行版本 v2019_790 自 2099-01-01 起适用，但从今夜起"),
