@@ -209,14 +209,22 @@ def test_a_night_of_which_nothing_was_released_is_not_good(closed: Exchange, mon
     assert verdict.execute(context) == {"failed": 0}
     with closed.engine.begin() as connection:
         connection.exec_driver_sql("update exchange.release set op = 'withdraw', outbox_id = 7 where record_id = 'r5'")
+    pushed = {"ti": states_of([], ["fuzhou"], release="success", push_0="success")["ti"]}
     with pytest.raises(AirflowFailException, match=r"^1 个部分未完成：信用福州（上报）。"):
-        verdict.execute(context | {"ti": states_of([], ["fuzhou"], release="success", push_0="success")["ti"]})
+        verdict.execute(context | pushed)
     with closed.engine.begin() as connection:
         details = connection.exec_driver_sql("select detail from exchange.alert where cleared_at is null").scalars()
         assert [told.partition("；排除后")[0] for told in details] == [
             "环节：上报；原因：有 1 条已经发布而没有上报：「上报」没有在发布之后运行"
         ]
+    open_night(closed, "backfill__2", date(2026, 11, 20), "backfill")
+    assert verdict.execute(context | pushed) == {"failed": 0}, "a night on its way may just have decided it"
+    close_night(closed, "backfill__2", [])
+    with pytest.raises(AirflowFailException, match=r"^1 个部分未完成：信用福州（上报）。"):
+        verdict.execute(context | pushed)
+    with closed.engine.begin() as connection:
         connection.exec_driver_sql("update exchange.release set state = 'delivered' where record_id = 'r5'")
+        connection.exec_driver_sql("delete from exchange.night where run_id = 'backfill__2'")
     assert verdict.execute(context) == {"failed": 0}
     assert ended(closed) == ("good", True)
 

@@ -265,7 +265,7 @@ class Verdict(ExchangeOperator):
         """Close the night. Raises AirflowFailException naming every failed part."""
         from credit_exchange.adapters.notifiers import tell
         from credit_exchange.steps.alerts import clear_others, raise_alert
-        from credit_exchange.steps.nights import close_night, night_of, remember_cause, unreleased
+        from credit_exchange.steps.nights import close_night, night_of, remember_cause, unreleased, unsent
 
         run, ti = context["dag_run"], context["ti"]
         night = night_of(exchange, run.run_id)
@@ -284,11 +284,11 @@ class Verdict(ExchangeOperator):
         if waiting:
             failed.setdefault("release", "release")
             remember_cause(exchange.engine, run.run_id, "release", UNRELEASED.format(waiting))
-        for platform, unsent in _found(exchange, "alerts/unsent", night, platforms=mapped["platform"]):
+        for platform, records in unsent(exchange, run.run_id, night.business_date, mapped["platform"]).items():
             part = f"platform {platform}"
             if part not in failed:
                 failed[part] = "push"
-                remember_cause(exchange.engine, run.run_id, part, UNSENT.format(unsent))
+                remember_cause(exchange.engine, run.run_id, part, UNSENT.format(records))
         close_night(exchange, run.run_id, sorted(failed))
         prefix = f"night:{night.business_date}:"
         link = f"/exchange/night?date={night.business_date}"

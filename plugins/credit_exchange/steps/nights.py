@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from sqlalchemy import Engine
@@ -20,6 +20,8 @@ from credit_exchange.stores.database import transaction
 
 log = logging.getLogger(__name__)
 Kind = Literal["scheduled", "backfill", "manual", "command"]
+QUIET = timedelta(hours=6)
+"""Longer than a night takes: what was begun before is not on its way any more."""
 CAUSE_LENGTH = 600
 """Characters of a cause that are kept: the first problems of a configuration with many are enough to begin with."""
 
@@ -72,6 +74,17 @@ def unreleased(exchange: Exchange, business_date: date) -> int:
     with transaction(exchange.engine) as connection:
         given = {"business_date": business_date, "datasets": exchange.config.taken()}
         return int(connection.execute(sql.load("alerts/unreleased"), given).scalar_one())
+
+
+def unsent(exchange: Exchange, run_id: str, business_date: date, platforms: Sequence[str]) -> dict[str, int]:
+    """Return by platform how many decisions about a business date's records were never sent: 上报 did not follow 发布.
+
+    Nothing is said while another night is on its way, which may have decided them and sends them.
+    """
+    given = {"run_id": run_id, "business_date": business_date, "platforms": list(platforms)}
+    with transaction(exchange.engine) as connection:
+        found = connection.execute(sql.load("alerts/unsent"), given | {"since": business_time.now() - QUIET})
+        return {row.platform: row.records for row in found}
 
 
 def skip(exchange: Exchange, first: date, last: date, reason: str, skipped_by: str) -> list[date]:

@@ -19,13 +19,13 @@ from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import ConfigurationError, without_values
 from credit_exchange.steps.alerts import Severity, clear_others, open_incidents, raise_alert
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.nights import QUIET
 from credit_exchange.steps.retired import forgotten
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
 log = logging.getLogger(__name__)
 DUE = time(6, 0)
-QUIET = timedelta(hours=6)  # longer than a night takes: without any for so long, nobody is about to fill a hole
 UNKNOWN_DAYS: int = Operation.model_fields["unknown_days"].default
 FILES, LATE, HOLE, UNJUDGED = "files:", "late:", "hole:", "unjudged:"
 CIRCUIT, UNKNOWN, OVERDUE = "circuit:", "unknown:", "overdue:"
