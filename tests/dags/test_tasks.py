@@ -209,6 +209,10 @@ def test_a_night_of_which_nothing_was_released_is_not_good(closed: Exchange, mon
     assert verdict.execute(context) == {"failed": 0}
     with closed.engine.begin() as connection:
         connection.exec_driver_sql("update exchange.release set op = 'withdraw', outbox_id = 7 where record_id = 'r5'")
+        connection.exec_driver_sql(
+            "insert into exchange.lot (platform, dataset, op, priority, first_id, last_id) "
+            "values ('fuzhou', 'permit', 'withdraw', 1, 7, 7)"
+        )
     pushed = {"ti": states_of([], ["fuzhou"], release="success", push_0="success")["ti"]}
     with pytest.raises(AirflowFailException, match=r"^1 个部分未完成：信用福州（上报）。"):
         verdict.execute(context | pushed)

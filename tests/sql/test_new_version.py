@@ -13,10 +13,12 @@ from merging import batch, query, row
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.sharing import SharingRule
 from credit_exchange.errors import FatalError
+from credit_exchange.steps import orders, people
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.payload import payloads
 from credit_exchange.steps.release import release
+from credit_exchange.steps.rules import is_stale
 from credit_exchange.stores.database import transaction
 
 D1, D2 = date(2026, 11, 20), date(2026, 11, 21)
@@ -88,11 +90,74 @@ def test_nothing_leaves_of_a_content_that_no_version_has_a_place_for(merged: Exc
     """Whether a rule keeps it back cannot be told; what else there is goes on."""
     other = upgraded(merged, crosswalk=False)
     before = query(merged, "select count(*) from exchange.release")
-    with pytest.raises(FatalError, match=r"行政许可.*SECRET.*XK_NR.*XK_XDR_MC.*catalog/permit.yml.*crosswalk"):
+    other.config = replace(other.config, platforms=dict(other.config.platforms))
+    fuzhou = other.config.platforms["fuzhou"]
+    only = {name: route for name, route in fuzhou.datasets.items() if name != "permit"}
+    other.config.platforms["fuzhou"] = fuzhou.model_copy(update={"datasets": only})
+    what = r"行政许可.*SECRET.*XK_NR.*XK_XDR_MC.*/permit.yml.*crosswalk.*。更正之前，信用中国、信用福建只执行撤下$"
+    with pytest.raises(FatalError, match=what):
         release(other)
     assert query(merged, "select count(*) from exchange.release") == before
+    stale = {platform for platform in other.config.platforms if is_stale(other, platform)}
+    assert stale == {"china", "fujian"}, "what has nothing to do with it goes on"
     release(upgraded(merged))
     assert set(sent(upgraded(merged))) == {"1号"}
+
+
+def published(exchange: Exchange, document_no: str = "1号") -> str:
+    """Everything that waits has arrived; the id of a record."""
+    query(exchange, "update exchange.release set state = 'delivered' where op is not null returning 1")
+    asked = "select record_id from exchange.record where document_no = :no"
+    return str(query(exchange, asked, no=document_no)[0]["record_id"])
+
+
+def test_what_is_withdrawn_waits_for_no_catalogue(merged: Exchange) -> None:
+    """Of what is gone nothing has to be judged: no night is red for it, and nothing else stops."""
+    ids = [published(merged), published(merged, "2号")]
+    for record_id in ids:
+        orders.order(merged, record_id, "withdraw", "repair", "信用修复", "发改委令第36号", "tester")
+    other = upgraded(merged, crosswalk=False)
+    assert release(other)["fuzhou.withdraw"] == 1
+    assert not is_stale(other, "fuzhou")
+
+
+def test_the_reason_of_a_takedown_names_nobody_whose_name_stands_under_an_old_code(merged: Exchange) -> None:
+    record_id = published(merged)
+    orders.order(merged, record_id, "withdraw", "repair", "陈榕生已修复信用", "发改委令第36号", "tester")
+    release(upgraded(merged))
+    told = query(merged, "select distinct reason from exchange.outbox where op = 'withdraw'")
+    assert told == [{"reason": "陈**已修复信用"}]
+
+
+def test_an_operator_is_known_by_the_code_that_the_field_had_before(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NEW, "XK_FRDB", "XK_FR")
+    merge(exchange, batch(exchange, [row(exchange, "1号", fields={"XK_FRDB": "林样例"})], D1))
+    (found,) = query(exchange, "select record_id from exchange.record")
+    with transaction(exchange.engine) as connection:
+        named = people.names(upgraded(exchange), connection, [found["record_id"]])
+    assert named == {found["record_id"]: ["林样例"]}
+
+
+def test_what_was_merged_before_the_words_of_a_code_list_changed_is_kept_back_as_before(merged: Exchange) -> None:
+    """The field has the code that it had."""
+    permit = merged.config.datasets["permit"].model_dump(mode="json")
+    older = permit["versions"][0]
+    fields = [f | {"values": ["秘", "非秘"]} if f["code"] == "SECRET" else f for f in older["fields"]]
+    permit["versions"].insert(0, older | {"id": "v2027", "fields": fields, "values": {}})
+    walk = {f["code"]: f["code"] for f in fields}
+    permit["versions"][1] = older | {"crosswalk": walk, "values": {"SECRET": {"是": "秘", "否": "非秘"}}}
+    rules = tuple(
+        one.model_copy(update={"match": [one.match[0].model_copy(update={"value": ["秘"]})]})
+        if one.id == "SH-30-SECRET-PERMIT"
+        else one
+        for one in merged.config.sharing
+    )
+    datasets = merged.config.datasets | {"permit": Dataset.model_validate(permit)}
+    other = replace(merged, config=replace(merged.config, datasets=datasets, sharing=rules))
+    release(other)
+    assert set(sent(other)) == {"1号"}
 
 
 def test_what_two_departments_say_under_two_versions_is_one_content(merged: Exchange) -> None:

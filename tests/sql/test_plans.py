@@ -87,6 +87,37 @@ def test_what_waits_is_packed_by_key_also_when_the_statistics_know_of_none_that_
     assert (read["Actual Rows"] + read.get("Rows Removed by Filter", 0)) * read["Actual Loops"] == 20
 
 
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_what_was_not_sent_is_looked_for_among_what_waits(a_bulk_night: Exchange, analyzed: bool) -> None:
+    """Packed, by itself, or in a lot; whatever else the night has sent."""
+    day = date(2026, 11, 20)
+    query(
+        a_bulk_night,
+        "insert into exchange.record_version (record_id, version, reason, status, content_digest, business_date) "
+        "select 'r' || n, 1, 'content', 'current', 'd', :day from generate_series(1, 40000) as n returning 1",
+        day=day,
+    )
+    query(a_bulk_night, "update exchange.shipment set state = 'settled' where shipment_no <> 'n7' returning 1")
+    query(a_bulk_night, "update exchange.shipment set state = 'ready' where shipment_no = 'n7' returning 1")
+    query(a_bulk_night, "update exchange.release set state = 'waiting' where outbox_id = 1 returning 1")
+    insert = "insert into exchange.release (platform, dataset, record_id, version, op, outbox_id) "
+    query(a_bulk_night, f"{insert} values ('china', 'permit', 'r1', 1, 'upsert', 20000001) returning 1")
+    lot = "insert into exchange.lot (platform, dataset, op, priority, first_id, last_id) "
+    query(a_bulk_night, f"{lot} values ('china', 'permit', 'upsert', 5, 20000001, 20008192) returning 1")
+    if analyzed:
+        with transaction(a_bulk_night.engine) as connection:
+            connection.exec_driver_sql("analyze")
+    given = {"business_date": day, "platforms": ["china", "fujian"]}
+    with transaction(a_bulk_night.engine) as connection:
+        found = {row.platform: row.records for row in connection.execute(sql.load("alerts/unsent"), given)}
+        explained = text(f"explain (analyze, format json) {sql.source('alerts/unsent')}")
+        [[[answer]]] = connection.execute(explained, given).all()
+        other = given | {"business_date": date(2026, 11, 21)}
+        assert connection.execute(sql.load("alerts/unsent"), other).all() == []
+    assert found == {"china": 1, "fujian": 501}
+    assert sum(part["Actual Rows"] * part["Actual Loops"] for part in scans(answer["Plan"], "release")) <= 1000
+
+
 @pytest.mark.parametrize("statement", ["subject_links", "subject_join"])
 def test_codes_that_many_name_are_linked_without_looking_at_pairs(exchange: Exchange, statement: str) -> None:
     many = 400

@@ -98,6 +98,13 @@ def test_the_view_of_what_is_published_is_replaced_and_keeps_its_grants(exchange
         connection.exec_driver_sql(sql.source("report/03_record").replace(masked_since, ""))
         narrow = "drop constraint claim_history_pkey, add primary key (record_id, feed, batch_id)"
         connection.exec_driver_sql(f"alter table exchange.claim_history {narrow}")
+        connection.exec_driver_sql("drop table exchange.handed_out")
+        connection.exec_driver_sql("alter table exchange.night drop column reopened_at")
+        connection.exec_driver_sql(
+            "insert into exchange.night (business_date, run_id, kind, started_at, finished_at, outcome) select "
+            "'2026-11-20', run, 'manual', now(), now(), judged from (values ('waits', null), ('is over', 'good')) as n "
+            "(run, judged)"
+        )
         connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0004'")
     migrate(exchange.engine.url.render_as_string(hide_password=False))
     (view,) = query(exchange, "select pg_get_viewdef('report.published'::regclass) as words")
@@ -107,6 +114,8 @@ def test_the_view_of_what_is_published_is_replaced_and_keeps_its_grants(exchange
     keys = "select pg_get_constraintdef(oid) as words from pg_constraint where conname = 'claim_history_pkey'"
     (key,) = query(exchange, keys)
     assert "line_no" in key["words"], "each of several rows of a batch is history"
+    assert query(exchange, "select count(*) as n from exchange.handed_out") == [{"n": 0}]
+    assert query(exchange, "select run_id from exchange.night where reopened_at is not null") == [{"run_id": "waits"}]
     with exchange.engine.begin() as connection:
         connection.exec_driver_sql("set local role credit_report")
         assert connection.exec_driver_sql("select count(*) from report.published").scalar() == 0

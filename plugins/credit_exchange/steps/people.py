@@ -7,15 +7,19 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from credit_exchange.core.masking import hide_name
+from credit_exchange.steps.carried import old_codes
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 
 
 def names(exchange: Exchange, connection: Connection, record_ids: Iterable[str]) -> dict[str, list[str]]:
     """Return the names in these records of natural persons, and of representatives and operators, by record id."""
-    subjects = [dataset.identity.subject for dataset in exchange.config.datasets.values()]
+    codes: set[str] = set()
+    for dataset in exchange.config.datasets.values():
+        code = dataset.identity.subject.representative
+        codes |= {code, *old_codes(dataset, code)} if code else set()
     given = {
-        "representatives": sorted({subject.representative for subject in subjects if subject.representative}),
+        "representatives": sorted(codes),
         "record_ids": sorted(record_ids),
     }
     return {row.record_id: row.names for row in connection.execute(sql.load("push/persons"), given)}

@@ -26,7 +26,7 @@ from credit_exchange.core.business_time import today
 from credit_exchange.core.canonical import canonical_json
 from credit_exchange.core.masking import hide_name
 from credit_exchange.errors import FatalError
-from credit_exchange.steps.carried import carried, unplaced, what_waits
+from credit_exchange.steps.carried import carried, carried_content, unplaced, what_waits
 from credit_exchange.steps.catalogues import take_down_everywhere
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
@@ -76,9 +76,12 @@ class _Rules:
         dataset, columns = self.dataset(name), self.reader.columns([row[4] for row in rows])
         nowhere = unplaced(dataset, columns)
         if nowhere:
-            self.nowhere.setdefault(name, set()).update(nowhere)
-            waits = [any(values) for values in zip(*(columns[c].is_valid().to_pylist() for c in nowhere), strict=True)]
-            rows = [row for row, wait in zip(rows, waits, strict=True) if not wait or row[3] in GONE]
+            judged = pa.array([row[3] not in GONE for row in rows])
+            having = {code: pc.and_(columns[code].is_valid(), judged).to_pylist() for code in nowhere}
+            told = {code for code, waits in having.items() if any(waits)}
+            if told:
+                self.nowhere.setdefault(name, set()).update(told)
+            rows = [row for row, waits in zip(rows, zip(*having.values(), strict=True), strict=True) if not any(waits)]
             columns = self.reader.columns([row[4] for row in rows])
         return rows, carried(dataset, columns)
 
@@ -171,14 +174,16 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
     with ThreadPoolExecutor(PARTS if len(candidates) > CHUNK else 1, "release") as pool:
         for done in pool.map(work, range(PARTS)):
             counts.update(done)
-    if rules.nowhere:  # the rules do not count as applied: what waits is looked at again
-        raise FatalError(
-            "。".join(what_waits(rules.dataset(name), rules.nowhere[name]) for name in sorted(rules.nowhere))
-        )
+    waits = {platform for name in rules.nowhere for platform in rules.by_dataset[name]}
     with transaction(exchange.engine) as connection:
         for platform in platforms:
-            parameters = {"platform": platform, "digest": rules.digests[platform]}
-            connection.execute(sql.load("release/ruleset_remember"), parameters)
+            if platform not in waits:  # else its rules do not count as applied: what waits is looked at again
+                parameters = {"platform": platform, "digest": rules.digests[platform]}
+                connection.execute(sql.load("release/ruleset_remember"), parameters)
+    if rules.nowhere:
+        stopped = [exchange.config.platform(platform).name for platform in changed if platform in waits]
+        told = [what_waits(rules.dataset(name), rules.nowhere[name]) for name in sorted(rules.nowhere)]
+        raise FatalError("。".join(told + [f"更正之前，{'、'.join(stopped)}只执行撤下"] * bool(stopped)))
     told = [f"{one.what}；{one.remedy}" for one in (forgotten(exchange) if platform_ids is None else ())]
     if told:
         raise FatalError("。".join(told))
@@ -360,10 +365,10 @@ def _reason(rules: _Rules, row: Any, wish: Desired) -> str:
     reason = reason_of(row, wish)
     if row.status != "withdrawn":
         return reason
-    content = orjson.loads(row.content)
-    subject = rules.by_dataset[row.dataset][wish.platform].dataset.identity.subject
+    dataset = rules.dataset(row.dataset)
+    content, subject = carried_content(dataset, orjson.loads(row.content)), dataset.identity.subject
     for code in (subject.name if row.subject_kind == "person" else None, subject.representative):
-        reason = hide_name(reason, content.get(code))
+        reason = hide_name(reason, content.get(code or ""))
     return reason
 
 

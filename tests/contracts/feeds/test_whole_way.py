@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook
+from rich.console import Console
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
+from credit_exchange.cli import evidence
 from credit_exchange.cli.explain import as_json, explanation, find
 from credit_exchange.cli.returns import make_return_file
 from credit_exchange.config.connections import Connection
@@ -261,6 +265,17 @@ def test_a_shop_under_its_operators_name_is_shown_with_that_masked(way_of: Calla
     shown = Pages(way.exchange.engine).record(told[0]["record_id"])
     assert shown is not None
     assert "榕生" not in page("record.html", **shown)
+
+
+def test_nobody_takes_evidence_out_that_cannot_be_kept_a_record_of(way_of: Callable[..., Way], tmp_path: Path) -> None:
+    way = way_of(CSV)
+    way.put(csv_of({}), "20260901.csv")
+    way.run()
+    (row,) = way.rows("select record_id from report.record")
+    given = Namespace(record_id=row["record_id"], out=tmp_path / "taken", by=None)
+    with pytest.raises(IntegrityError):
+        evidence.export(way.exchange, given, Console())
+    assert not given.out.exists()
 
 
 def test_it_is_told_from_whose_row_each_value_is_where_departments_differ(way_of: Callable[..., Way]) -> None:

@@ -110,6 +110,12 @@ def test_a_run_that_went_on_after_its_end_and_was_not_judged_is_told(
     assert told.incident_key == f"unjudged:scheduled_{D17}"
     assert "业务日期 2026-11-17 的一次运行重跑后没有判定" in told.subject
     assert "自 2026-11-19 01:00 起" in told.detail
+    open_night(exchange, "command", D17, "command")
+    close_night(exchange, "command", ["feed fz_scjg_permit"])
+    assert watchdog.check(exchange) == [], "another run of the date has judged what is there"
+    at("2026-11-19T08:00:00")
+    run_again(exchange, "command")
+    assert len(watchdog.check(exchange)) == 1
     close_night(exchange, f"scheduled_{D17}", ["feed fz_scjg_permit"])
     assert watchdog.check(exchange) == []
 

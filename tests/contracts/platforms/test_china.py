@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from world import CREDENTIALS, made_up, names, open_exchange, outbox, permit, pu
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Payload, Sheet, sheets_of
 from credit_exchange.steps.push import claim, drain
-from credit_exchange.steps.push.dialects.base import Context, dialect_for
+from credit_exchange.steps.push.dialects.base import Context, NotSent, dialect_for
+from credit_exchange.steps.push.transport import Transport
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 from platforms import Sandbox
@@ -152,6 +154,24 @@ def test_a_look_of_many_queries_ends_where_a_query_fails_now_and_then(
     result = run(exchange, "china")
     assert (result.delivered, result.unknown, result.problem) == (40, 0, None)
     assert len(sandbox.ledger.requests("query_permission")) == 40 + 14, "what had been answered was asked again"
+
+
+def test_also_where_the_platform_takes_no_connection_now_and_then(
+    exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(exchange, "china", names(40))
+    sandbox.faults.add("import_permission", "commit_then_close")
+    asked, call = count(1), Transport.call
+
+    def refused(self: Transport, method: str, *given: Any) -> Any:
+        if method == "GET" and next(asked) % 3 == 0:
+            raise NotSent("连接被拒绝")
+        return call(self, method, *given)
+
+    monkeypatch.setattr(Transport, "call", refused)
+    result = run(exchange, "china")
+    assert (result.delivered, result.unknown, result.problem) == (40, 0, None)
+    assert len(sandbox.ledger.requests("query_permission")) == 40, "what had been answered was asked again"
 
 
 class TestPace:

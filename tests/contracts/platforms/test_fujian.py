@@ -86,11 +86,15 @@ def test_busy_now_and_then_is_not_busy_in_a_row_however_much_there_is(
 ) -> None:
     monkeypatch.setattr(settle, "_BUSY_IN_A_ROW", 3)
     exchange = exchange_with(limits={"records": 2}, poll_seconds=60, poll_in_drain_seconds=0)
-    put(exchange, "fujian", names(8))
-    for place in range(4):
+    put(exchange, "fujian", names(12))
+    for place in range(6):
         sandbox.faults.add("upload", "busy", after=2 * place, retry_after=0.01)
+        sandbox.faults.add("task", "busy", after=2 * place, retry_after=0.01)
+    sandbox.faults.add("upload", "task_never_done", times=-1, seconds=3600)
     result = run(exchange, "fujian")
-    assert (result.awaiting, result.retry, result.problem) == (8, 0, None)
+    assert (result.awaiting, result.retry, result.problem) == (12, 0, None)
+    query(exchange, "update exchange.shipment set next_attempt_at = now() returning 1")
+    assert poll_receipts(exchange, "fujian").problem is None
 
 
 def test_a_login_that_fails_stores_nothing_and_is_tried_again(exchange: Exchange, sandbox: Sandbox) -> None:

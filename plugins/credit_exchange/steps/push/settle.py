@@ -157,9 +157,10 @@ class Settler:
         unseen = self.unseen.pop(number, None)
         denied = result.refusal is Refusal.NOT_ALLOWED
         answered = result.further or (result.http_status in _ANSWERS and not denied)
-        if result.further:
+        known = result.kind in (Kind.STORED, Kind.PENDING, Kind.ABSENT)
+        if result.further or known:
             self._busy = 0
-        if answered or result.kind in (Kind.STORED, Kind.PENDING, Kind.ABSENT):
+        if answered or known:
             self.unanswered.clear()
         if leased.before == "unknown" and result.kind in (Kind.STORED, Kind.PENDING):
             self.trouble.took(Stream.of(leased.shipment.label))  # when it was sent, only the answer was lost

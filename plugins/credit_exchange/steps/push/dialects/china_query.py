@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from credit_exchange.steps.push.dialects import forms
 from credit_exchange.steps.push.dialects.answers import http_refusal, unknown
-from credit_exchange.steps.push.dialects.base import CallResult, Identity, Kind, Lost, Shipment, Wire
+from credit_exchange.steps.push.dialects.base import CallResult, Identity, Kind, Lost, NotSent, Shipment, Wire
 
 Rows = list[dict[str, str]]
 Found = dict[tuple[str, str, str], Rows]
@@ -70,6 +70,11 @@ class Looks:
                 answer = query(wire, base, identity)
             except Lost as error:
                 answer = CallResult(Kind.UNKNOWN, http_status=error.status, reply=error.reply, problem=str(error))
+            except NotSent as error:
+                if len(found) == before:  # nobody is there: that is the platform's trouble
+                    self._cut_short[number] = shipment.fence, found
+                    raise
+                answer = CallResult(Kind.UNKNOWN, problem=str(error))
             if isinstance(answer, CallResult):
                 self._cut_short[number] = shipment.fence, found
                 return replace(answer, further=len(found) > before)
