@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -107,7 +107,12 @@ def test_what_was_not_sent_is_looked_for_among_what_waits(a_bulk_night: Exchange
     if analyzed:
         with transaction(a_bulk_night.engine) as connection:
             connection.exec_driver_sql("analyze")
-    given = {"business_date": day, "platforms": ["china", "fujian"]}
+    given = {
+        "business_date": day,
+        "platforms": ["china", "fujian"],
+        "run_id": "",
+        "since": datetime(2026, 11, 22, tzinfo=UTC),
+    }
     with transaction(a_bulk_night.engine) as connection:
         found = {row.platform: row.records for row in connection.execute(sql.load("alerts/unsent"), given)}
         explained = text(f"explain (analyze, format json) {sql.source('alerts/unsent')}")
