@@ -1,5 +1,6 @@
 -- Stops all calls to a platform that took nothing of all that was tried, unless it took something of another drain since, or
--- another one is still at it: that one will find out.
+-- another one is still at it: that one will find out. It is also where lots of other data sets are left, which the asking one
+-- could not take: they are being packed at this moment.
 update exchange.platform_state as p set
     circuit = 'open',
     open_until = clock_timestamp() + make_interval(secs => :seconds),
@@ -11,5 +12,9 @@ where
     and not exists (
         select 1 from exchange.shipment as s
         where s.platform = p.platform and s.state in ('ready', 'retry', 'sending') and s.lease_until > clock_timestamp()
+    )
+    and not exists (
+        select 1 from exchange.lot as t
+        where t.platform = p.platform and t.dataset <> all(cast(:tried as text []))
     )
 returning p.platform

@@ -241,7 +241,17 @@ def test_a_drain_that_has_nothing_else_to_try_stops_no_other_that_is_at_work(
     fails()
     trouble.nothing_else()
     fails()
-    query(exchange, "update exchange.shipment set state = 'settled', lease_until = null returning 1")
+    query(exchange, "update exchange.shipment set lease_until = null returning 1")
+    query(
+        exchange,
+        "insert into exchange.lot (platform, dataset, op, priority, first_id, last_id) "
+        "values ('fuzhou', 'red_list', 'upsert', 5, 7, 7) returning 1",
+    )
+    trouble.nothing_else()  # while another drain packs it nobody but that one can take it
+    assert query(exchange, CIRCUIT) == [("closed",)]
+    query(exchange, "update exchange.lot set dataset = 'permit' returning 1")
+    fails()
+    query(exchange, "update exchange.shipment set state = 'settled' returning 1")
     gate.success()  # of that other one
     trouble.nothing_else()
     assert query(exchange, CIRCUIT) == [("closed",)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -118,12 +118,12 @@ class Gate:
         """The platform took a shipment."""
         self._do("state_success")
 
-    def open_alone(self, reason: str) -> bool:
+    def open_alone(self, reason: str, tried: Iterable[str]) -> bool:
         """Stop all calls, unless another drain knows better or is about to; tell whether it was done.
 
-        Asked by a drain that holds no shipment itself.
+        Asked by a drain that holds no shipment itself, and could take nothing of other data sets than those it tried.
         """
-        given = {"seconds": self._platform.circuit.open_seconds, "reason": reason}
+        given = {"seconds": self._platform.circuit.open_seconds, "reason": reason, "tried": sorted(tried)}
         with transaction(self._engine) as connection:
             done = connection.execute(
                 sql.load("push/state_open_alone"), {"platform": self._platform.platform, **given}

@@ -73,5 +73,5 @@ class Trouble:
     def nothing_else(self) -> None:
         """State that there is nothing else to try. Raises Stop when that leaves no other end than an open circuit."""
         doubt, self.doubt = self.doubt, ""
-        if doubt and self._gate.open_alone(doubt):
+        if doubt and self._gate.open_alone(doubt, {stream.dataset for stream in self.broken}):
             raise Stop(f"{self._platform.name}：暂停上报，到时自动再试；{'；'.join(self.broken.values())}")
