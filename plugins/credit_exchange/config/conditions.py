@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from typing import get_args
 
-from credit_exchange.config.catalog import CatalogField, Condition, Dataset
+from credit_exchange.config.catalog import CatalogField, Condition, Dataset, SubjectKind
 
 DERIVED_WORDS: dict[str, tuple[str, ...]] = {
-    "_subject_kind": ("legal", "sole_trader", "person"),
+    "_subject_kind": get_args(SubjectKind),
     "_severity": ("minor", "general", "serious"),
     "_minor": ("1", "0"),
 }

@@ -53,8 +53,7 @@ def unmeant_versions(datasets: Mapping[str, Dataset], today: date) -> Iterator[s
         if dataset.current.since > today:
             yield (
                 f"catalog/{name}.yml：现行版本 {dataset.current.id} 自 {dataset.current.since} 起适用，"
-                "但从今夜起就按它校验和报送；"
-                "请到那天再写入"
+                "但从今夜起就按它校验和报送；请到那天再写入"
             )
 
 

@@ -22,7 +22,7 @@ def names(exchange: Exchange, connection: Connection, record_ids: Iterable[str])
         "representatives": sorted(codes),
         "record_ids": sorted(record_ids),
     }
-    return {row.record_id: row.names for row in connection.execute(sql.load("push/persons"), given)}
+    return {row.record_id: row.names for row in connection.execute(sql.load("explain/people"), given)}
 
 
 def without(words: str, hidden: Iterable[str]) -> str:

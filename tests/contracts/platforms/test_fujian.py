@@ -135,3 +135,12 @@ def test_tasks_that_are_due_all_the_time_keep_nothing_from_being_sent_and_no_dra
     put(exchange, "fujian", names(3, first=11))
     assert run(exchange, "fujian").problem is None
     assert states(exchange) == {"awaiting_receipt": 6}
+
+
+def test_tasks_are_waited_for_after_what_was_sent_last_however_long_the_drain_idled_before(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    exchange = exchange_with(poll_seconds=0.02, poll_in_drain_seconds=2, retry={"max_seconds": 10})
+    put(exchange, "fujian", names(2))
+    sandbox.faults.add("upload", "busy", retry_after=3)
+    assert run(exchange, "fujian").delivered == 2

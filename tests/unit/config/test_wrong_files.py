@@ -105,7 +105,7 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
          "应与数字比较"),
         (PENALTY, "[{field: _subject_kind, op: eq", "[{field: _subject_knd, op: eq", "是否应为 _subject_kind？"),
         (PENALTY, "[{field: _subject_kind, op: in, value: [legal,", "[{field: _subject_kind, op: in, value: [法人,",
-         "_subject_kind 只会是 legal、sole_trader、person，不会是 法人"),
+         "_subject_kind 只会是 legal、person、sole_trader，不会是 法人"),
         (PENALTY, "starts: CF_JDRQ", "starts: CF_YXQ", "时限只能自 identity.decided_on 起算，不会自 CF_YXQ 起算"),
         # a data set's fields, publication and clocks
         (PENALTY, "decided_on: CF_JDRQ", "decided_on: CF_WSH",
@@ -165,7 +165,7 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
          "CF_NR_FK 是金额，应与数字比较，不能与 '一万' 比较"),
         (PRIVACY, "field: _subject_kind", "field: _subject", "都没有字段 '_subject'；是否应为 _subject_kind？"),
         (PRIVACY, "_subject_kind, op: eq, value: person", "_subject_kind, op: eq, value: 自然人",
-         "_subject_kind 只会是 legal、sole_trader、person，不会是 自然人，条件不会成立"),
+         "_subject_kind 只会是 legal、person、sole_trader，不会是 自然人，条件不会成立"),
         (WITHHOLD, "_severity, op: eq, value: minor", "_severity, op: eq, value: 轻微",
          "_severity 只会是 minor、general"),
         (WITHHOLD, '_minor, op: eq, value: "1"', '_minor, op: eq, value: "是"', "_minor 只会是 1、0，不会是 是"),

@@ -245,6 +245,8 @@ class _Drain:
     def _send_now(self, leased: Leased) -> None:
         if not self._settler.keeps_back(leased):
             self._call(leased, "send", self._dialect.send)
+            self._tasks_until = None  # tasks are waited for from the last time that anything was sent
+            self._looked_at.clear()
 
     def _pack(
         self, priority: int, *, ahead: bool = False, lots: bool = True, only: list[int] | None = None
