@@ -2,7 +2,6 @@
 update exchange.night
 set finished_at = :now,
     outcome = case when cardinality(cast(:failed_parts as text[])) = 0 then 'good' else 'partial' end,
-    failed_parts = cast(:failed_parts as text[]),
-    reopened_at = null
+    failed_parts = cast(:failed_parts as text[])
 where run_id = :run_id
 returning night_id

@@ -1,5 +1,5 @@
 -- One row a run of the exchange: which business date, how it was started, how it ended. causes: part -> why its last try
--- failed; gone when it succeeds. reopened_at: since when a run that had ended waits for a new verdict.
+-- failed; gone when it succeeds. reopened_at: when a run that had ended last went on.
 create table exchange.night (
     night_id bigint generated always as identity primary key,
     business_date date not null,
