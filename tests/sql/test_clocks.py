@@ -69,6 +69,48 @@ def test_what_was_sent_was_sent_in_business_time(
     assert (clock["met_at"].isoformat(), clock["state"]) == (f"{now}T01:30:00+08:00", state)
 
 
+def test_what_may_not_be_published_any_more_and_never_was_has_no_clock_but_when_it_was_late_before(
+    exchange: Exchange,
+) -> None:
+    """Secret after all, or withdrawn in time: nobody was to send it. Withdrawn when it was overdue already: overdue."""
+    names = ("在办", "后来涉密", "及时撤下", "逾期后撤下")
+    merge(exchange, batch(exchange, [row(exchange, name) for name in names], DAY))
+    release(exchange)
+    changed = [
+        row(exchange, "后来涉密", fields={"SECRET": "是"}),
+        row(exchange, "及时撤下", operation="withdraw", reason="撤销"),
+    ]
+    merge(exchange, batch(exchange, changed, date(2026, 11, 19)))
+    late = [row(exchange, "逾期后撤下", operation="withdraw", reason="撤销")]
+    merge(exchange, batch(exchange, late, date(2026, 11, 20)))
+    statement = "select document_no, state from report.clock inner join report.record using (record_id)"
+    assert len(query(exchange, statement)) == 4  # not decided yet
+    release(exchange)
+    clocks = query(exchange, statement)
+    assert {clock["document_no"]: clock["state"] for clock in clocks} == {"在办": "red", "逾期后撤下": "red"}
+
+
+def test_the_scorecard_counts_each_record_once_and_rates_what_was_reported(exchange: Exchange) -> None:
+    """及时率 is of what was reported; what was not yet, is in 上报率."""
+    merge(exchange, batch(exchange, [row(exchange, f"{n}号") for n in range(1, 6)], DAY))
+    merge(exchange, batch(exchange, [row(exchange, "6号", fields={"SECRET": "是"})], date(2026, 11, 13)))
+    release(exchange)
+    met = (
+        "update exchange.release set state = 'delivered', settled_at = '{}' where platform in ({}) and record_id = '{}'"
+    )
+    ids = [r["record_id"] for r in query(exchange, "select record_id from report.record order by document_no")]
+    with exchange.engine.begin() as connection:
+        for place, (day, platforms) in enumerate(
+            [("2026-11-19 23:59", "'fuzhou', 'fujian'"), ("2026-11-12 01:00", "'china'"), ("2026-11-20", "'fuzhou'")]
+        ):
+            connection.exec_driver_sql(met.format(f"{day}+08", platforms, ids[place]))
+    (score,) = query(exchange, "select * from report.scorecard")
+    counted = {name: score[name] for name in ("reportable_records", "reported_records", "timely_records")}
+    assert counted == {"reportable_records": 5, "reported_records": 3, "timely_records": 2}
+    assert (str(score["reported_rate"]), str(score["timely_rate"])) == ("0.6000", "0.6667")
+    assert (score["rows_delivered"], score["rows_passed"], score["accepted_rate"]) == (6, 6, 1)
+
+
 def test_real_time_counts_again_as_soon_as_no_other_is_set(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
     remembered = "select digest from exchange.reference where kind = 'business_now'"
     sync_reference(exchange)

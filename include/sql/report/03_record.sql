@@ -1,5 +1,7 @@
 -- The record of truth as it stands; natural persons only with masked names, and so is the operator under whose name a shop is
--- filed: the name that its content gives in another field as well. What has a code of sole traders is one, whatever it is filed as.
+-- filed: the name that its content gives in another field as well, or as one of several there, whatever its width, case and
+-- spacing, with a note in brackets or 个体工商户 beside it (core/shop_names.py). What has a code of sole traders is one, whatever
+-- it is filed as.
 create or replace view report.record as
 select
     r.record_id,
@@ -13,11 +15,21 @@ select
             r.subject_kind <> 'person'
             and not (
                 (r.subject_kind = 'sole_trader' or left(r.subject_code, 2) = '92')
-                and (
-                    select count(*) > 1
+                and exists (
+                    select 1
                     from exchange.record_version as v
                     cross join jsonb_each_text(v.content::jsonb) as f
-                    where v.record_id = r.record_id and v.version = r.content_version and f.value = r.subject_name
+                    cross join lateral regexp_split_to_table(left(f.value, 200), '[、，,；;/／|｜&＆]') as part
+                    cross join lateral upper(regexp_replace(
+                        normalize(part, nfkd), '[\s\u200b-\u200f\u2060\ufeff\u00ad·•‧∙⋅・●]', '', 'g'
+                    )) as folded
+                    cross join lateral unnest(array[
+                        regexp_replace(folded, '[(\[{【〔<〈《][^])}】〕>〉》]*[])}】〕>〉》]?', '', 'g'),
+                        regexp_replace(folded, '个体工商户|个体户|经营者|业主|[][(){}【】〔〕<>〈〉《》:]', '', 'g')
+                    ]) as form
+                    where v.record_id = r.record_id and v.version = r.content_version and form <> ''
+                    group by form
+                    having count(distinct f.key) > 1 and bool_or(f.value = r.subject_name)
                 )
             ) then r.subject_name
         when length(r.subject_name) = 1 then '*'

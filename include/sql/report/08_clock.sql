@@ -1,6 +1,8 @@
 -- The statutory clocks of every record that may be published: when it turns amber and red, and when it was met. Today is
 -- that of business time: the last run's, where CREDIT_EXCHANGE_NOW was set for trying out. Of what was decided before our
 -- calendar begins, working days are counted as days, and said to be provisional.
+-- What was never sent and is to go nowhere any more (secret after all, withdrawn, expired) has no clock, unless it was overdue
+-- before it was withdrawn or expired.
 create or replace view report.clock as
 with reportable as (
     select distinct e.record_id from exchange.release as e where e.effect = 'send'
@@ -29,7 +31,17 @@ due as (
         r.decided_on as started_on,
         coalesce(amber.day, r.decided_on + k.amber_days) as amber_on,
         coalesce(red.day, r.decided_on + k.red_days) as red_on,
-        met.met_at
+        met.met_at,
+        case r.status
+            when 'expired' then r.publish_until
+            when 'withdrawn' then (
+                select o.business_date
+                from exchange.withdrawal_order as o
+                where o.record_id = r.record_id
+                order by o.business_date desc, o.sequence desc, o.action = 'withdraw' desc, o.order_id desc
+                limit 1
+            )
+        end as ended_on
     from exchange.record as r
     inner join exchange.clock_rule as k on r.dataset = k.dataset
     inner join reportable on r.record_id = reportable.record_id
@@ -62,3 +74,16 @@ select
 from due
 cross join today
 left join exchange.calendar_day as e on due.red_on = e.day
+where
+    due.met_at is not null
+    or due.ended_on > due.red_on
+    or exists (
+        select 1
+        from (
+            select distinct on (l.platform) l.effect
+            from exchange.release as l
+            where l.record_id = due.record_id
+            order by l.platform asc, l.version desc
+        ) as newest
+        where newest.effect = 'send'
+    )

@@ -1,5 +1,6 @@
--- Per department and month: the official rates with their numerators and denominators.
-create view report.scorecard as
+-- Per department and month: the official rates with their numerators and denominators. 及时率 is of what was reported; what
+-- was to be and was not yet is in 上报率 (reported_rate).
+create or replace view report.scorecard as
 with delivered as (
     select
         b.department,
@@ -36,7 +37,7 @@ select
     coalesce(t.clocked_records, 0) as reportable_records,
     round(t.reported_records::numeric / nullif(t.clocked_records, 0), 4) as reported_rate,
     coalesce(t.timely_records, 0) as timely_records,
-    round(t.timely_records::numeric / nullif(t.clocked_records, 0), 4) as timely_rate,
+    round(t.timely_records::numeric / nullif(t.reported_records, 0), 4) as timely_rate,
     coalesce(d.batches_missing, 0) as batches_missing,
     coalesce(d.batches_expected, 0) as batches_expected
 from delivered as d

@@ -94,8 +94,16 @@ def _numbers(matrix: _Bytes, first: int, last: int) -> _Sums:
 
 
 def _passes(matrix: _Bytes, tables: list[_Sums], modulus: int, remainder: int) -> BoolArray:
+    """Nothing but zeros has a right check character nearly everywhere, and is what people type for no number."""
     total = _sum(matrix, tables)
-    result: BoolArray = (total < _ILLEGAL) & (total % modulus == remainder)
+    result: BoolArray = (total > 0) & (total < _ILLEGAL) & (total % modulus == remainder)
+    return result
+
+
+def _digits(matrix: _Bytes) -> BoolArray:
+    """Where a row is nothing but digits, one of them not zero."""
+    total = _sum(matrix, [_DIGIT] * matrix.shape[1])
+    result: BoolArray = (total > 0) & (total < _ILLEGAL)
     return result
 
 
@@ -110,8 +118,8 @@ def is_placeholder(s: pd.Series[Any]) -> BoolArray:
 def uscc_valid(s: pd.Series[Any]) -> BoolArray:
     """True where a value is a unified social credit code by shape and check character (GB 32100-2015).
 
-    Shape: 18 characters of the 31-letter alphabet, positions 3-8 digits. Check: (31 − Σ mod 31) mod 31; written as
-    "Σ + check is a multiple of 31", which cannot forget the outer mod. The placeholder is not valid.
+    Shape: 18 characters of the 31-letter alphabet, positions 3-8 digits, not all of them zero. Check: (31 − Σ mod 31)
+    mod 31; written as "Σ + check is a multiple of 31", which cannot forget the outer mod. The placeholder is not valid.
     """
     return _passes(_bytes_of(as_arrow(s), 18), _USCC_TABLES, 31, 0)
 
@@ -164,8 +172,7 @@ def reg_no_valid(s: pd.Series[Any]) -> BoolArray:
         carry = (carry + np.minimum(_DIGIT[matrix[:, column]], 9)) % 10
         carry = np.where(carry == 0, 10, carry) * 2 % 11
     check = (carry + np.minimum(_DIGIT[matrix[:, 14]], 9)) % 10 == 1
-    old = _sum(_bytes_of(array, 13), [_DIGIT] * 13) < _ILLEGAL
-    result: BoolArray = (legal & check) | old
+    result: BoolArray = (legal & check) | _digits(_bytes_of(array, 13))
     return result
 
 
@@ -193,8 +200,7 @@ def tax_no_valid(s: pd.Series[Any]) -> BoolArray:
 
 def institution_no_valid(s: pd.Series[Any]) -> BoolArray:
     """True where a value is the number of a public institution's certificate (事业单位证书号): 12 digits."""
-    result: BoolArray = _sum(_bytes_of(as_arrow(s), 12), [_DIGIT] * 12) < _ILLEGAL
-    return result
+    return _digits(_bytes_of(as_arrow(s), 12))
 
 
 # --- identity card ----------------------------------------------------------------------------------------------------

@@ -82,19 +82,26 @@ def mask_id_number(s: pd.Series[Any]) -> pd.Series[Any]:
 
 # --- free text --------------------------------------------------------------------------------------------------------
 
-_SEPARATORS = " \u00a0\u3000\u2009\u202f\t-－‐‑–—" + ZERO_WIDTH
+_SEPARATORS = WHITE_SPACE + "-－‐‑‒–—―−" + ZERO_WIDTH
 # One character for one, so that places in the translated text are places in the original.
 _TO_ASCII = str.maketrans(
     {**{chr(0xFF10 + i): str(i) for i in range(10)}, "Ｘ": "X", "ｘ": "X", "x": "X", "×": "X"}
     | dict.fromkeys(_SEPARATORS, "-")
 )
-_PREFILTER = "(?:[0-9０-９][" + _SEPARATORS.replace("-", r"\-") + "]?){11}"
 _ONE_DIGIT = "[0-9０-９]"
-_JOINED = _ONE_DIGIT + "[" + _SEPARATORS.replace("-", r"\-") + "]" + _ONE_DIGIT
+_GAP = "(?:[" + _SEPARATORS.replace("-", r"\-") + "]|&nbsp;){%s}"
+"""Between the groups of one number: up to three separators, a blank of a web page among them."""
+_PAPER = "护照|(?:内地|大陆|港澳|台湾)通行证|回乡证|台胞证|居留(?:身份)?证"
+_PREFILTER = f"(?:{_ONE_DIGIT}{_GAP % '0,3'}){{11}}|{_PAPER}"
+_JOINED = f"{_ONE_DIGIT}{_GAP % '1,3'}{_ONE_DIGIT}|{_PAPER}"
 _WHOLE = f"(?:^|[^0-9０-９])(?:{_ONE_DIGIT}{{11}}|{_ONE_DIGIT}{{13}}|{_ONE_DIGIT}{{15,}})(?:[^0-9０-９]|$)"
 """Of the values with eleven digits in a row only these can hold a number of a person: digits with separators among
 them, or a run as long as such numbers are. What mostly remains are licence numbers of twelve or fourteen digits."""
-_RUN = re.compile(r"(?<![0-9])[0-9](?:-?[0-9]){10,}(?:-?X)?", re.ASCII)
+_RUN = re.compile(r"(?<![0-9])[0-9](?:(?:-|&nbsp;){0,3}[0-9]){10,}(?:(?:-|&nbsp;){0,3}X)?", re.ASCII)
+# behind the name of a travel document, in whatever brackets: letters and digits, or at least eight digits
+_TRAVEL = re.compile(
+    rf"(?:{_PAPER})(?:证件|编号|号码|[号为是:：(（“\"-])*((?:[A-Za-zＡ-Ｚａ-ｚ]-?){{1,3}}[0-9](?:-?[0-9]){{5,14}}|[0-9](?:-?[0-9]){{7,14}})"
+)
 _GROUP = re.compile(r"[0-9]+X?|X", re.ASCII)
 _MOBILE = re.compile(r"(?:86|0086)?1[3-9][0-9]{9}", re.ASCII)
 # 3-6 are the payment cards of ISO/IEC 7812 (UnionPay 62 among them); 9558 and 95595/95599 are old cards of Chinese
@@ -103,6 +110,7 @@ _CARD = re.compile(r"(?:[3-6][0-9]{15,18}|955[0-9]{13,16})", re.ASCII)
 
 _USUAL_GROUPS = frozenset(
     {(3, 4, 4), (3, 3, 5), (3, 8), (7, 4), (6, 8, 4), (6, 8, 3), (6, 12), (6, 6, 3), (6, 9), (14, 4)}
+    | {(6, 4, 4, 4), (6, 4, 2, 2, 4)}
 )
 
 
@@ -192,23 +200,26 @@ def scrub_text(text: str) -> str:
 
     Found are: 18-character identity numbers (check character, or an existing birth date in an existing province, so
     that a typing error does not leak), 15-digit ones (province and birth date), 11-digit mobiles (also after 86),
-    cards of 16 to 19 digits (Luhn); written in full-width digits or in groups separated by single spaces or hyphens.
-    Unified social credit codes stay.
+    cards of 16 to 19 digits (Luhn); written in full-width digits or in groups separated by a few spaces, line breaks or
+    hyphens. Behind the name of a travel document (护照, 港澳通行证 …) its number. Unified social credit codes stay.
     """
     ascii_text = text.translate(_TO_ASCII)
+    found = [match.span(1) for match in _TRAVEL.finditer(ascii_text)]
+    for match in _RUN.finditer(ascii_text):
+        found += [(match.start() + first, match.start() + last) for first, last in _scrub_run(match.group())]
     pieces: list[str] = []
     done = 0
-    for match in _RUN.finditer(ascii_text):
-        for first, last in _scrub_run(match.group()):
-            start, end = match.start() + first, match.start() + last
+    for start, end in sorted(found):
+        if end > done:
+            start = max(start, done)
             pieces += [text[done:start], "*" * (end - start)]
             done = end
     return "".join(pieces) + text[done:] if pieces else text
 
 
 def scrub_free_text(s: pd.Series[Any]) -> pd.Series[Any]:
-    """:func:`scrub_text` for a column. Only values with eleven digits in a row (or nearly so) are looked at one by
-    one."""
+    """:func:`scrub_text` for a column. Only values with eleven digits in a row (or nearly so), or with the name of a
+    travel document, are looked at one by one."""
     suspects = np.flatnonzero(as_mask(pc.match_substring_regex(as_arrow(s), pattern=_PREFILTER)))
     if len(suspects):
         some = as_arrow(s.take(suspects))
@@ -227,26 +238,27 @@ def scrub_free_text(s: pd.Series[Any]) -> pd.Series[Any]:
 
 
 _CARD_NUMBER = re.compile(r"(?<![0-9])[0-9]{17}[0-9X](?![0-9])", re.ASCII)
-MOBILE = r"^1[3-9][0-9]{9}$"
+_JOIN = dict.fromkeys(map(ord, _SEPARATORS))
+MOBILE = r"^1[3-9](?:[\s-]*[0-9]){9}$"
 _YOUNGEST = 10
 
 
 def id_number_inside(s: pd.Series[Any], day: date) -> BoolArray:
     """True where a value is or holds an identity card's number: 18 characters with the right check character, a
-    province, and a birth date at least ten years before `day`.
+    province, and a birth date at least ten years before `day`; in one piece or in groups.
 
     Younger ones are no numbers of people: decisions are counted by division, date and serial number.
     """
     youngest = f"{day.year - _YOUNGEST}{day:%m%d}"
 
     def look(value: str) -> str | None:
-        for match in _CARD_NUMBER.finditer(unicodedata.normalize("NFKC", value).upper()):
-            number = match.group()
+        plain = unicodedata.normalize("NFKC", value).upper()
+        for number in {*_CARD_NUMBER.findall(plain), *_CARD_NUMBER.findall(plain.translate(_JOIN))}:
             if number[6:14] <= youngest and id_card_valid(pd.Series([number], dtype="str"))[0]:
                 return number
         return None
 
-    suspects = as_mask(pc.match_substring_regex(as_arrow(s), pattern=f"{_ONE_DIGIT}{{17}}"))
+    suspects = as_mask(pc.match_substring_regex(as_arrow(s), pattern=f"(?:{_ONE_DIGIT}{_GAP % '0,3'}){{17}}"))
     return map_distinct(s.where(suspects), look).notna().to_numpy()
 
 

@@ -21,6 +21,7 @@ from credit_exchange.config.catalog import Dataset
 from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import TEXT_PREFIX
 from credit_exchange.core.masking import hide_names, mask_id_number, mask_person_name, scrub_free_text
+from credit_exchange.core.shop_names import operators_name
 from credit_exchange.core.text import as_arrow
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.carried import carried, renames
@@ -136,9 +137,9 @@ def treat(columns: Columns, treatment: Treatment) -> dict[str, jsontext.Array]:
     # a shop without a name of its own is filed under its operator's
     for name, shown in names:
         for code in released.keys() - dict(mask_fields).keys():
-            alike = pc.equal(released[code], name)
+            alike = operators_name(released[code], name)
             if pc.any(alike).as_py():
-                released[code] = pc.if_else(pc.fill_null(alike, False), shown, released[code])
+                released[code] = pc.if_else(alike, shown, released[code])
     return released
 
 

@@ -250,6 +250,30 @@ def test_a_record_is_found_by_its_number_whatever_its_brackets(way_of: Callable[
 SHOP = {"XK_XDR_MC": "陈榕生", "XK_XDR_LB": "个体工商户", "XK_XDR_SHXYM": "92350122MA7JH4BX04", "XK_FRDB": "陈榕生"}
 
 
+@pytest.mark.parametrize(
+    ("name", "operator", "shown"),
+    [
+        ("陈榕生", "陈 榕\u3000生", "陈**"),
+        ("陈榕生（个体工商户）", "陈榕生", "陈**"),
+        ("个体工商户（陈榕生）", "陈榕生", "个**"),
+        ("陈榕生", "陈榕生（经营者）", "陈**"),
+        ("陈榕生", "陈榕生、李秀英", "陈**"),
+        ("李秀英", "陈榕生、李秀英", "李**"),
+        ("ＷＡＮＧ　ＬＩ", "Wang Li", "Ｗ**"),
+        ("买买提·艾力", "买买提艾力", "买**"),
+        ("榕生", "陈榕生", "榕生"),
+        ("陈榕生茶叶店", "陈榕生", "陈榕生茶叶店"),
+    ],
+)
+def test_an_operators_name_is_masked_as_the_shops_however_either_is_written(
+    way_of: Callable[..., Way], name: str, operator: str, shown: str
+) -> None:
+    way = way_of(CSV)
+    way.put(csv_of(SHOP | {"XK_XDR_MC": name, "XK_FRDB": operator}), "20260901.csv")
+    assert way.run()["accepted"] == 1
+    assert [row["subject_name"] for row in way.rows("select subject_name from report.record")] == [shown]
+
+
 @pytest.mark.parametrize("kind", ["个体工商户", "法人及非法人组织"])
 def test_a_shop_under_its_operators_name_is_shown_with_that_masked(way_of: Callable[..., Way], kind: str) -> None:
     """As the platforms get it: an operator is a natural person, whatever the shop is filed as."""

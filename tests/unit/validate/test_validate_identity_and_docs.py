@@ -61,6 +61,26 @@ def test_placeholders_join_nobody(permit: Any) -> None:
     assert not any(column.notna().any() for column in found.codes.values())
 
 
+@pytest.mark.parametrize(
+    "filled_in",
+    [
+        {"XK_XDR_SHXYM": "0" * 18},
+        {"XK_XDR_ZZJG": "00000000-0"},
+        {"XK_XDR_SWDJ": "0" * 15},
+        {"XK_XDR_SYDW": "0" * 12},
+        {"XK_XDR_SHZZ": "00000000"},
+        {"XK_XDR_SHZZ": "无社会组织登记证号"},
+        {"XK_XDR_SHXYM": "", "XK_XDR_LB": "自然人", "XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": "证件号码不详"},
+        {"XK_XDR_SHXYM": "", "XK_XDR_LB": "自然人", "XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": "00000000"},
+    ],
+)
+def test_what_departments_fill_in_for_no_number_joins_nobody(permit: Any, filled_in: dict[str, str]) -> None:
+    given = {"XK_XDR_SHXYM": "00000000000000000X"} | filled_in
+    found = who(permit, given, given | {"XK_XDR_MC": "福州另一家公司"})
+    assert found.record_id[0] != found.record_id[1]
+    assert not any(column.notna().any() for column in found.codes.values())
+
+
 def test_agencies_that_share_the_placeholder_stay_apart(permit: Any) -> None:
     place = {"XK_XKJGDM": "00000000000000000X"}
     ids = who(permit, place, place | {"XK_XKJG": "福州市另一机关"}).record_id
@@ -106,6 +126,8 @@ def test_a_minor_is_one_until_the_eighteenth_birthday(penalty: Any, number: str,
     number = number[:17] + id_card_check_char(number[:17])
     person = {k.replace("XK_", "CF_"): v for k, v in PERSON.items()} | {"CF_XDR_ZJHM": number}
     assert orjson.loads(table(penalty, person)[0]["content"])["_minor"] == minor
+    mistaken = person | {"CF_XDR_ZJLX": "港澳居民来往内地通行证"}  # the number says what it is, and how old its holder
+    assert orjson.loads(table(penalty, mistaken)[0]["content"])["_minor"] == minor
 
 
 @pytest.mark.parametrize(

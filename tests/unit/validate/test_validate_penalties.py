@@ -110,6 +110,11 @@ def test_a_state_or_scope_nobody_understands_waits_for_a_person(permit: Any, pen
         ("警告并处罚款", "general", ""),
         ("罚款并吊销营业执照", "serious", ""),
         ("通报批评、责令停产停业", "serious", ""),
+        ("责令停产、停业", "serious", ""),
+        ("罚款;责令停业整顿", "serious", ""),
+        ("降低资质", "serious", ""),
+        ("限制生产经营", "serious", ""),
+        ("拘留10日", "serious", ""),
         ("警告处罚", "minor", "SH-33-WARNING-ONLY"),
     ],
 )

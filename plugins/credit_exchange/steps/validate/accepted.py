@@ -19,7 +19,7 @@ from credit_exchange.core.masking import scrub_free_text
 from credit_exchange.core.text import BoolArray, as_arrow
 from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
 from credit_exchange.steps.validate.identity import ID_LENGTH, Identities, code_lists, person_in_shared_code
-from credit_exchange.steps.validate.normalise import ID_CARD, Sheet
+from credit_exchange.steps.validate.normalise import Sheet
 from credit_exchange.steps.windows import SEVERITY, Windows
 
 Rows = npt.NDArray[np.int64]
@@ -102,10 +102,7 @@ class Contents:
         if who.id_number is None:
             return None
         number = frame[who.id_number]
-        known = (kind == "person").to_numpy() & decided.notna().to_numpy()
-        if who.id_type is not None:
-            known &= (frame[who.id_type] == ID_CARD).to_numpy()
-        known &= id_card_valid(number)
+        known = (kind == "person").to_numpy() & decided.notna().to_numpy() & id_card_valid(number)
         if not known.any():
             return None
         born = number[known].str.slice(6, 14).astype("int64")

@@ -45,6 +45,8 @@ ID_LENGTH = 32
 _NOTHING = pa.scalar("", type=pa.large_string())
 _REFERENCE_ORDER = ("org", "uscc", "reg", "tax", "inst", "assoc", "id")
 _ASSOCIATION = r"^[0-9A-Z\x{4e00}-\x{9fff}-]{6,50}$"
+_NUMBER = "[1-9]"
+"""What any number has; words and zeros stand in its place for all who have none."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def _codes(
     card = (number_type == ID_CARD).to_numpy() if who.id_type else _passing(id_card_valid, number)
     # an ID number identifies a natural person; for others it is not theirs
     person = ~kind.isin(["legal", "sole_trader"]).to_numpy()
-    number = number.where(person & (~card | _passing(id_card_valid, number)))
+    number = number.where(person & np.where(card, _passing(id_card_valid, number), _numbered(number)))
     number = number.where(card, number_type.fillna("") + ":" + number)
     plain = {
         "org": org,
@@ -200,7 +202,11 @@ def _passing(check: Callable[[pd.Series[Any]], BoolArray], column: pd.Series[Any
 
 
 def _association_no_valid(column: pd.Series[Any]) -> BoolArray:
-    return as_mask(pc.match_substring_regex(as_arrow(column), pattern=_ASSOCIATION))
+    return as_mask(pc.match_substring_regex(as_arrow(column), pattern=_ASSOCIATION)) & _numbered(column)
+
+
+def _numbered(column: pd.Series[Any]) -> BoolArray:
+    return as_mask(pc.match_substring_regex(as_arrow(column), pattern=_NUMBER))
 
 
 def _hmac(keys: Keys, values: pd.Series[Any], prefix: str) -> pd.Series[Any]:
