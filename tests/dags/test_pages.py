@@ -142,6 +142,36 @@ def test_a_refused_record_stands_on_its_platforms_page_until_it_has_a_newer_vers
     assert "要处理的记录" not in client.get("/platforms").text
 
 
+def test_a_platforms_page_says_why_its_last_try_failed_until_one_succeeds(client: Any, database_url: str) -> None:
+    """The failed task leads there; what stopped it before anything was sent stands in no shipment."""
+    engine = connect(database_url)
+    given = {"causes": '{"platform fuzhou": "信用福州：没有定义连接 <b>", "platform gone": "旧"}'}
+    with engine.begin() as connection:
+        connection.execute(text("update exchange.night set causes = cast(:causes as jsonb)"), given)
+    shown = client.get("/platforms?platform=fuzhou").text
+    assert "信用福州 上次失败" in shown
+    assert "上次失败</span>" in shown
+    assert "业务日期 2026-11-22：没有定义连接 &lt;b&gt;" in shown
+    with engine.begin() as connection:
+        connection.execute(text("update exchange.night set causes = '{}'"))
+    engine.dispose()
+    assert "上次失败" not in client.get("/platforms").text
+
+
+def test_a_critical_alert_is_not_hidden_by_many_newer_ones(client: Any, database_url: str) -> None:
+    engine = connect(database_url)
+    many = (
+        "insert into exchange.alert (incident_key, severity, subject, raised_at, last_seen_at) select 'w' || n,"
+        " 'warning', '某项', now() + interval '1 hour', now() from generate_series(1, 120) as n"
+    )
+    with engine.begin() as connection:
+        connection.execute(text(many))
+    engine.dispose()
+    shown = client.get("/night").text
+    assert "1 项告警" in shown[: shown.index("</section>")]
+    assert "未关闭的告警（121，列出 100）" in shown
+
+
 def test_rules_are_named_in_words_beside_their_ids(client: Any, database_url: str) -> None:
     engine = connect(database_url)
     with engine.begin() as connection:

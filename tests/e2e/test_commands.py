@@ -243,25 +243,28 @@ def test_while_a_red_night_runs_the_commands_speak_of_it(tmp_path: Path) -> None
     tmp_path.chmod(0o755)
     home = tmp_path / "home"
     laptop = Laptop.of(home / "faults", Ports.free())
-    environment = {k: v for k, v in os.environ.items() if k != "CREDIT_EXCHANGE_DATABASE_URL"} | {
+    of_the_city = ("CREDIT_EXCHANGE_DATABASE_URL", "CREDIT_EXCHANGE_INBOX")
+    environment = {k: v for k, v in os.environ.items() if k not in of_the_city} | {
         "CREDIT_EXCHANGE_HOME": str(home),
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
 
-    def backlog() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "credit_exchange", "backlog"]
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "credit_exchange", *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
 
     with _locked(laptop):
-        early = backlog()
+        early = run("backlog")
         assert early.returncode == 1
         assert f"make run 正在 {laptop.home} 运行（进程 {os.getpid()}）" in early.stderr
         server = laptop.start_server()
         try:
-            told = backlog()
+            told = run("backlog")
+            tried = run("dry-run", "--feed", "fz_wlj_permit", "--date", str(UNTIL))
             assert server.running(), "it belongs to the red night"
         finally:
             server.stop()
             server.delete()
     assert (told.returncode, told.stdout) == (0, "没有积压\n"), told.stderr
     assert str(laptop.home) in told.stderr
+    assert f"投放目录 {laptop.home / 'inbox'}" in tried.stdout, "a dry run reads what the red night was delivered"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 from credit_exchange.core.business_time import SHANGHAI
+from credit_exchange.ui import render
 from credit_exchange.ui.night import of_platforms, standing, to_do, verdict, while_running
 
 RUN = {"failed_parts": ["release"], "causes": {}}
@@ -42,6 +45,8 @@ def test_the_platforms_page_says_first_what_does_not_arrive() -> None:
     assert (waiting.kind, waiting.text) == ("care", "信用福州 未送完 1,200 条")
     stuck = of_platforms([quiet | {"circuit": "open", "ready": 2}], {"fuzhou": 3}, {"fuzhou": "信用福州"})
     assert (stuck.kind, stuck.text) == ("bad", "信用福州 暂停上报、未送完 2 条、要处理 3 条")
+    failed = of_platforms([quiet | {"ready": 2}], {}, {"fuzhou": "信用福州"}, {"fuzhou": "没有定义连接"})
+    assert (failed.kind, failed.text) == ("bad", "信用福州 上次失败、未送完 2 条")
 
 
 def test_a_paused_platform_says_why_also_when_all_that_is_left_is_unknown() -> None:
@@ -152,3 +157,13 @@ def test_what_failed_says_why_also_where_only_its_task_knew() -> None:
     assert to_do(*taken)[0].why == "配置文件读不了", "an earlier run took it, and the task of this one is red"
     quiet = (day, [], {"china": counts | {"backlog": 0}}, {}, run | {"failed_parts": []}, *given[5:])
     assert [task.why for task in to_do(*quiet)] == ["没有定义连接 credit_china"]
+
+
+def test_a_wide_table_scrolls_by_itself() -> None:
+    """Else it makes the whole page wide on a telephone. The things to do are arranged anew there."""
+    folder = Path(render.__file__).parent / "templates"
+    found = [
+        part for path in folder.glob("*.html") for part in re.findall(r"(.*)<table(.*?)>", path.read_text("utf-8"))
+    ]
+    assert len(found) > 10
+    assert [part for part in found if part[0] != '<div class="scroll">' and part[1] != ' class="todo"'] == []

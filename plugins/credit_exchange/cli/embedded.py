@@ -25,10 +25,32 @@ def database() -> Iterator[None]:
     What is set from outside is left alone. A server that `make run` has started is used and goes on, also that of a
     red night (`FAULTS=1`); otherwise one is started for the command, on the same data, and stopped after it.
     """
-    if os.environ.get("CREDIT_EXCHANGE_DATABASE_URL", "").strip():
+    with _laptop(begins=True) as is_laptop:
+        if is_laptop:
+            migrate()
         yield
+
+
+@contextmanager
+def surroundings() -> Iterator[None]:
+    """Set the laptop's inbox and connections, as `database` does, for a command that brings a database of its own.
+
+    Before the first `make run` there are none, and no server is made for them.
+    """
+    with _laptop(begins=False):
+        yield
+
+
+@contextmanager
+def _laptop(*, begins: bool) -> Iterator[bool]:
+    """Set what the laptop gives its tasks and tell whether it did. begins: also where nothing has run yet."""
+    if os.environ.get("CREDIT_EXCHANGE_DATABASE_URL", "").strip():
+        yield False
         return
     laptop, running = _running() or (Laptop.of(), None)
+    if not begins and not _was_made(laptop.server()):
+        yield False
+        return
     server = running or laptop.start_server()
     prefixes: tuple[str, ...] = ("CREDIT_EXCHANGE_", "AIRFLOW_CONN_")
     if (laptop.home / "airflow").is_dir():  # it has run here
@@ -40,8 +62,7 @@ def database() -> Iterator[None]:
     }
     os.environ.update(added)
     try:
-        migrate()
-        yield
+        yield True
     finally:
         for name in added:
             os.environ.pop(name, None)
@@ -72,10 +93,14 @@ def _running() -> tuple[Laptop, EmbeddedPostgres] | None:
 
 
 def _answers(server: EmbeddedPostgres) -> bool:
-    if not (server.cluster / "PG_VERSION").exists():
+    if not _was_made(server):
         return False
     try:
         server.connect("exchange").close()
     except psycopg.OperationalError:
         return False
     return True
+
+
+def _was_made(server: EmbeddedPostgres) -> bool:
+    return (server.cluster / "PG_VERSION").exists()

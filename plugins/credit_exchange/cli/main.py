@@ -231,8 +231,10 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         return 0
     if given.command == "dry-run":
         from credit_exchange.cli.dry_run import dry_run
+        from credit_exchange.cli.embedded import surroundings
 
-        return dry_run(given.feed, given.date or last_business_date(), console)
+        with surroundings():
+            return dry_run(given.feed, given.date or last_business_date(), console)
     return _with_exchange(given, console)
 
 

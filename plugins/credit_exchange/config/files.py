@@ -102,6 +102,10 @@ class File:
         return f"{self.path} 第 {_line_of(self.text, place)} 行：{where}：{what}"
 
 
+_KINDS = {"feeds": "feed", "platforms": "platform", "catalog": "dataset", "sharing": "sharing"}
+"""By folder, how `python -m credit_exchange schema` calls its files."""
+
+
 def paths(root: Path, folder: str) -> list[Path]:
     """Return the files of a folder, also those whose name is wrong; what editors hide there is none of them."""
     return [path for path in sorted((root / folder).glob("*.y*ml")) if not path.name.startswith(".")]
@@ -141,7 +145,8 @@ def read(path: Path, model: type[M], problems: list[str]) -> Iterator[tuple[File
         for item in error.errors():
             place = tuple(part for part in item["loc"] if not _OF_A_UNION.fullmatch(str(part)))
             if place not in told or place == item["loc"]:  # of what may be one thing or another, once
-                problems.append(file.problem(place, f"{_what(item)}；可写的内容见 python -m credit_exchange schema"))
+                schema = f"python -m credit_exchange schema {_KINDS.get(path.parent.name, '')}".rstrip()
+                problems.append(file.problem(place, f"{_what(item)}；可写的内容见 {schema}"))
             told.add(place)
 
 

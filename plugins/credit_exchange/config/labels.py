@@ -117,6 +117,7 @@ DECISION_WORDS = {
     "WITHDRAWN": "记录已撤下",
     "EXPIRED": "公示期届满",
     "RETIRED": "数据集已停止向该平台报送",
+    "NO-RULE": "没有规则放行",
 }
 """The release decisions that no rule of the sharing files makes."""
 

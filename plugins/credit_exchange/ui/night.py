@@ -250,18 +250,27 @@ def verdict(
     return Verdict("good", f"全部完成{told}")
 
 
-def of_platforms(platforms: Sequence[Row], refused: Mapping[str, int], names: Mapping[str, str]) -> Verdict:
-    """Return the sentence that answers "does everything arrive?". refused: records a person must see, by platform."""
+def of_platforms(
+    platforms: Sequence[Row],
+    refused: Mapping[str, int],
+    names: Mapping[str, str],
+    causes: Mapping[str, str] = MappingProxyType({}),
+) -> Verdict:
+    """Return the sentence that answers "does everything arrive?".
+
+    refused: records a person must see, by platform. causes: why the newest try of a platform failed.
+    """
     if not platforms:
         return Verdict("idle", "还没有上报过")
     told, bad = [], False
     for row in platforms:
         waiting = row["ready"] + row["in_flight"] + row["unknown"]
-        parts = ["暂停上报"] if row["circuit"] == "open" else []
+        failed = row["platform"] in causes
+        parts = ["暂停上报"] if row["circuit"] == "open" else ["上次失败"] if failed else []
         parts += [f"未送完 {waiting:,} 条"] if waiting else []
         stuck = refused.get(row["platform"], 0)
         parts += [f"要处理 {stuck:,} 条"] if stuck else []
-        bad = bad or row["circuit"] == "open" or bool(row["unknown"] or stuck)
+        bad = bad or failed or row["circuit"] == "open" or bool(row["unknown"] or stuck)
         if parts:
             told.append(f"{names.get(row['platform'], row['platform'])} {'、'.join(parts)}")
     return Verdict("bad" if bad else "care" if told else "good", "；".join(told) or "全部送达，没有要处理的")

@@ -232,10 +232,14 @@ class Pages:
             asked = [row for row in platforms if platform in ("", row["platform"])]
             counts = {row["platform"]: row["records"] for row in refused}
             names = _names()
+            causes = {
+                row["platform"]: _cause(row, names["platform_names"]) for row in _all(connection, "platform_causes")
+            }
             return {
                 "title": "上报平台",
                 "platforms": platforms,
-                "verdict": night.of_platforms(asked, counts, names["platform_names"]),
+                "verdict": night.of_platforms(asked, counts, names["platform_names"], causes),
+                "causes": causes,
                 "refused": refused,
                 "most": max((p["ready"] + p["in_flight"] + p["unknown"] + p["held"] for p in platforms), default=0),
                 "shipments": _all(connection, "shipments", platform=platform or None, size=SHIPMENTS),
@@ -247,6 +251,12 @@ class Pages:
 
 def _all(connection: Connection, name: str, **given: Any) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(sql.load(f"ui/{name}"), given).mappings()]
+
+
+def _cause(row: dict[str, Any], names: dict[str, str]) -> str:
+    """Why the newest try of a platform failed, on a page on which the platform is named already."""
+    name = names.get(row["platform"], row["platform"])
+    return f"业务日期 {row['business_date']}：{row['cause'].removeprefix(f'{name}：')}"
 
 
 def _wrong_files() -> dict[str, tuple[str, ...]]:

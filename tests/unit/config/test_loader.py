@@ -54,9 +54,13 @@ def test_a_key_that_stands_twice_is_an_error(copied: Path) -> None:
 def test_every_problem_is_told_at_once(copied: Path) -> None:
     edit(copied, "platforms/china.yml", "dialect:", "dialekt:")
     edit(copied, "feeds/fz_scjg_permit.yml", "owner:", "ovner:")
+    edit(copied, "catalog/penalty.yml", "basis:", "bases:")
+    edit(copied, "sharing/20_privacy.yml", "legal_basis:", "legal_bases:")
     told = problems(copied)
     assert "china.yml" in told
     assert "fz_scjg_permit.yml" in told
+    for kind in ("dataset", "feed", "platform", "sharing"):
+        assert f"可写的内容见 python -m credit_exchange schema {kind}\n" in f"{told}\n", "a command that can be typed"
 
 
 def test_one_feed_or_platform_whose_file_is_wrong_leaves_all_others_as_they_are(copied: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from credit_exchange.config.catalog import Condition
+from credit_exchange.config.labels import DECISION_WORDS
 from credit_exchange.config.loader import load
 from credit_exchange.config.sharing import SharingRule
 from credit_exchange.config.sharing_engine import RuleSet, holds
@@ -66,6 +67,7 @@ def test_nothing_goes_out_unless_a_rule_releases_it_and_none_forbids(effects: li
 def test_without_a_rule_nothing() -> None:
     decision = decide()
     assert (decision.effect, decision.deciding_rule) == ("withhold", "NO-RULE")
+    assert "NO-RULE" in DECISION_WORDS, "pages call it by a name, as all that no rule decides"
 
 
 def test_a_fallback_only_explains() -> None:

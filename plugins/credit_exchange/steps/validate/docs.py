@@ -30,6 +30,8 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .good{color:var(--good)}
 .tag{font-size:.85rem;border:1px solid;border-radius:.3rem;padding:0 .45rem;white-space:nowrap}
 .tag.reject{color:var(--reject);font-weight:600}.tag.hold{color:var(--hold)}.tag.warn{color:var(--warn)}
+@media(max-width:50rem){body{padding:0 .8rem}table{display:block;overflow-x:auto}td:nth-child(2){min-width:9rem}
+td:last-child{min-width:16rem}}
 """
 _EFFECT = {"reject": "退回", "hold": "待人工确认", "warn": "提示"}
 
