@@ -13,12 +13,20 @@ Messages say what happened, where, and what to do. They never contain personal d
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 from typing import Any
 
 _NOT_THERE = {"42P01", "42703", "42883"}
 """SQLSTATEs of a table, column or function that does not exist."""
+
+_NO_CONNECTION = ("08", "57P")
+_NO_ROOM = ("53",)
+"""How SQLSTATEs begin of a server that is gone, ends or starts, and of one that lacks space, memory or connections."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_SPACE = "这台机器的磁盘（多半是临时目录）没有空间，请腾出后再重新运行（做完的都保留）："
 
 
 class ExchangeError(Exception):
@@ -51,7 +59,7 @@ class HoldForPerson(ExchangeError):
 
 def without_values(error: BaseException) -> str:
     """Return what kind of error it was and where, without its message: class, the system's word for its number,
-    SQLSTATE and constraint, our frames."""
+    SQLSTATE and constraint, our frames; before it what to do where the database is what fails."""
     driver: Any = getattr(error, "orig", None) or error
     parts = [f"{type(error).__module__}.{type(error).__qualname__}"]
     if isinstance(error, OSError) and isinstance(error.errno, int):
@@ -66,4 +74,16 @@ def without_values(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "credit_exchange" in frame.filename] or list(frames)
     places = " > ".join(f"{frame.filename.rsplit('credit_exchange/', 1)[-1]}:{frame.lineno}" for frame in ours[-4:])
-    return f"unexpected {', '.join(parts)} at {places}; the message is left out because it may quote a row"
+    remedy = _NO_SPACE if getattr(error, "errno", None) in _FULL else _remedy(driver, sqlstate)
+    return f"{remedy}unexpected {', '.join(parts)} at {places}; the message is left out because it may quote a row"
+
+
+def _remedy(driver: object, sqlstate: object) -> str:
+    """Return what a person does about a database that fails, "" where something else is wrong."""
+    if not any(kind.__name__ == "OperationalError" and kind.__module__ == "psycopg" for kind in type(driver).__mro__):
+        return ""
+    if not isinstance(sqlstate, str) or sqlstate.startswith(_NO_CONNECTION):
+        return "与数据库的连接断了，请检查 PostgreSQL，恢复后再重新运行（做完的都保留）："
+    if sqlstate.startswith(_NO_ROOM):
+        return "数据库没有空间、内存或连接可用，请检查 PostgreSQL 的机器，恢复后再重新运行（做完的都保留）："
+    return ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 
 import psycopg
+import pytest
+from sqlalchemy.exc import OperationalError
 
 from credit_exchange.errors import without_values
 
@@ -18,6 +20,7 @@ def told(error: Exception) -> str:
 
 def test_a_full_disk_is_told_as_such_without_the_path() -> None:
     text = told(OSError(errno.ENOSPC, "words of a driver", "/tmp/张三.csv"))
+    assert text.startswith("这台机器的磁盘（多半是临时目录）没有空间")
     assert "builtins.OSError, No space left on device at " in text
     assert "张三" not in text
     assert "words of a driver" not in text
@@ -32,3 +35,26 @@ def test_what_the_database_does_not_know_yet_leads_to_the_migration() -> None:
     text = told(psycopg.errors.UndefinedTable("relation exchange.key_check of 张三 does not exist"))
     assert "SQLSTATE 42P01（数据库结构可能比程序旧，请运行 airflow db migrate）" in text
     assert "张三" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (psycopg.errors.AdminShutdown("terminating connection of 张三"), "与数据库的连接断了"),
+        (psycopg.errors.CannotConnectNow("the database system is starting up"), "与数据库的连接断了"),
+        (psycopg.OperationalError("server closed the connection unexpectedly"), "与数据库的连接断了"),
+        (psycopg.errors.DiskFull("could not extend file for 张三"), "数据库没有空间、内存或连接可用"),
+        (psycopg.errors.TooManyConnections("sorry"), "数据库没有空间、内存或连接可用"),
+    ],
+)
+def test_a_database_that_is_gone_is_told_first_and_what_to_do(error: Exception, words: str) -> None:
+    for one in (error, OperationalError("select 张三", {}, error)):
+        text = told(one)
+        assert text.startswith(words)
+        assert "再重新运行" in text
+        assert "张三" not in text
+
+
+@pytest.mark.parametrize("error", [psycopg.errors.LockNotAvailable(), psycopg.errors.QueryCanceled(), OSError(5, "")])
+def test_a_database_that_is_there_is_not_told_to_be_gone(error: Exception) -> None:
+    assert told(error).startswith("unexpected ")

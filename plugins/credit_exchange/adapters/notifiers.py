@@ -67,10 +67,16 @@ class SmtpNotifierChannel:
 
     def send(self, alert: Alert) -> None:
         """Tell an alert; raises ChannelAbsent or ChannelFailed."""
+        from airflow.providers.smtp.hooks.smtp import SmtpHook
         from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 
         from credit_exchange.steps.alerts import ChannelFailed
-        from credit_exchange.steps.channels import SMTP_CONNECTION, find, html, recipients, subject_line
+        from credit_exchange.steps.channels import SMTP_CONNECTION, find, html, mail_failed, recipients, subject_line
+
+        class Once(SmtpHook):  # six tries at a server that says nothing are three minutes, for each alert
+            @property
+            def smtp_retry_limit(self) -> int:
+                return int(self.conn.extra_dejson.get("retry_limit") or 0)
 
         connection = find(self.resolve, SMTP_CONNECTION)
         notifier = SmtpNotifier(
@@ -80,13 +86,14 @@ class SmtpNotifierChannel:
             subject=subject_line(alert),
             html_content=html(alert),
         )
-        failed = ""
+        notifier.hook = Once(smtp_conn_id=SMTP_CONNECTION)
+        failed: ChannelFailed | None = None
         try:
             notifier.notify({})  # not called: BaseNotifier.__call__ hides a failed delivery, and would render the text
         except (OSError, smtplib.SMTPException, AirflowException) as error:
-            failed = type(error).__name__
+            failed = mail_failed(SMTP_CONNECTION, error)
         if failed:
-            raise ChannelFailed(f"mail server of {SMTP_CONNECTION}: {failed}")
+            raise failed
 
 
 def channels(resolve: Resolve) -> list[SmtpNotifierChannel | WebhookNotifierChannel]:

@@ -13,7 +13,7 @@ from credit_exchange.cli import evidence, night_summary, returns
 from credit_exchange.cli import explain as explaining
 from credit_exchange.config.labels import DELIVERY_WORDS, OP_WORDS, part_label
 from credit_exchange.errors import FatalError
-from credit_exchange.steps import alerts, channels, nights, orders, watchdog
+from credit_exchange.steps import alerts, channels, gone, nights, orders, watchdog
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import run_night
 from credit_exchange.stores import sql
@@ -170,6 +170,8 @@ def return_file(exchange: Exchange, given: argparse.Namespace, console: Console)
 
 def watch(exchange: Exchange, _given: argparse.Namespace, console: Console) -> int:
     """Check what a failed component could not report itself, and tell people once; 0 when it could look and tell."""
+    ways = channels.without_airflow(exchange.resolve)
+    gone.reach(exchange, ways)
     try:
         for finding in watchdog.check(exchange):
             console.print(
@@ -178,7 +180,7 @@ def watch(exchange: Exchange, _given: argparse.Namespace, console: Console) -> i
                 soft_wrap=True,
             )
     finally:  # what it found is told, also where it could not look at everything
-        told = alerts.notify(exchange, channels.without_airflow(exchange.resolve))
+        told = alerts.notify(exchange, ways)
         console.print(f"本次通知到人的告警：{told} 项", highlight=False)
     return 0
 

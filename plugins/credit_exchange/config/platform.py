@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from datetime import time
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from credit_exchange.config.base import Model
+
+
+def _written(given: Any) -> Any:
+    """Refuse what stood there without quotes: YAML reads 22:00 as the number 1320, a time as seconds of the day."""
+    if not isinstance(given, (str, time)):
+        raise ValueError('应为带引号的时刻，例如 "01:30"')
+    return given
+
+
+def _of_shanghai(given: time) -> time:
+    if given.tzinfo is not None:
+        raise ValueError("时刻按北京时间，不写时区；请删去时区")
+    return given
+
+
+Clock = Annotated[time, BeforeValidator(_written), AfterValidator(_of_shanghai)]
 
 
 class Route(Model):
@@ -53,10 +69,16 @@ class Circuit(Model):
 
 
 class Window(Model):
-    """A maintenance window, wall clock in Asia/Shanghai."""
+    """A maintenance window, wall clock in Asia/Shanghai; over midnight when it ends before it starts."""
 
-    start: time
-    end: time
+    start: Clock
+    end: Clock
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Window:
+        if self.start == self.end:
+            raise ValueError("start 和 end 相同，窗口不会生效；请更正其一")
+        return self
 
 
 class Platform(Model):
@@ -66,7 +88,9 @@ class Platform(Model):
     name: str
     dialect: str = Field(description="fuzhou_json, fujian_task, china_xml, or a dialect class added later")
     connection: str
-    ca_bundle: str | None = Field(default=None, description="path of a private CA bundle; verification is never off")
+    ca_bundle: str | None = Field(
+        default=None, description="absolute path of a private CA bundle (PEM); verification is never off"
+    )
     datasets: dict[str, Route] = Field(min_length=1)
     limits: Limits = Limits()
     gzip: bool = False
@@ -83,7 +107,9 @@ class Platform(Model):
     max_reply_bytes: int = Field(default=5 * 1024 * 1024, ge=1024)
     retry: RetryPolicy = RetryPolicy()
     circuit: Circuit = Circuit()
-    maintenance: list[Window] = Field(default_factory=list)
+    maintenance: list[Window] = Field(
+        default_factory=list, description="nothing is called meanwhile; a drain that begins in one waits for its end"
+    )
     role: Literal["city", "province", "nation", "other"] = "other"
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ departments, data sets and platforms, counts and links, never personal data.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
 log = logging.getLogger(__name__)
+LONGEST = 120.0
+"""Seconds after which a call tells no further incident: the task that tells has other work, and an end of its time."""
 Severity = Literal["info", "warning", "critical"]
 
 
@@ -28,6 +31,10 @@ class ChannelAbsent(ExchangeError):
 
 class ChannelFailed(ExchangeError):
     """The channel did not take the message; it is tried again the next time alerts are told."""
+
+
+class ChannelSilent(ChannelFailed):
+    """Nobody answers on the channel: until the next time nothing else is tried on it either."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,10 @@ def notify(exchange: Exchange, channels: Sequence[Channel], limit: int = 100) ->
 
     Any number of workers may do so at once: the row is locked while its message is under way, and committed with what
     became of it, so each incident is told once on each channel. A channel that failed is tried again next time, the
-    others are not. At most `limit` incidents a call.
+    others are not; what was never tried goes first. At most `limit` incidents a call, and none after LONGEST.
     """
+    end = time.monotonic() + LONGEST
+    silent: set[str] = set()
     told = 0
     tried: list[str] = []
     for _ in range(limit):
@@ -99,8 +108,10 @@ def notify(exchange: Exchange, channels: Sequence[Channel], limit: int = 100) ->
             alert = Alert(**{name: row[name] for name in Alert.__dataclass_fields__})
             outcome = dict(entry.rsplit(":", 1) for entry in row["channels"])
             for channel in channels:
-                if outcome.get(channel.name) != "sent":
-                    outcome[channel.name] = _send(channel, alert)
+                if channel.name in silent and outcome.get(channel.name) != "sent":
+                    outcome[channel.name] = "failed"
+                elif outcome.get(channel.name) != "sent":
+                    outcome[channel.name] = send(channel, alert, silent)
             complete = "sent" in outcome.values() and "failed" not in outcome.values()
             given = {
                 "incident_key": alert.incident_key,
@@ -109,15 +120,23 @@ def notify(exchange: Exchange, channels: Sequence[Channel], limit: int = 100) ->
             }
             connection.execute(sql.load("alerts/mark"), given)
             told += int(complete)
+        if time.monotonic() > end:
+            break
     return told
 
 
-def _send(channel: Channel, alert: Alert) -> str:
+def send(channel: Channel, alert: Alert, silent: set[str]) -> str:
+    """Tell an alert on a channel and return what became of it: sent, skipped or failed; raises nothing.
+
+    A channel on which nobody answers is added to `silent`.
+    """
     try:
         channel.send(alert)
     except ChannelAbsent:
         return "skipped"
     except ChannelFailed as error:
+        if isinstance(error, ChannelSilent):
+            silent.add(channel.name)
         log.warning("%s 没有通知到：%s", alert.incident_key, error)
         return "failed"
     except Exception as error:  # noqa: BLE001 - one that is set up wrongly must keep nothing else from being told

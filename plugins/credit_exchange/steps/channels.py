@@ -1,8 +1,9 @@
 """Mail and webhook without Airflow: what the watchdog tells people with, and what the Airflow notifiers build on.
 
 Connections: `credit_smtp` (host, port, login, password; extra `to` = addresses, `from_email`, `disable_ssl`,
-`disable_tls`, `timeout`) and `credit_webhook` (host = the whole URL of the group robot, or password = the URL; extra
-`form` = wecom, dingtalk or json). The same connections serve Airflow's notifiers.
+`disable_tls`, `timeout`, for Airflow's notifier `retry_limit`, 0 by default: what failed is told again within minutes)
+and `credit_webhook` (host = the whole URL of the group robot, or password = the URL; extra `form` = wecom, dingtalk or
+json). The same connections serve Airflow's notifiers.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import requests
 
 from credit_exchange.config.connections import Connection
 from credit_exchange.errors import ConfigurationError, RetriableError
-from credit_exchange.steps.alerts import Alert, ChannelAbsent, ChannelFailed
+from credit_exchange.steps.alerts import Alert, ChannelAbsent, ChannelFailed, ChannelSilent
 
 SMTP_CONNECTION = "credit_smtp"
 WEBHOOK_CONNECTION = "credit_webhook"
@@ -61,6 +62,14 @@ def html(alert: Alert) -> str:
     return "".join(f"<p>{escape(line)}</p>" for line in lines(alert))
 
 
+def mail_failed(conn_id: str, error: Exception) -> ChannelFailed:
+    """Return what it means that a mail did not leave: the server refused it, or nobody answers there."""
+    refused = isinstance(error, smtplib.SMTPException) and not isinstance(
+        error, smtplib.SMTPServerDisconnected | smtplib.SMTPConnectError
+    )
+    return (ChannelFailed if refused else ChannelSilent)(f"mail server of {conn_id}: {type(error).__name__}")
+
+
 def recipients(connection: Connection) -> list[str]:
     """Return the addresses of extra `to` (a list, or one text with commas). Raises ChannelAbsent when there is none."""
     given = connection.extra.get("to") or ""
@@ -86,7 +95,7 @@ def post_webhook(connection: Connection, alert: Alert) -> None:
             status = reply.status_code
     except requests.RequestException as error:
         # the URL holds the robot's key: name the kind of trouble only
-        raise ChannelFailed(f"webhook {connection.conn_id}: {type(error).__name__}") from None
+        raise ChannelSilent(f"webhook {connection.conn_id}: {type(error).__name__}") from None
     if status != 200:
         raise ChannelFailed(f"webhook {connection.conn_id} answered HTTP {status}")
     _check_errcode(connection, raw)
@@ -132,7 +141,7 @@ class MailChannel:
         try:
             self._deliver(connection, message)
         except (OSError, smtplib.SMTPException) as error:
-            raise ChannelFailed(f"mail server of {connection.conn_id}: {type(error).__name__}") from None
+            raise mail_failed(connection.conn_id, error) from None
 
     @staticmethod
     def _deliver(connection: Connection, message: EmailMessage) -> None:

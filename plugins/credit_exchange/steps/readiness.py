@@ -18,6 +18,7 @@ from credit_exchange.config.unmeant import unmeant_feeds, unmeant_rules, unmeant
 from credit_exchange.core import business_time
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.push.dialects.base import problems_of
+from credit_exchange.steps.push.transport import unusable
 from credit_exchange.steps.reference import calendar_of
 
 
@@ -41,10 +42,12 @@ def check(config: Configuration) -> None:
 
 def notes(config: Configuration) -> list[str]:
     """Return what is allowed and rarely meant, a line each: names of persons that a rule lets out as they are, rules
-    and feeds that can come to nothing."""
+    and feeds that can come to nothing, CA bundles that are of no use on this machine."""
     today = business_time.today()
     told = [*unmeant_versions(config.datasets, today), *unmeant_feeds(config.feeds, config.datasets)]
     told += unmeant_rules(config.sharing, config.datasets)
+    bundles = {name: unusable(one.ca_bundle) for name, one in config.platforms.items() if one.ca_bundle}
+    told += [f"platforms/{name}.yml：ca_bundle：{why}" for name, why in bundles.items() if why]
     return told + [
         f"规则 {rule} 把{dataset.name}中{SUBJECT_WORDS[kind]}的 {code} 以原文发往{config.platforms[platform].name}；"
         "除非有法律依据，请参照 sharing/20_privacy.yml 写一条遮蔽或去掉它的规则"

@@ -22,12 +22,12 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import QUIET
 from credit_exchange.steps.retired import forgotten
 from credit_exchange.stores import sql
-from credit_exchange.stores.database import transaction
+from credit_exchange.stores.database import clocks_apart, transaction
 
 log = logging.getLogger(__name__)
 DUE = time(6, 0)
 UNKNOWN_DAYS: int = Operation.model_fields["unknown_days"].default
-FILES, LATE, HOLE, UNJUDGED = "files:", "late:", "hole:", "unjudged:"
+CLOCK, FILES, LATE, HOLE, UNJUDGED = "clock:", "files:", "late:", "hole:", "unjudged:"
 CIRCUIT, UNKNOWN, OVERDUE = "circuit:", "unknown:", "overdue:"
 SHOWN, HELD, FORGOTTEN, NOWHERE, UNDATED = "shown:", "held:", "forgotten:", "nowhere:", "undated:"
 
@@ -52,6 +52,7 @@ def check(exchange: Exchange) -> list[Finding]:
     found: list[Finding] = []
     failed: list[Exception] = []
     looks: tuple[tuple[str, Callable[[Exchange], Iterable[Finding]]], ...] = (
+        (CLOCK, _clock),
         (FILES, _files),
         (LATE, _late),
         (HOLE, _holes),
@@ -99,6 +100,20 @@ def _record(exchange: Exchange, prefix: str, findings: Iterable[Finding]) -> lis
         recorded.append(Finding(**{**finding.__dict__, "is_new": new}))
     clear_others(exchange, prefix, [finding.incident_key for finding in recorded])
     return recorded
+
+
+def _clock(exchange: Exchange) -> Iterable[Finding]:
+    """Find that this machine's clock is wrong: by one that is behind no night is ever late."""
+    with transaction(exchange.engine) as connection:
+        apart = clocks_apart(connection)
+    if apart:
+        yield Finding(
+            CLOCK,
+            "critical",
+            "看门狗所在机器的时钟与数据库的不一致",
+            f"相差 {apart} 分钟；期限和漏掉的日期按这台机器的时钟判断，现在不可信；请校准两台机器的时钟（NTP）",
+            "/exchange/night",
+        )
 
 
 def _files(exchange: Exchange) -> Iterable[Finding]:

@@ -114,15 +114,23 @@ def check_clock(connection: Connection) -> None:
     """Raise RetriableError when this machine's clock is not the database's, before anything is judged by its today.
 
     A clock of another year knows no rule that is in force, or only records that have expired: all would be taken down.
+    """
+    apart = clocks_apart(connection)
+    if apart:
+        raise RetriableError(
+            f"本机的时钟与数据库的相差 {apart} 分钟，因此什么也没有决定；请校准两台机器的时钟（NTP），然后重新运行"
+        )
+
+
+def clocks_apart(connection: Connection) -> int:
+    """Return by how many minutes this machine's clock and the database's differ, 0 when it does not matter.
+
     A pretended time may be any.
     """
-    if business_time.pretended() is None:
-        apart = abs(connection.execute(sql.load("session/clock")).scalar_one() - business_time.now())
-        if apart > _CLOCKS_APART:
-            raise RetriableError(
-                f"本机的时钟与数据库的相差 {apart.total_seconds() / 60:.0f} 分钟，因此什么也没有决定；"
-                "请校准两台机器的时钟（NTP），然后重新运行"
-            )
+    if business_time.pretended() is not None:
+        return 0
+    apart = abs(connection.execute(sql.load("session/clock")).scalar_one() - business_time.now())
+    return round(apart.total_seconds() / 60) if apart > _CLOCKS_APART else 0
 
 
 def raw(connection: Connection) -> psycopg.Connection[Any]:

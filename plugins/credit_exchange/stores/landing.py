@@ -84,8 +84,7 @@ class ObjectStore:
             stored = Stored(f"{kind}/{digest[:2]}/{digest}", digest, size)
             length = sealed.tell()
             with self._trouble(stored.uri, "写入"):
-                # a damaged copy of another length is replaced; anything else is these very bytes already
-                if self._length(stored.uri) != length:
+                if self._length(stored.uri) != length or not self._is_sound(stored.uri):  # a damaged one is replaced
                     sealed.seek(0)
                     self._place(stored.uri, sealed)
         return stored
@@ -136,6 +135,13 @@ class ObjectStore:
         except FileNotFoundError:
             return None
 
+    def _is_sound(self, uri: str) -> bool:
+        try:
+            with self.open(uri):
+                return True
+        except FatalError:
+            return False
+
     def _place(self, uri: str, sealed: IO[bytes]) -> None:
         """Write under a temporary name and move: nobody ever sees half an object."""
         final = self._path(uri)
@@ -172,9 +178,15 @@ class ObjectStore:
             if self._local and not isinstance(error, OSError):
                 raise
             raise RetriableError(
-                f"落地区：无法{what} {uri}（{type(error).__name__}）；"
+                f"落地区：无法{what} {uri}（{_word(error)}）；"
                 "请检查 CREDIT_EXCHANGE_LANDING 的空间、权限和网络，然后重新运行"
             ) from error
+
+
+def _word(error: Exception) -> str:
+    """Return the system's word for an error, else its kind: the text of a driver may hold anything."""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if isinstance(number, int) else type(error).__name__
 
 
 def _sync_directory(path: str) -> None:

@@ -1,4 +1,5 @@
-"""A private Airflow home for tests of notifications, set before anything imports Airflow.
+"""What tests of notifications share: servers to be told by, and a private Airflow home, set before anything imports
+Airflow.
 
 Settings stand in its airflow.cfg and not in AIRFLOW__ variables: those would leak into processes other tests start.
 """
@@ -6,16 +7,26 @@ Settings stand in its airflow.cfg and not in AIRFLOW__ variables: those would le
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
+import socket
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiosmtpd.controller import Controller
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from servers import Mailbox, Robot
 
 from credit_exchange.config.connections import from_environment
 from credit_exchange.config.loader import load
+from credit_exchange.laptop.ports import free_port
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores.database import connect
 
@@ -52,3 +63,51 @@ def exchange(database_url: str) -> Iterator[Exchange]:
     engine = connect(database_url)
     yield Exchange(config=load(), engine=engine, resolve=from_environment)
     engine.dispose()
+
+
+@pytest.fixture
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    box, port = Mailbox(), free_port()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    extra = {"to": "a@city.example, b@city.example", "from_email": "x@city.example", "disable_ssl": True}
+    value = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra | {"disable_tls": True}}
+    monkeypatch.setenv("AIRFLOW_CONN_CREDIT_SMTP", json.dumps(value))
+    yield box
+    controller.stop()
+
+
+@pytest.fixture
+def robot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Robot]:
+    server = Robot()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}/cgi-bin/webhook/send?key=secret"
+    monkeypatch.setenv("AIRFLOW_CONN_CREDIT_WEBHOOK", json.dumps({"conn_type": "http", "password": url}))
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def silent_server() -> Iterator[tuple[int, list[socket.socket]]]:
+    """A server that takes connections and says nothing: its port, and the connections."""
+    taken: list[socket.socket] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def work() -> None:
+        while True:
+            try:
+                taken.append(listener.accept()[0])
+            except OSError:
+                return
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield listener.getsockname()[1], taken
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+    for connection in taken:
+        connection.close()

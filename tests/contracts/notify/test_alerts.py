@@ -6,22 +6,20 @@ import getpass
 import json
 import re
 import shutil
-import threading
-from collections.abc import Iterator
+import socket
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
-from email import message_from_bytes
+from datetime import date, datetime, timedelta
 from email.header import decode_header, make_header
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
+from servers import Mailbox, Robot
 from sqlalchemy import text
 
 from credit_exchange.cli.main import main
 from credit_exchange.config.connections import Connection, from_environment
+from credit_exchange.core import business_time
 from credit_exchange.errors import RetriableError
 from credit_exchange.laptop.ports import free_port
 from credit_exchange.steps import alerts, watchdog
@@ -31,67 +29,6 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import close_night, open_night
 
 TEXT = ("night:2026-11-22:feed fz_scjg_permit", "warning", "市场监管局 失败", "环节：collect <b>", "/exchange/night")
-
-
-class Mailbox:
-    """Keeps what a real SMTP server was handed."""
-
-    def __init__(self) -> None:
-        self.mails: list[Any] = []
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
-        self.mails.append(message_from_bytes(envelope.content))
-        return "250 OK"
-
-
-class Robot(ThreadingHTTPServer):
-    """A group robot that answers HTTP 200 whatever it thinks, as WeCom does."""
-
-    errcode = 0
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Robot
-
-    def do_POST(self) -> None:
-        self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        answer = json.dumps({"errcode": self.server.errcode, "errmsg": "x"}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_args: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
-    box, port = Mailbox(), free_port()
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    extra = {"to": "a@city.example, b@city.example", "from_email": "x@city.example", "disable_ssl": True}
-    value = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra | {"disable_tls": True}}
-    monkeypatch.setenv("AIRFLOW_CONN_CREDIT_SMTP", json.dumps(value))
-    yield box
-    controller.stop()
-
-
-@pytest.fixture
-def robot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Robot]:
-    server = Robot()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}/cgi-bin/webhook/send?key=secret"
-    monkeypatch.setenv("AIRFLOW_CONN_CREDIT_WEBHOOK", json.dumps({"conn_type": "http", "password": url}))
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def through_airflow() -> list[Any]:
@@ -186,6 +123,42 @@ def test_a_dead_mail_server_does_not_keep_the_webhook_from_being_told(
     only_the_webhook_tells(exchange)
 
 
+@pytest.mark.parametrize("way", ["airflow", "watchdog"])
+def test_a_mail_server_that_says_nothing_is_waited_for_once_whatever_there_is_to_tell(
+    exchange: Exchange,
+    robot: Robot,
+    monkeypatch: pytest.MonkeyPatch,
+    silent_server: tuple[int, list[socket.socket]],
+    way: str,
+) -> None:
+    """Else ten alerts of a red night hold up its verdict until that is killed, and receipts are asked for half an hour
+    later. The webhook is told all of them meanwhile."""
+    port, taken = silent_server
+    extra = {"to": "a@city.example", "disable_ssl": True, "disable_tls": True, "timeout": 1}
+    value = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_CREDIT_SMTP", json.dumps(value))
+    for number in range(3):
+        raise_alert(exchange, f"{TEXT[0]}{number}", *TEXT[1:])
+    for call in (1, 2):
+        notify(exchange, through_airflow() if way == "airflow" else without_airflow(from_environment))
+        assert len(taken) == call
+    assert len(robot.bodies) == 3
+
+
+def test_what_nobody_was_told_goes_before_what_failed_and_a_call_ends_in_time(
+    exchange: Exchange, robot: Robot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A channel may be so slow that a call does not come to the end: the next one goes on there."""
+    monkeypatch.setattr(alerts, "LONGEST", 0.0)
+    robot.errcode = 93000
+    for number in range(3):
+        raise_alert(exchange, f"{TEXT[0]}{number}", *TEXT[1:])
+    for _ in range(4):
+        notify(exchange, without_airflow(from_environment))
+    told = [re.search(r"scjg_permit(\d)", str(body)) for body in robot.bodies]
+    assert [found[1] for found in told if found] == ["0", "1", "2", "0"]
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -244,6 +217,16 @@ def test_a_gap_of_nights_is_one_incident_and_backfills_raise_none(
     open_night(exchange, "backfill_1", date(2026, 11, 1), "backfill")
     assert watchdog.check(exchange) == []
     assert alerts.open_incidents(exchange, "late:") == []
+
+
+def test_a_watchdog_whose_own_clock_is_wrong_says_so(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day behind it would find no night late."""
+    with monkeypatch.context() as patch:
+        patch.setattr(business_time, "now", lambda: datetime.now(business_time.SHANGHAI) - timedelta(hours=26))
+        assert [found.incident_key for found in watchdog.check(exchange)] == ["clock:"]
+        assert "相差 1560 分钟" in row(exchange)["detail"]
+    watchdog.check(exchange)
+    assert alerts.open_incidents(exchange, "clock:") == []
 
 
 def test_wrong_files_are_told_by_the_watchdog_which_goes_on_without_them(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import time
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from world import (
 )
 
 from credit_exchange.config.platform import Window
+from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Sheet
@@ -337,6 +338,22 @@ def test_in_a_maintenance_window_nothing_is_called(
     put(exchange, kind, names(1))
     assert "平台维护中" in str(run(exchange, kind).problem)
     assert sandbox.ledger.requests() == []
+
+
+def test_a_night_that_begins_in_a_maintenance_window_waits_for_its_end(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    """It comes once a day, at the same hour: one that did not wait would never send anything."""
+    over = datetime.now(SHANGHAI) + timedelta(seconds=1.5)
+    window = Window(start=(over - timedelta(hours=1)).time(), end=over.time())
+    exchange = exchange_with(maintenance=[window])
+    put(exchange, kind, names(2))
+    put(exchange, kind, names(1, first=3), op="withdraw")
+    assert poll_receipts(exchange, kind).problem is None
+    assert run(exchange, kind).problem is None
+    first = min(call.at for call in sandbox.ledger.requests())
+    assert first >= over.timestamp()
+    assert set(states(exchange)) == {"delivered"}
 
 
 def test_lots_that_lie_in_another_order_than_their_ids_are_taken_once(

@@ -68,6 +68,29 @@ def test_a_missing_damaged_moved_or_foreign_object_is_refused(tmp_path: Path) ->
     assert store.get_bytes(stored.uri) == b"abc"
 
 
+def test_a_damaged_object_is_mended_by_the_same_bytes_delivered_again(tmp_path: Path) -> None:
+    """Whatever happened to it: a disk that turns one bit leaves its length."""
+    store = ObjectStore(str(tmp_path), KEYS)
+    stored = store.put_bytes("raw", b"abc")
+    path = tmp_path / stored.uri
+    for damaged in (path.read_bytes()[:-1], path.read_bytes()[:-1] + b"?", b""):
+        path.write_bytes(damaged)
+        with pytest.raises(FatalError):
+            store.get_bytes(stored.uri)
+        assert store.put_bytes("raw", b"abc") == stored
+        assert store.get_bytes(stored.uri) == b"abc"
+    kept = path.stat().st_ino
+    store.put_bytes("raw", b"abc")
+    assert path.stat().st_ino == kept
+
+
+def test_why_a_store_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    """A file in the place of a folder stands for a disk that is full or read-only."""
+    (tmp_path / "raw").touch()
+    with pytest.raises(RetriableError, match=r"无法写入 raw/\S+（(Not a directory|File exists)）；请检查"):
+        ObjectStore(str(tmp_path), KEYS).put_bytes("raw", b"abc")
+
+
 def test_the_store_is_where_the_setting_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDIT_EXCHANGE_HOME", str(tmp_path))
     open_store(KEYS).put_bytes("raw", b"abc")

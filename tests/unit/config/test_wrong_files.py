@@ -155,6 +155,12 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         (FUZHOU, "  permit: {}", "  permit: {fields: {XK_NRR: nr}}",
          "datasets.permit.fields.XK_NRR：permit 没有字段"),
         (FUZHOU, "  permit: {}", "  permit: {fields: {XK_NR: BZ}}", "XK_NR 和 BZ 都会以 'BZ' 的名称上报"),
+        (CHINA, "limits:", 'maintenance: [{start: 22:00, end: "23:30"}]\nlimits:',
+         'maintenance.0.start：应为带引号的时刻，例如 "01:30"'),  # YAML reads 22:00 as the number 1320
+        (CHINA, "limits:", 'maintenance: [{start: "22:00Z", end: "23:30"}]\nlimits:',
+         "maintenance.0.start：时刻按北京时间，不写时区"),
+        (CHINA, "limits:", 'maintenance: [{start: "00:00", end: "00:00"}]\nlimits:',
+         "maintenance.0：start 和 end 相同"),
         (FUZHOU, "  commitment: {}", "  comitment: {}",
          "datasets.comitment：资源目录中没有该数据集；请新增 catalog/comitment.yml"),
         # sharing rules
@@ -267,6 +273,8 @@ def test_a_persons_name_that_would_leave_in_clear_is_told(
          "feeds/fz_gulou_permit.yml：source.path 没有 {date}，每个业务日期都读同一个文件"),
         (WITHHOLD, "PROCEDURE, op: eq, value: 简易程序", "PROCEDURE, op: eq, value: 简单程序",
          "规则 SH-32-SIMPLE-PROCEDURE 的条件 PROCEDURE 为 简单程序，不在代码表中，规则不会生效"),
+        (CHINA, "limits:", "ca_bundle: /nowhere/ca.pem\nlimits:",
+         "platforms/china.yml：ca_bundle：/nowhere/ca.pem 不能用（No such file or directory）；请"),
         (PENALTY, "since: 2019-01-01\n", "since: 2099-01-01\n", "现行版本 v2019_790 自 2099-01-01 起适用，但从今夜起"),
     ],
 )  # fmt: skip

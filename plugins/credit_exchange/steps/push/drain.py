@@ -6,6 +6,7 @@ lease, the fence and every state are in our database. No transaction is open whi
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -44,12 +45,15 @@ from credit_exchange.stores.database import transaction
 if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
 
+log = logging.getLogger(__name__)
 _TAKEDOWNS = PRIORITY["withdraw"]
 _EVERYTHING = 32_767
 _LONGEST_NAP = 1.0
 _RECOVER_EVERY = 2.0
 _LOOK_EVERY = 0.5
 _POLL = timedelta(minutes=5)
+_LONGEST_WAIT = 60.0
+"""Between two looks at the clock while a platform is closed: a machine may sleep, and its clock be set."""
 
 
 def drain(
@@ -63,7 +67,8 @@ def drain(
 
     until: an aware real time at which to end; never later than the platform's drain_seconds from now. Unknown shipments
     whose settling time lies within that are waited for; open tasks for poll_in_drain_seconds after everything else, the
-    rest is for `poll_receipts`. Raises ConfigurationError for an unknown platform, dialect or connection.
+    rest is for `poll_receipts`. A maintenance window at the beginning that ends within that time is waited for. Raises
+    ConfigurationError for an unknown platform, dialect or connection, or a CA bundle that is of no use.
     """
     return _run(exchange, platform_id, until, payload_source, sending=True)
 
@@ -100,6 +105,7 @@ class _Drain:
         seconds = platform.drain_seconds
         if until is not None:
             seconds = min(seconds, (until - datetime.now(SHANGHAI)).total_seconds())
+        self._seconds, self._is_limited = seconds, until is not None
         self._end = time.monotonic() + seconds
         connection = exchange.connection(platform.connection)
         self._dialect = dialect_for(Context(platform, exchange.config.datasets, connection))
@@ -109,6 +115,7 @@ class _Drain:
             total_timeout=platform.total_timeout,
             max_reply_bytes=platform.max_reply_bytes,
             ca_bundle=platform.ca_bundle,
+            file=f"platforms/{platform_id}.yml",
         )
         self._gate = Gate(exchange.engine, platform)
         self._desk = Desk(exchange, platform, me)
@@ -138,6 +145,7 @@ class _Drain:
         try:
             if self._sending:
                 self._desk.held_again()
+                self._wait_until_open()
             self._gate.prepare(at_once=self._sending, try_again=self._desk.anything_left())
             while True:
                 if time.monotonic() >= self._end:
@@ -163,6 +171,19 @@ class _Drain:
         return result_of(
             self._platform, self._settler, problem, left, overdue, calls=self._calls, sending=sending, stale=stale
         )
+
+    def _wait_until_open(self) -> None:
+        """Wait for the end of a maintenance window: nights begin at the same hour, and would never send anything."""
+        while (over := self._gate.closed_until()) is not None:
+            wait = (over - datetime.now(SHANGHAI)).total_seconds()
+            if time.monotonic() + wait > self._end or not self._desk.anything_left():
+                return
+            log.warning("%s：平台维护中，到 %s 为止；等到那时再上报", self._platform.name, f"{over:%H:%M}")
+            while wait > 0:
+                time.sleep(min(wait, _LONGEST_WAIT))
+                wait = (over - datetime.now(SHANGHAI)).total_seconds()
+        if not self._is_limited:
+            self._end = time.monotonic() + self._seconds
 
     def _step(self) -> bool:
         """Do the most urgent thing; False when there is nothing that can be done now."""

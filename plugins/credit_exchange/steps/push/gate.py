@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
@@ -59,18 +59,21 @@ class Gate:
             elif try_again and state.circuit == "open":
                 connection.execute(sql.load("push/state_half_open"), parameters | {"at_once": at_once})
 
+    def closed_until(self) -> datetime | None:
+        """Return when the maintenance window that lasts now ends, None outside of any."""
+        now = datetime.now(SHANGHAI)
+        for window in self._platform.maintenance:
+            begun, lasts = now.time() >= window.start, now.time() < window.end
+            if (begun and lasts) if window.start < window.end else (begun or lasts):
+                over = datetime.combine(now.date(), window.end, SHANGHAI)
+                return over if over > now else over + timedelta(days=1)
+        return None
+
     def open_hours(self) -> None:
         """Raise Stop inside a maintenance window."""
-        now = datetime.now(SHANGHAI).time()
-        for window in self._platform.maintenance:
-            inside = (
-                window.start <= now < window.end
-                if window.start <= window.end
-                else now >= window.start or now < window.end
-            )
-            if inside:
-                name = self._platform.name
-                raise Stop(f"{name}：平台维护中，到 {window.end:%H:%M} 为止，其余留待下次上报")
+        over = self.closed_until()
+        if over is not None:
+            raise Stop(f"{self._platform.name}：平台维护中，到 {over:%H:%M} 为止，其余留待下次上报")
 
     def state(self, row: Any) -> State:
         """Return how the platform stands, of a row with its state. Raises Stop when it may not be called soon."""

@@ -8,10 +8,13 @@ meantime would turn a refusal into an unknown outcome.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -19,9 +22,12 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.push.dialects.base import Lost, NotSent, Reply
 
 _PIECE = 65536
+_EXPIRED, _NOT_YET, _OTHER_HOST = (10,), (9,), (62, 64)
+"""What OpenSSL found wrong with a certificate (X509_V_ERR_*); of anything else the signer is not trusted."""
 
 
 class _Guard:
@@ -110,7 +116,11 @@ class _Session(requests.Session):
 
 
 class Transport:
-    """Sends requests to one platform. Certificates are always verified, against `ca_bundle` where one is given."""
+    """Sends requests to one platform. Certificates are always verified, against `ca_bundle` where one is given.
+
+    `file`: the platform's, which is named where the bundle is wrong. Raises ConfigurationError for one that is of no
+    use.
+    """
 
     def __init__(
         self,
@@ -120,7 +130,12 @@ class Transport:
         total_timeout: float,
         max_reply_bytes: int,
         ca_bundle: str | None = None,
+        file: str = "",
     ) -> None:
+        why = unusable(ca_bundle) if ca_bundle else ""
+        if why:
+            raise ConfigurationError(f"{file}：ca_bundle：{why}")
+        self._bundle, self._file = ca_bundle, file
         self._timeouts = (connect_timeout, read_timeout)
         self._total = total_timeout
         self._limit = max_reply_bytes
@@ -162,10 +177,24 @@ class Transport:
                 # the text of the error may hold the URL with a person's document number: only its kind is kept
                 kind = type(error).__name__
                 if not guard.established:
-                    raise NotSent(f"连接不上平台（{kind}）") from None
+                    wrong = _refused_certificate(error)
+                    told = f"：平台的证书{self._remedy(wrong)}" if wrong is not None else f"（{kind}）"
+                    raise NotSent(f"连接不上平台{told}") from None
                 if guard.expired:
                     raise Lost(f"{self._total:g} 秒内没有收到完整的答复") from None
                 raise Lost(f"连接中断（{kind}）") from None
+
+    def _remedy(self, wrong: int) -> str:
+        """Return what is wrong with the platform's certificate and what to do; verification is never switched off."""
+        if wrong in _EXPIRED:
+            return "已过期；请平台更换证书"
+        if wrong in _NOT_YET:
+            return "尚未生效；请核对本机的时钟，或请平台更换证书"
+        if wrong in _OTHER_HOST:
+            return "不是签发给连接中的主机名的；请更正连接的 host，或请平台更换证书"
+        if self._bundle:
+            return f"不是由 {self._bundle} 中的机构签发的；请向平台索取现在的 CA 证书，更正 {self._file} 的 ca_bundle"
+        return f"不是由本机信任的机构签发的；私有 CA 的证书请在 {self._file} 的 ca_bundle 中写明"
 
     def _read(self, response: requests.Response, guard: _Guard, started: float) -> Reply:
         body = bytearray()
@@ -181,3 +210,30 @@ class Transport:
             raise Lost(f"{self._total:g} 秒内没有收到完整的答复", bytes(body), response.status_code)
         names = {name.lower(): value for name, value in response.headers.items()}
         return Reply(response.status_code, names, bytes(body))
+
+
+def unusable(bundle: str) -> str:
+    """Return why a CA bundle is of no use on this machine and what to do, "" when it is fine (or a directory)."""
+    path = Path(bundle).absolute()
+    try:
+        if path.is_dir():
+            return ""
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:  # which is an OSError too
+        why = "不是 PEM 格式的证书"
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+    else:
+        return ""
+    return f"{path} 不能用（{why}）；请在每台运行本系统的机器上放好平台 CA 的 PEM 证书，或更正路径（宜为绝对路径）"
+
+
+def _refused_certificate(error: BaseException) -> int | None:
+    """Return what OpenSSL found wrong with a certificate, which requests and urllib3 wrap; None: it was not that."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return int(inner.verify_code)
+        held = (getattr(inner, "reason", None), *inner.args)
+        inner = next((one for one in held if isinstance(one, BaseException)), None)
+    return None

@@ -1,0 +1,44 @@
+"""A mail server, a group robot and a server that says nothing, as tests of notifications need them."""
+
+from __future__ import annotations
+
+import json
+from email import message_from_bytes
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class Mailbox:
+    """Keeps what a real SMTP server was handed."""
+
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        self.mails.append(message_from_bytes(envelope.content))
+        return "250 OK"
+
+
+class Robot(ThreadingHTTPServer):
+    """A group robot that answers HTTP 200 whatever it thinks, as WeCom does."""
+
+    errcode = 0
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Robot
+
+    def do_POST(self) -> None:
+        self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        answer = json.dumps({"errcode": self.server.errcode, "errmsg": "x"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_args: Any) -> None:
+        """Say nothing."""

@@ -1,0 +1,42 @@
+"""Our own database is gone: no night can say so, and the watchdog does, once."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from servers import Robot
+
+from credit_exchange.cli.main import main
+from credit_exchange.laptop.ports import free_port
+
+
+def test_a_database_that_is_gone_is_told_without_it_once_until_it_is_back(
+    database_url: str,
+    robot: Robot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing else can tell: the nights that fail have no table to write their alerts to."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = f"postgresql://reader:secret@127.0.0.1:{free_port()}/exchange"
+    for url, status, told in ((gone, 1, 1), (gone, 1, 1), (database_url, 0, 1), (gone, 1, 2)):
+        monkeypatch.setenv("CREDIT_EXCHANGE_DATABASE_URL", url)
+        assert main(["watchdog"]) == status
+        assert len(robot.bodies) == told
+    assert "交换自己的数据库连接不上" in str(robot.bodies[-1])
+    shown = capsys.readouterr().err
+    assert "请检查 PostgreSQL" in shown
+    assert "secret" not in shown + str(robot.bodies)
+
+
+def test_a_database_that_is_gone_is_told_again_where_nobody_took_the_message(
+    robot: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("CREDIT_EXCHANGE_DATABASE_URL", f"postgresql://x@127.0.0.1:{free_port()}/x")
+    for robot.errcode, told in ((93000, 1), (0, 2), (0, 2)):
+        assert main(["watchdog"]) == 1
+        assert len(robot.bodies) == told
