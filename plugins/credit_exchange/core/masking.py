@@ -267,6 +267,7 @@ def id_number_inside(s: pd.Series[Any], day: date) -> BoolArray:
 _BETWEEN = WHITE_SPACE + ZERO_WIDTH + "·•‧∙⋅・●"
 """What may stand between the characters of a name in a text: 张 三, 买买提·艾力."""
 _ODD = r"[^\p{Han}A-Za-z]"
+_SHORTEST_NUMBER = 6
 _BRACKETED = re.compile(r"[(（\[［{｛【〔<〈《][^)）\]］}｝】〕>〉》]*")
 _LISTED = re.compile(r"[)）\]］}｝】〕>〉》,，、;；/／|｜&＆]|(?<=[\u4e00-\u9fff]{2})\s+(?=[\u4e00-\u9fff]{2})")
 _ALSO = re.compile(r"(?:曾用名|又名|别名|原名|化名)[:：为是]?\s*([^\s()（）\[\]【】〔〕,，、;；]+)")
@@ -301,6 +302,15 @@ def hide_name(text: str, name: str | None) -> str:
     if not name or not text:
         return text
     return _without_each(_with_name_as(text, name, _masked(name)), name)
+
+
+def hide_number(text: str, number: str) -> str:
+    """One text with a number of a document (a passport, a permit of residence) as stars, however it is spaced there.
+
+    Such numbers have no form that tells them from others: only who has the number can find it. Short ones are words or
+    years more often than documents and stay.
+    """
+    return _with_name_as(text, number, "*" * len(number)) if len(number) >= _SHORTEST_NUMBER else text
 
 
 def _masked(name: str) -> str:

@@ -42,8 +42,11 @@ def order(
                 "record_id": record_id,
                 "action": action,
                 "authority": authority,
-                "reason": scrub_text(reason),
-                "legal_basis": people.without(scrub_text(legal_basis), hidden),  # pages show it as it is
+                "reason": people.without_numbers(exchange, connection, record_id, reason),
+                # pages show it as it is
+                "legal_basis": people.without(
+                    people.without_numbers(exchange, connection, record_id, legal_basis), hidden
+                ),
                 "business_date": today(),
                 # real time: two orders of one business moment still have an order among themselves; and written as a
                 # department's update times are, so that of one day's orders the latest stands, whoever gave it

@@ -50,8 +50,12 @@ def resolve(dataset: Dataset, claims: list[Claim], windows: Windows | None = Non
     if windows:
         claims = [replace(claim, content=windows.said(claim.content)) for claim in claims]
 
+    subject = dataset.identity.subject
+    # what is worked out of a field goes with it: else a shop would be released as the company of another department
+    base = {"_subject_kind": subject.kind, "_decided_on": dataset.identity.decided_on, "_minor": subject.id_number}
+
     def rank(field: str, claim: Claim) -> int:
-        order = priority.fields.get(field, priority.default)
+        order = priority.fields.get(base.get(field) or field, priority.default)
         return order.index(claim.department) if claim.department in order else len(order)
 
     newest_first = sorted(sorted(claims, key=lambda c: c.feed), key=lambda c: c.newness, reverse=True)

@@ -215,6 +215,15 @@ def test_system_columns_that_nobody_can_use_quarantine_their_row_and_nothing_els
     assert 9 not in office.quarantined(number)
 
 
+def test_what_else_stands_in_two_withdrawals_of_a_record_is_no_contradiction(office: Office) -> None:
+    order = {"_operation": "撤下", "_reason": "法院撤销"}
+    first = {"XK_WSH": "榕市监许[2026]1号"}
+    number = office.deliver([order, order | first, order | first | {"XK_NR": "更正后的内容"}])
+    counts = office.validate(number)
+    assert office.quarantined(number) == {}
+    assert (counts["rows_accepted"], counts["repeats"]) == (1, 2)
+
+
 def test_again_changes_nothing(office: Office) -> None:
     number = office.deliver([{}, {"XK_NR": ""}, {}])
     first = office.validate(number)

@@ -119,6 +119,20 @@ def test_an_id_number_is_sealed_and_the_digest_does_not_change_with_the_sealing(
     assert content["_minor"] == "0"
 
 
+def test_the_number_of_a_passport_is_in_no_text_and_no_reason(permit: Any) -> None:
+    """Nothing else can tell it from another number, and the field that says it is sealed from here on."""
+    passport = {"XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": "E12345678"}
+    texts = {"XK_NR": "准予持护照ｅ1234 5678者经营", "XK_XKLB": "其他-E12345678", "XK_WSH": "榕E12345678号"}
+    order = {"_operation": "withdraw", "_reason": "E12345678本人申请"}
+    row, withdrawn, other = table(permit, PERSON | passport | texts, PERSON | passport | order, texts)
+    content = orjson.loads(row["content"])
+    assert (content["XK_NR"], content["XK_XKLB"]) == ("准予持护照*********者经营", "其他-*********")
+    assert (content["XK_WSH"], "BZ" in content) == ("榕E12345678号", False)
+    assert open_text(KEYS, content["XK_XDR_ZJHM"]) == "E12345678"
+    assert withdrawn["reason"] == "*********本人申请"
+    assert orjson.loads(other["content"])["XK_XKLB"] == "其他-E12345678"
+
+
 @pytest.mark.parametrize(("number", "minor"), [("11010520080820003X", "0"), ("110105200808210012", "1")])
 def test_a_minor_is_one_until_the_eighteenth_birthday(penalty: Any, number: str, minor: str) -> None:
     from credit_exchange.core.identifiers import id_card_check_char
@@ -229,9 +243,11 @@ def test_in_a_code_of_organisations_and_persons_only_the_persons_are_sealed(
               for f in permit.dataset.current.fields]  # fmt: skip
     versions = [permit.dataset.current.model_copy(update={"fields": fields}), *permit.dataset.versions[1:]]
     bench = Bench(permit.dataset.model_copy(update={"identity": identity, "versions": versions}))
-    row = table(bench, {"XK_XDR_LB": kind, "XK_XDR_SHXYM": code})[0]
-    kept = orjson.loads(row["content"])["XK_XDR_SHXYM"]
-    assert (code not in str(row), open_text(KEYS, kept) if sealed else kept) == (sealed, code)
+    row = table(bench, {"XK_XDR_LB": kind, "XK_XDR_SHXYM": code, "BZ": f"代码{code}"})[0]
+    content = orjson.loads(row["content"])
+    kept = content["XK_XDR_SHXYM"]
+    assert (code not in str(row | {"content": kept}), open_text(KEYS, kept) if sealed else kept) == (sealed, code)
+    assert (code in content["BZ"]) == (code != "E12345678")  # an identity card's number is masked when a text leaves
     assert row["subject_code"] == (code if code.startswith("9") else None)
     if kind == "自然人":
         assert row["subject_ref"].startswith("id:")

@@ -15,7 +15,7 @@ from credit_exchange.config.catalog import Dataset
 from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import Keys, seal_text
 from credit_exchange.core.identifiers import id_card_valid, uscc_valid
-from credit_exchange.core.masking import scrub_free_text
+from credit_exchange.core.masking import hide_number, scrub_free_text
 from credit_exchange.core.text import BoolArray, as_arrow
 from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
 from credit_exchange.steps.validate.identity import ID_LENGTH, Identities, code_lists, person_in_shared_code
@@ -37,6 +37,13 @@ class Contents:
         self._dataset, self._keys = dataset, keys
         self._windows = Windows(dataset) if dataset.publication else None
         self._sealed = [f.code for f in dataset.fields.values() if f.personal == "id_number"]
+        names = dataset.identity
+        as_they_are = {names.document_no, names.agency_name, names.subject.name, names.subject.representative}
+        self._texts = [
+            f.code
+            for f in dataset.fields.values()
+            if (f.type == "text" or f.other_prefix) and not f.internal and f.code not in as_they_are
+        ]
 
     def table(self, sheet: Sheet, who: Identities, line_no: npt.NDArray[Any], rows: Rows) -> pa.Table:
         """The rows at these positions with exactly the columns that the merge expects."""
@@ -45,6 +52,7 @@ class Contents:
             if wrong[rows].any():
                 frame = frame.assign(**{code: frame[code].mask(wrong[rows])})
         kind = self._kind(who, rows, frame.index)
+        frame, reason = self._without_numbers(frame, sheet.reason.take(rows), kind)
         decided = frame[self._dataset.identity.decided_on]
         operation = sheet.operation.take(rows)
         derived: dict[str, pd.Series[Any]] = {"_subject_kind": kind, "_decided_on": decided}
@@ -76,7 +84,7 @@ class Contents:
                 text(decided),
                 text(until),
                 text(operation),
-                text(scrub_free_text(sheet.reason.take(rows))),
+                text(scrub_free_text(reason)),
                 text(sheet.sequence.take(rows)),
                 content.cast(_TEXT),
                 digest.cast(_TEXT),
@@ -95,6 +103,25 @@ class Contents:
             person = unknown & who.codes["id"].take(rows).notna() & ~codes
             kind = kind.mask(person, "person").fillna("legal")
         return kind
+
+    def _without_numbers(
+        self, frame: pd.DataFrame, reason: pd.Series[Any], kind: pd.Series[Any]
+    ) -> tuple[pd.DataFrame, pd.Series[Any]]:
+        """The rows, their texts and reasons without the numbers of documents that stand in the rows' own fields.
+
+        An identity card's number is found wherever it stands, when a text leaves. A passport's is known by its own
+        field only, which is sealed from here on: what a text says of it in clear could not be found any more.
+        """
+        for code in self._sealed:
+            number = frame[code]
+            others = self._secret(code, number, kind) & ~id_card_valid(number)
+            if not others.any():
+                continue
+            hidden = number[others].tolist()
+            shown = {text: frame[text].mask(others, _hidden(frame[text][others], hidden)) for text in self._texts}
+            frame = frame.assign(**{text: column for text, column in shown.items() if column.notna().any()})
+            reason = reason.mask(others, _hidden(reason[others], hidden))
+        return frame, reason
 
     def _minor(self, frame: pd.DataFrame, kind: Any, decided: Any) -> pd.Series[Any] | None:
         """ "1" for a natural person under eighteen on the day of the decision, "0" otherwise; NaN where unknown."""
@@ -157,6 +184,11 @@ class Contents:
         return jsontext.members({code: pa.array(values, type=pa.large_string())})[code]
 
 
+def _hidden(texts: pd.Series[Any], numbers: list[str]) -> pd.Series[Any]:
+    shown = [text if pd.isna(text) else hide_number(text, n) for text, n in zip(texts, numbers, strict=True)]
+    return pd.Series(shown, index=texts.index, dtype="str")
+
+
 class Writer:
     """Writes accepted rows row group by row group and remembers what whole-batch uniqueness needs."""
 
@@ -177,7 +209,8 @@ class Writer:
         order = pc.not_equal(table["operation"], "upsert")
         if pc.any(order).as_py():
             places = pa.array(np.arange(self.rows, self.rows + table.num_rows))
-            self._orders.append(pa.table({"place": places, "sequence": table["sequence"]}).filter(order))
+            said = {name: table[name] for name in ("sequence", "operation")}
+            self._orders.append(pa.table({"place": places, **said}).filter(order))
         self.rows += table.num_rows
 
     def __enter__(self) -> Writer:
@@ -193,7 +226,7 @@ class Writer:
 
         A repeat is an equal row after the first of its identity. Conflicts are all rows of an identity that came with
         different content (rule S13). A record and an order about it are different things, and so are orders that the
-        source itself puts in an order of time.
+        source itself puts in an order of time. What an order says is its operation: what else stands there, nothing.
         """
         self._writer.close()
         repeats = np.zeros(self.rows, dtype=np.bool_)
@@ -206,6 +239,7 @@ class Writer:
             for orders in self._orders:
                 here, there = np.isin(same, orders["place"]), np.isin(orders["place"], same)
                 some.loc[here, "what"] = "order " + orders["sequence"].to_pandas()[there].to_numpy()
+                some.loc[here, "content"] = orders["operation"].to_pandas()[there].to_numpy()
             kinds = some.groupby(["id", "what"], sort=False)["content"].transform("nunique")
             differ = (kinds > 1).to_numpy()
             conflicts[same[differ]] = True

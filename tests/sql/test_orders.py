@@ -1,0 +1,26 @@
+"""What a person writes about a record stands here, and leaves with a takedown, without anybody's numbers."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from merging import batch, query, row
+
+from credit_exchange.core.crypto import seal_text
+from credit_exchange.steps import orders
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_an_order_names_no_passport_that_the_record_knows_as_one(exchange: Exchange, damaged: bool) -> None:
+    sealed = "enc:v1:damaged" if damaged else seal_text(exchange.keys, "E12345678")
+    fields = {"XK_XDR_LB": "自然人", "XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": sealed}
+    merge(exchange, batch(exchange, [row(exchange, "1号", subject_kind="person", fields=fields)], date(2026, 11, 10)))
+    (found,) = query(exchange, "select record_id from exchange.record")
+    text = "护照E12345678、身份证11010519491231002X"
+    orders.order(exchange, found["record_id"], "withdraw", "repair", text, text, "tester")
+    (told,) = query(exchange, "select reason, legal_basis from exchange.withdrawal_order")
+    shown = f"护照{'E12345678' if damaged else '*' * 9}、身份证{'*' * 18}"
+    assert told == {"reason": shown, "legal_basis": shown}
