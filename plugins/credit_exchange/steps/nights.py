@@ -96,11 +96,12 @@ def skip(exchange: Exchange, first: date, last: date, reason: str, skipped_by: s
         raise FatalError(f"只能跳过已经过去的业务日期，且起不晚于止：{first} 至 {last}")
     if not reason.strip():
         raise FatalError("请写明跳过的原因")
+    now = business_time.now()
     given = {"first": first, "last": last, "reason": scrub_text(reason.strip()), "skipped_by": skipped_by}
     with transaction(exchange.engine) as connection:
-        days = list(connection.execute(sql.load("alerts/skip"), given | {"now": business_time.now()}).scalars())
+        days = list(connection.execute(sql.load("alerts/skip"), given | {"now": now, "since": now - QUIET}).scalars())
     if not days:
-        raise FatalError(f"{first} 至 {last} 已经运行过，或早已登记为跳过，没有可登记的业务日期")
+        raise FatalError(f"{first} 至 {last} 已经运行过、正在运行，或早已登记为跳过，没有可登记的业务日期")
     return sorted(days)
 
 

@@ -314,3 +314,15 @@ def test_only_what_was_passed_by_is_skipped(
     at("2026-11-13T12:00:00")
     assert main(["skip", *given, "--reason", "停电"]) == 1
     assert told in capsys.readouterr().err
+
+
+def test_a_night_that_is_on_its_way_is_not_skipped(
+    exchange: Exchange, at: At, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nights(exchange, at, 10)
+    at("2026-11-12T01:30:00")
+    open_night(exchange, "scheduled__11", date(2026, 11, 11), "scheduled")
+    assert main(["skip", "2026-11-11", "--reason", "停电"]) == 1
+    assert "正在运行" in capsys.readouterr().err
+    at("2026-11-12T12:00:00")  # it died long ago
+    assert main(["skip", "2026-11-11", "--reason", "停电"]) == 0
