@@ -95,18 +95,20 @@ def _pretended_time() -> str:
     return f" -c credit_exchange.now={moment.isoformat()}" if moment else ""
 
 
+def reached(engine: Engine, attempts: int = 4) -> Connection:
+    """Return a connection, tried so many times, for some fifteen seconds: the server may be restarting."""
+    for attempt in range(1, attempts):
+        try:
+            return engine.connect()
+        except OperationalError:
+            time.sleep(0.5 * 2**attempt)
+    return engine.connect()
+
+
 @contextmanager
 def transaction(engine: Engine, attempts: int = 4) -> Iterator[Connection]:
-    """Open a connection (tried a few times, the server may be restarting) and one transaction on it."""
-    for attempt in range(1, attempts + 1):
-        try:
-            connection = engine.connect()
-            break
-        except OperationalError:
-            if attempt == attempts:
-                raise
-            time.sleep(0.5 * 2**attempt)
-    with connection, connection.begin():
+    """Open a connection, tried so many times, and one transaction on it."""
+    with reached(engine, attempts) as connection, connection.begin():
         yield connection
 
 

@@ -6,7 +6,10 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -15,6 +18,8 @@ import pytest
 from credit_exchange.errors import FatalError
 from credit_exchange.laptop.ports import free_port
 from credit_exchange.laptop.postgres import EmbeddedPostgres
+from credit_exchange.steps.collect.batches import only_one
+from credit_exchange.stores.database import connect, transaction
 
 
 @pytest.fixture
@@ -56,6 +61,29 @@ def test_a_server_that_a_killed_parent_left_is_replaced(directory: Path) -> None
     with second:
         assert second.running()
     first.stop()
+
+
+def test_a_restart_of_the_server_is_waited_for_and_a_lock_that_went_with_its_session_is_no_failure(
+    directory: Path,
+) -> None:
+    with EmbeddedPostgres(directory / "postgres", free_port(), durable=False) as server:
+        server.create_database("exchange")
+        engine = connect(server.url("exchange"))
+        with only_one(engine, "feed", date(2026, 11, 22)):
+            server.stop()
+        found = []
+
+        def work() -> None:
+            with only_one(engine, "feed", date(2026, 11, 22)), transaction(engine) as connection:
+                found.append(connection.exec_driver_sql("select 1").scalar_one())
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        time.sleep(1)
+        server.start()
+        thread.join(60)
+        assert found == [1]
+        engine.dispose()
 
 
 def test_a_stale_lock_file_does_not_stop_the_start(directory: Path) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from credit_exchange.core import business_time
 from credit_exchange.errors import FatalError, RetriableError
 from credit_exchange.steps.code_version import code_version
-from credit_exchange.stores.database import transaction
+from credit_exchange.stores.database import reached, transaction
 from credit_exchange.stores.sql import load
 
 _WAIT_SECONDS = 30
@@ -47,7 +48,7 @@ def only_one(engine: Engine, feed_id: str, business_date: date, wait: float = _W
     """
     key = f"collect/{feed_id}/{business_date.isoformat()}"
     end = time.monotonic() + wait
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with reached(engine).execution_options(isolation_level="AUTOCOMMIT") as connection:
         while not connection.execute(load("collect/lock"), {"key": key}).scalar_one():
             if time.monotonic() >= end:
                 raise RetriableError(f"{feed_id} 业务日期 {business_date}：另一次运行正在采集；请待其结束后再运行")
@@ -55,7 +56,8 @@ def only_one(engine: Engine, feed_id: str, business_date: date, wait: float = _W
         try:
             yield
         finally:
-            connection.execute(load("collect/unlock"), {"key": key})
+            with suppress(OperationalError):  # the lock went with its session
+                connection.execute(load("collect/unlock"), {"key": key})
 
 
 def newest(engine: Engine, feed_id: str, business_date: date) -> Batch | None:
