@@ -333,16 +333,17 @@ def test_what_was_never_sent_needs_no_takedown(exchange: Exchange, sandbox: Sand
 
 
 def test_a_reinstated_record_of_another_kind_waits_for_a_takedown_that_goes_again(
-    exchange: Exchange, slow: Exchange, sandbox: Sandbox
+    exchange: Exchange, exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
     """The takedown is on its way while the new row is decided, and then has to be sent afresh: it is not overtaken."""
     reported(exchange, sandbox, "legal")
     ordered(exchange, "withdraw")
     sandbox.faults.add("upload", "task_failed")
-    push(slow)
+    push(exchange_with(poll_seconds=3600, poll_in_drain_seconds=0.0))
     assert history(exchange)[1:] == [(2, "withdraw", "awaiting_receipt")]
     told(exchange, 21, "person")
     ordered(exchange, "reinstate")
+    let_time_pass(exchange)
     assert push(exchange).problem is None
     assert list(shown(sandbox)) == ["zrrxk"]
     assert (2, "withdraw", "delivered") in history(exchange)
