@@ -93,9 +93,10 @@ def test_a_feed_cleared_late_keeps_the_newness_it_would_have_had(exchange: Excha
 
     say("b", 1, "乙说")
     say("a", 2, "甲说")
-    standing = "select department from exchange.record"
-    assert query(exchange, standing) == [{"department": "fz_a"}], "so far a spoke last"
+    standing = "select department, feed from exchange.record"
+    of_a, of_b = ({"department": f"fz_{name}", "feed": f"fz_{name}_permit"} for name in "ab")
+    assert query(exchange, standing) == [of_a], "so far a spoke last"
     say("a", 0, "甲说")
-    assert query(exchange, standing) == [{"department": "fz_b"}], "a has said so since before b spoke"
+    assert query(exchange, standing) == [of_b], "a has said so since before b spoke"
     say("a", 1, "甲另说")
-    assert query(exchange, standing) == [{"department": "fz_a"}], "a came back to it after b spoke"
+    assert query(exchange, standing) == [of_a], "a came back to it after b spoke"

@@ -22,4 +22,4 @@ def test_the_kind_of_subject_is_that_of_the_category_that_stands(newer: str) -> 
 
     of_a = claim("a", "法人及非法人组织", "legal", "2026-08-05", "0")
     of_b = claim("b", "个体工商户", "sole_trader", "2026-08-06", "1")
-    assert resolve(dataset, [of_a, of_b]) == (of_b.content, "a")
+    assert resolve(dataset, [of_a, of_b]) == (of_b.content, of_a)

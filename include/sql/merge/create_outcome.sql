@@ -23,6 +23,7 @@ select
     m.record_id is not null as several,
     coalesce(m.content_digest, s.content_digest) as content_digest,
     coalesce(m.department, :department) as department,
+    coalesce(m.feed, :feed) as feed,
     coalesce(m.subject_name, s.subject_name) as subject_name,
     coalesce(m.subject_code, s.subject_code) as subject_code,
     coalesce(m.subject_kind, s.subject_kind) as subject_kind,

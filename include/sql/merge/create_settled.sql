@@ -4,6 +4,7 @@ create temporary table settled (
     content text not null,
     content_digest text not null,
     department text not null,
+    feed text not null,
     subject_name text not null,
     subject_code text,
     subject_kind text not null,

@@ -6,6 +6,6 @@ insert into exchange.record (
 )
 select
     record_id, :dataset, agency_code, document_key, document_no, subject_ref, subject_id, subject_kind, subject_code,
-    subject_name, department, :feed, decided_on, :business_date, publish_until, 1, status, content_digest, 1
+    subject_name, department, feed, decided_on, :business_date, publish_until, 1, status, content_digest, 1
 from outcome
 where old_version is null

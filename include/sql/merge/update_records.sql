@@ -5,6 +5,7 @@ update exchange.record set
     subject_code = outcome.subject_code,
     subject_name = outcome.subject_name,
     department = outcome.department,
+    feed = outcome.feed,
     decided_on = outcome.decided_on,
     business_date = greatest(exchange.record.business_date, :business_date),
     publish_until = outcome.publish_until,

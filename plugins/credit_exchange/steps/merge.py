@@ -40,7 +40,7 @@ _WRITES = (
     "insert_records",
     "update_records",
     "insert_versions",
-    "prevailing_department",
+    "prevailing_source",
     "insert_claims",
     "update_claims",
 )

@@ -39,8 +39,8 @@ class Claim:
     content: dict[str, str]
 
 
-def resolve(dataset: Dataset, claims: list[Claim], windows: Windows | None = None) -> tuple[dict[str, str], str]:
-    """Return the content that stands and the department whose values prevail by default.
+def resolve(dataset: Dataset, claims: list[Claim], windows: Windows | None = None) -> tuple[dict[str, str], Claim]:
+    """Return the content that stands and the claim whose values prevail by default.
 
     Per field: the declared order of departments; departments that are not named come last; among equals the newest
     claim, then the feed's name, so that the answer is always the same. What `windows` works out (class, end of
@@ -67,7 +67,7 @@ def resolve(dataset: Dataset, claims: list[Claim], windows: Windows | None = Non
             content[field] = min(holders, key=lambda claim: rank(field, claim)).content[field]
     if windows:
         content = windows.completed(content)
-    return content, min(newest_first, key=lambda claim: rank("", claim)).department
+    return content, min(newest_first, key=lambda claim: rank("", claim))
 
 
 def content_digest(keys: Keys, content: dict[str, str]) -> str:
@@ -118,7 +118,7 @@ def _claim(dataset: Dataset, row: Any, feed: str, department: str) -> Claim:
 
 
 def _write(
-    exchange: Exchange, connection: Connection, dataset: Dataset, rows: list[tuple[str, dict[str, str], str]]
+    exchange: Exchange, connection: Connection, dataset: Dataset, rows: list[tuple[str, dict[str, str], Claim]]
 ) -> None:
     subject = dataset.identity.subject
     codes = pd.Series([content.get(subject.uscc or "", "") for _, content, _ in rows], dtype="str")
@@ -129,7 +129,8 @@ def _write(
             "record_id": [record_id for record_id, _, _ in rows],
             "content": [canonical_json(content).decode() for _, content, _ in rows],
             "content_digest": [content_digest(exchange.keys, content) for _, content, _ in rows],
-            "department": [department for _, _, department in rows],
+            "department": [prevailing.department for _, _, prevailing in rows],
+            "feed": [prevailing.feed for _, _, prevailing in rows],
             "subject_name": [content.get(subject.name, "") for _, content, _ in rows],
             "subject_code": pa.array([c if ok else None for c, ok in zip(codes, valid, strict=True)], pa.string()),
             "subject_kind": [content.get("_subject_kind", "legal") for _, content, _ in rows],
