@@ -158,6 +158,18 @@ def test_a_platforms_page_says_why_its_last_try_failed_until_one_succeeds(client
     assert "上次失败" not in client.get("/platforms").text
 
 
+def test_a_platform_that_was_taken_out_of_the_files_is_not_red_for_ever(client: Any, database_url: str) -> None:
+    """Nothing tries it any more, so that nothing would end what its last try said."""
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("update exchange.release set platform = 'gone' where platform = 'fuzhou'"))
+        connection.execute(text("""update exchange.night set causes = '{"platform gone": "旧"}'"""))
+    engine.dispose()
+    shown = client.get("/platforms").text
+    assert "platform=gone" in shown
+    assert "上次失败" not in shown
+
+
 def test_a_critical_alert_is_not_hidden_by_many_newer_ones(client: Any, database_url: str) -> None:
     engine = connect(database_url)
     many = (

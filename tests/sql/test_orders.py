@@ -19,8 +19,8 @@ def test_an_order_names_no_passport_that_the_record_knows_as_one(exchange: Excha
     fields = {"XK_XDR_LB": "自然人", "XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": sealed}
     merge(exchange, batch(exchange, [row(exchange, "1号", subject_kind="person", fields=fields)], date(2026, 11, 10)))
     (found,) = query(exchange, "select record_id from exchange.record")
-    text = "护照E12345678、身份证11010519491231002X"
+    text = "E12345678本人、身份证11010519491231002X"
     orders.order(exchange, found["record_id"], "withdraw", "repair", text, text, "tester")
     (told,) = query(exchange, "select reason, legal_basis from exchange.withdrawal_order")
-    shown = f"护照{'E12345678' if damaged else '*' * 9}、身份证{'*' * 18}"
+    shown = f"{'E12345678' if damaged else '*' * 9}本人、身份证{'*' * 18}"
     assert told == {"reason": shown, "legal_basis": shown}

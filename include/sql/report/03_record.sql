@@ -1,7 +1,7 @@
 -- The record of truth as it stands; natural persons only with masked names, and so is the operator under whose name a shop is
 -- filed: the name that its content gives in another field as well, or as one of several there, whatever its width, case and
--- spacing, with a note in brackets or 个体工商户 beside it (core/shop_names.py). What has a code of sole traders is one, whatever
--- it is filed as.
+-- spacing, with a note in brackets or 个体工商户 beside it (core/shop_names.py); longer values are texts, in which a shop's own
+-- name stands as well. What has a code of sole traders is one, whatever it is filed as.
 create or replace view report.record as
 select
     r.record_id,
@@ -19,7 +19,7 @@ select
                     select 1
                     from exchange.record_version as v
                     cross join jsonb_each_text(v.content::jsonb) as f
-                    cross join lateral regexp_split_to_table(left(f.value, 200), '[、，,；;/／|｜&＆]') as part
+                    cross join lateral regexp_split_to_table(f.value, '[、，,；;/／|｜&＆]') as part
                     cross join lateral upper(regexp_replace(
                         normalize(part, nfkd), '[\s\u200b-\u200f\u2060\ufeff\u00ad·•‧∙⋅・●]', '', 'g'
                     )) as folded
@@ -28,6 +28,7 @@ select
                         regexp_replace(folded, '个体工商户|个体户|经营者|业主|[][(){}【】〔〕<>〈〉《》:]', '', 'g')
                     ]) as form
                     where v.record_id = r.record_id and v.version = r.content_version and form <> ''
+                        and (f.value = r.subject_name or length(f.value) <= 50)
                     group by form
                     having count(distinct f.key) > 1 and bool_or(f.value = r.subject_name)
                 )

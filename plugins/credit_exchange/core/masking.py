@@ -268,6 +268,7 @@ _BETWEEN = WHITE_SPACE + ZERO_WIDTH + "·•‧∙⋅・●"
 """What may stand between the characters of a name in a text: 张 三, 买买提·艾力."""
 _ODD = r"[^\p{Han}A-Za-z]"
 _SHORTEST_NUMBER = 6
+_NUMBERED = "^[^*＊]*[1-9１-９][^*＊]*$"
 _BRACKETED = re.compile(r"[(（\[［{｛【〔<〈《][^)）\]］}｝】〕>〉》]*")
 _LISTED = re.compile(r"[)）\]］}｝】〕>〉》,，、;；/／|｜&＆]|(?<=[\u4e00-\u9fff]{2})\s+(?=[\u4e00-\u9fff]{2})")
 _ALSO = re.compile(r"(?:曾用名|又名|别名|原名|化名)[:：为是]?\s*([^\s()（）\[\]【】〔〕,，、;；]+)")
@@ -308,9 +309,22 @@ def hide_number(text: str, number: str) -> str:
     """One text with a number of a document (a passport, a permit of residence) as stars, however it is spaced there.
 
     Such numbers have no form that tells them from others: only who has the number can find it. Short ones are words or
-    years more often than documents and stay.
+    years more often than documents and stay, and so do words and zeros, which stand for no number, and what has stars.
     """
-    return _with_name_as(text, number, "*" * len(number)) if len(number) >= _SHORTEST_NUMBER else text
+    is_one = len(number) >= _SHORTEST_NUMBER and re.search(_NUMBERED, number)
+    return _with_name_as(text, number, "*" * len(number)) if is_one else text
+
+
+def hide_numbers(texts: pd.Series[Any], numbers: pd.Series[Any]) -> pd.Series[Any]:
+    """:func:`hide_number` for a column, each text with the number of the same row. Only texts that hold it are looked
+    at one by one."""
+    places = np.flatnonzero(as_mask(pc.match_substring_regex(as_arrow(numbers), pattern=_NUMBERED)))
+    folded, keys = (_folded(as_arrow(column.take(places))).to_pylist() for column in (texts, numbers))
+    values = texts.to_list()
+    for place, text, key in zip(places.tolist(), folded, keys, strict=True):
+        if text and key in text:
+            values[place] = hide_number(values[place], numbers.iloc[place])
+    return pd.Series(values, index=texts.index, dtype="str")
 
 
 def _masked(name: str) -> str:

@@ -34,7 +34,8 @@ def reach(exchange: Exchange, channels: Sequence[Channel]) -> None:
     except OperationalError:
         pass
     else:
-        file.unlink(missing_ok=True)
+        with suppress(OSError):  # what somebody else put there is not ours to take away
+            file.unlink(missing_ok=True)
         return
     told = _told(file)
     alert = Alert("database:gone", "critical", _WHAT, _DETAIL, None, business_time.now(), 1)
@@ -54,6 +55,9 @@ def _told(file: Path) -> set[str]:
 
 def _keep(file: Path, told: set[str]) -> None:
     handle, part = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as written:
-        written.write("\n".join(sorted(told)))
-    Path(part).replace(file)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as written:
+            written.write("\n".join(sorted(told)))
+        Path(part).replace(file)
+    finally:  # on a full disk too: looks are many
+        Path(part).unlink(missing_ok=True)

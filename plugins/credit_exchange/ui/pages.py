@@ -233,7 +233,9 @@ class Pages:
             counts = {row["platform"]: row["records"] for row in refused}
             names = _names()
             causes = {
-                row["platform"]: _cause(row, names["platform_names"]) for row in _all(connection, "platform_causes")
+                row["platform"]: _cause(row, names["platform_names"])
+                for row in _all(connection, "platform_causes")
+                if not _is_gone(row["platform"])  # nothing would end what its last try said
             }
             return {
                 "title": "上报平台",
@@ -251,6 +253,12 @@ class Pages:
 
 def _all(connection: Connection, name: str, **given: Any) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(sql.load(f"ui/{name}"), given).mappings()]
+
+
+def _is_gone(platform: str) -> bool:
+    """Tell whether a platform has no file any more; not where the files are wrong as a whole."""
+    config = as_it_is()
+    return not (config.problems or platform in config.platforms or f"platform {platform}" in config.broken)
 
 
 def _cause(row: dict[str, Any], names: dict[str, str]) -> str:

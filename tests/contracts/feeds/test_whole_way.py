@@ -259,6 +259,7 @@ SHOP = {"XK_XDR_MC": "陈榕生", "XK_XDR_LB": "个体工商户", "XK_XDR_SHXYM"
         ("陈榕生", "陈榕生（经营者）", "陈**"),
         ("陈榕生", "陈榕生、李秀英", "陈**"),
         ("李秀英", "陈榕生、李秀英", "李**"),
+        ("李秀英、陈榕生", "陈榕生", "李**"),
         ("ＷＡＮＧ　ＬＩ", "Wang Li", "Ｗ**"),
         ("买买提·艾力", "买买提艾力", "买**"),
         ("榕生", "陈榕生", "榕生"),
@@ -269,7 +270,8 @@ def test_an_operators_name_is_masked_as_the_shops_however_either_is_written(
     way_of: Callable[..., Way], name: str, operator: str, shown: str
 ) -> None:
     way = way_of(CSV)
-    way.put(csv_of(SHOP | {"XK_XDR_MC": name, "XK_FRDB": operator}), "20260901.csv")
+    said = f"{name}，准予销售，自作出之日起五年内有效，经营地址为福州市鼓楼区五四路一百二十号一层，经营面积六十平方米"
+    way.put(csv_of(SHOP | {"XK_XDR_MC": name, "XK_FRDB": operator, "XK_NR": said}), "20260901.csv")
     assert way.run()["accepted"] == 1
     assert [row["subject_name"] for row in way.rows("select subject_name from report.record")] == [shown]
 

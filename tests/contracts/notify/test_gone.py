@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -40,3 +41,18 @@ def test_a_database_that_is_gone_is_told_again_where_nobody_took_the_message(
     for robot.errcode, told in ((93000, 1), (0, 2), (0, 2)):
         assert main(["watchdog"]) == 1
         assert len(robot.bodies) == told
+
+
+def test_what_cannot_be_kept_keeps_nobody_from_looking(
+    database_url: str, robot: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something of another's stands in its place: each look tells it, and leaves nothing more behind."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    other = tmp_path / f"credit-exchange-database-gone-{os.getuid()}"
+    other.mkdir()
+    gone = f"postgresql://x@127.0.0.1:{free_port()}/x"
+    for url, status, told in ((gone, 1, 1), (gone, 1, 2), (database_url, 0, 2)):
+        monkeypatch.setenv("CREDIT_EXCHANGE_DATABASE_URL", url)
+        assert main(["watchdog"]) == status
+        assert len(robot.bodies) == told
+    assert list(tmp_path.iterdir()) == [other]

@@ -133,6 +133,15 @@ def test_the_number_of_a_passport_is_in_no_text_and_no_reason(permit: Any) -> No
     assert orjson.loads(other["content"])["XK_XKLB"] == "其他-E12345678"
 
 
+@pytest.mark.parametrize("filled_in", ["000000", "证件号码不详", "E1234****"])
+def test_what_is_filled_in_for_no_number_hides_nothing(permit: Any, filled_in: str) -> None:
+    """A sum of money has zeros enough."""
+    given = {"XK_FR_ZJLX": "护照号", "XK_FR_ZJHM": filled_in, "XK_NR": f"证件号码{filled_in}，注册资本10000000元"}
+    row = table(permit, given)[0]
+    assert orjson.loads(row["content"])["XK_NR"] == given["XK_NR"]
+    assert open_text(KEYS, orjson.loads(row["content"])["XK_FR_ZJHM"]) == filled_in
+
+
 @pytest.mark.parametrize(("number", "minor"), [("11010520080820003X", "0"), ("110105200808210012", "1")])
 def test_a_minor_is_one_until_the_eighteenth_birthday(penalty: Any, number: str, minor: str) -> None:
     from credit_exchange.core.identifiers import id_card_check_char

@@ -15,7 +15,7 @@ from credit_exchange.config.catalog import Dataset
 from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import Keys, seal_text
 from credit_exchange.core.identifiers import id_card_valid, uscc_valid
-from credit_exchange.core.masking import hide_number, scrub_free_text
+from credit_exchange.core.masking import hide_numbers, scrub_free_text
 from credit_exchange.core.text import BoolArray, as_arrow
 from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
 from credit_exchange.steps.validate.identity import ID_LENGTH, Identities, code_lists, person_in_shared_code
@@ -117,10 +117,10 @@ class Contents:
             others = self._secret(code, number, kind) & ~id_card_valid(number)
             if not others.any():
                 continue
-            hidden = number[others].tolist()
-            shown = {text: frame[text].mask(others, _hidden(frame[text][others], hidden)) for text in self._texts}
+            hidden = number[others]
+            shown = {text: frame[text].mask(others, hide_numbers(frame[text][others], hidden)) for text in self._texts}
             frame = frame.assign(**{text: column for text, column in shown.items() if column.notna().any()})
-            reason = reason.mask(others, _hidden(reason[others], hidden))
+            reason = reason.mask(others, hide_numbers(reason[others], hidden))
         return frame, reason
 
     def _minor(self, frame: pd.DataFrame, kind: Any, decided: Any) -> pd.Series[Any] | None:
@@ -182,11 +182,6 @@ class Contents:
             for value, sealed in zip(as_arrow(column).to_pylist(), secret.tolist(), strict=True)
         ]
         return jsontext.members({code: pa.array(values, type=pa.large_string())})[code]
-
-
-def _hidden(texts: pd.Series[Any], numbers: list[str]) -> pd.Series[Any]:
-    shown = [text if pd.isna(text) else hide_number(text, n) for text, n in zip(texts, numbers, strict=True)]
-    return pd.Series(shown, index=texts.index, dtype="str")
 
 
 class Writer:
