@@ -106,6 +106,25 @@ def test_of_one_days_orders_the_latest_stands_whoever_gave_it(
     assert query(exchange, "select status from exchange.record") == [{"status": status}]
 
 
+@pytest.mark.parametrize("days", [(0, 1, 2), (0, 2, 1)])
+def test_a_reinstatement_said_once_more_by_the_overlap_outdoes_no_withdrawal_since(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, days: tuple[int, ...]
+) -> None:
+    """A front table's row comes in every night whose window has its update time; a full file repeats it for ever."""
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", f"{D2}T15:00:00")
+    said = row(exchange, "1号", operation="withdraw")
+    back = {"operation": "reinstate", "sequence": f"{D2} 00:00:00"}
+    nights = [[row(exchange, "1号"), said], [row(exchange, "1号", **back)], [row(exchange, "1号", **back)]]
+    merge(exchange, batch(exchange, nights[0], D1))
+    order(exchange, said["record_id"], "withdraw", "court", "停止公示", "样例依据", "样例人员")
+    for place in days[1:]:
+        merge(exchange, batch(exchange, nights[place], (D1, D2, D3)[place]))
+    assert query(exchange, "select status from exchange.record") == [{"status": "withdrawn"}]
+    newer = row(exchange, "1号", operation="reinstate", sequence=f"{D3} 08:00:00")
+    merge(exchange, batch(exchange, [newer], D3 + timedelta(days=1)))
+    assert query(exchange, "select status from exchange.record") == [{"status": "current"}]
+
+
 def test_a_repeated_withdrawal_row_is_unchanged(exchange: Exchange) -> None:
     merge(exchange, batch(exchange, [row(exchange, "1号")], D1))
     merge(exchange, batch(exchange, [row(exchange, "1号", operation="withdraw")], D2))

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from merging import batch, query, row
+from sqlalchemy import text
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
+from credit_exchange.stores.database import transaction
 
 FIRST = date(2026, 11, 18)
 NIGHTS = [(feed, FIRST + timedelta(days=day)) for day in range(4) for feed in ("a", "b")]
@@ -100,3 +102,36 @@ def test_a_feed_cleared_late_keeps_the_newness_it_would_have_had(exchange: Excha
     assert query(exchange, standing) == [of_b], "a has said so since before b spoke"
     say("a", 1, "甲另说")
     assert query(exchange, standing) == [of_a], "a came back to it after b spoke"
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_a_document_number_is_written_as_in_the_content_that_stands(exchange: Exchange, order: tuple[str, ...]) -> None:
+    """Brackets and blanks do not make another number: what the views show is what was published, whoever spoke last."""
+    record_id = row(exchange, "榕许〔2026〕1号")["record_id"]
+    spoken = {"a": (FIRST, "榕许[2026]1号"), "b": (FIRST + timedelta(days=1), "榕许〔2026〕1号")}
+    for name in order:
+        day, number = spoken[name]
+        rows = [row(exchange, number, document_key="榕许〔2026〕1号", record_id=record_id, fields={f"XK_{name}": name})]
+        merge(exchange, batch(exchange, rows, day, feed=f"fz_{name}_permit", department=f"fz_{name}"))
+    assert query(exchange, "select document_no from exchange.record") == [{"document_no": "榕许〔2026〕1号"}]
+
+
+@pytest.mark.parametrize("days", [(0, 1, 1, 2), (2, 0, 1, 1)])
+def test_a_day_collected_again_tells_what_its_feed_said_in_between(exchange: Exchange, days: tuple[int, ...]) -> None:
+    """The second delivery of a day has the lower number: its row is the older one, whenever it is merged."""
+    said = {0: [("1", "甲说")], 1: [("3", "甲另说"), ("2", "甲说")], 2: [("1", "甲说")]}
+    rows = [row(exchange, "1号", sequence="25", fields={"XK_NR": "乙说"})]
+    merge(exchange, batch(exchange, rows, FIRST + timedelta(days=1), feed="fz_b_permit", department="fz_b"))
+    for place, day in enumerate(days):
+        again = day in days[:place]
+        number, words = said[day][again]
+        made = batch(
+            exchange,
+            [row(exchange, "1号", sequence=number, fields={"XK_NR": words})],
+            date(1999, 1, 1) if again else FIRST + timedelta(days=day),
+        )
+        with transaction(exchange.engine) as connection:
+            moved = text("update exchange.batch set business_date = :day, generation = :of where batch_id = :batch_id")
+            connection.execute(moved, {"day": FIRST + timedelta(days=day), "of": 1 + again, "batch_id": made})
+        merge(exchange, made)
+    assert query(exchange, "select department from exchange.record") == [{"department": "fz_a"}], "a came back to it"

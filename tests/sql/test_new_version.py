@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -169,3 +169,22 @@ def test_what_two_departments_say_under_two_versions_is_one_content(merged: Exch
     there = sent(exchange)["1号"]
     assert there["XK_NEIRONG"] == "准予陈**开大店"
     assert not NEW.keys() & there.keys()
+
+
+def test_what_is_said_again_under_a_new_code_is_as_old_as_it_was(exchange: Exchange) -> None:
+    """Else the first night of a new version would let every full file outdo what others corrected since."""
+
+    def say(place: Exchange, day: int, feed: str, words: str) -> str:
+        said = {"XK_XDR_MC": "福州榕树商贸有限公司", "XK_NR": words}
+        if place is not exchange:
+            said = dict.fromkeys(said, "") | {NEW[code]: value for code, value in said.items()}
+        rows = [row(place, "1号", fields=said, subject_name="福州榕树商贸有限公司")]
+        merge(place, batch(place, rows, D1 + timedelta(days=day), feed=f"fz_{feed}_permit", department=f"fz_{feed}"))
+        return str(query(place, "select department from exchange.record")[0]["department"])
+
+    assert say(exchange, 0, "a", "旧内容") == "fz_a"
+    assert say(exchange, 1, "b", "更正") == "fz_b"
+    newer = upgraded(exchange)
+    assert say(newer, 2, "a", "旧内容") == "fz_b"
+    assert say(newer, 3, "a", "旧内容") == "fz_b"
+    assert say(newer, 4, "a", "新内容") == "fz_a"

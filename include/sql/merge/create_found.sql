@@ -62,13 +62,26 @@ select
                             l.record_id = s.derived_id
                             and l.content_digest <> s.content_digest
                             and (l.business_date, l.sequence, l.generation) < (c.business_date, c.sequence, c.generation)
+                            and (l.business_date, l.sequence, l.generation) > (:business_date, s.sequence, :generation)
                     ) then 'unchanged'
                 else 'earlier'
             end
         when c.content_digest = s.content_digest then 'unchanged'
-        when exists (select 1 from later as l where l.record_id = s.derived_id) then 'older'
+        when
+            exists (
+                select 1 from later as l
+                where
+                    l.record_id = s.derived_id
+                    and (l.business_date, l.sequence, l.generation) > (:business_date, s.sequence, :generation)
+            ) then 'older'
         -- said again since, under another code of the subject: no other record has this content, its number is part of it
-        when exists (select 1 from later as l where l.content_digest = c.content_digest) then 'older'
+        when
+            exists (
+                select 1 from later as l
+                where
+                    l.content_digest = c.content_digest
+                    and (l.business_date, l.sequence, l.generation) > (:business_date, s.sequence, :generation)
+            ) then 'older'
         when c.record_id is not null then 'changed'
         else 'new'
     end as verdict

@@ -1,4 +1,4 @@
--- What newer batches of this feed already said of records: only filled when an older day is merged late.
+-- What batches of this feed with newer rows already said of records: only filled when a day is merged late, or again.
 create temporary table later (
     line_no int not null,
     record_id text not null,

@@ -15,7 +15,7 @@ select
     s.claimed,
     s.agency_code,
     s.document_key,
-    s.document_no,
+    coalesce(m.document_no, s.document_no) as document_no,
     s.subject_ref,
     s.subject_id,
     s.sequence,

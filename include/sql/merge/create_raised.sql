@@ -9,7 +9,10 @@ select distinct on (s.record_id)
     l.generation
 from found as s
 inner join exchange.claim as c on s.record_id = c.record_id and c.feed = :feed
-inner join later as l on s.derived_id = l.record_id
+inner join later as l
+    on
+        s.derived_id = l.record_id
+        and (l.business_date, l.sequence, l.generation) > (:business_date, s.sequence, :generation)
 where
     exists (select 1 from later)
     and s.verdict = 'older'

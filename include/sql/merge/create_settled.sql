@@ -5,6 +5,7 @@ create temporary table settled (
     content_digest text not null,
     department text not null,
     feed text not null,
+    document_no text,
     subject_name text not null,
     subject_code text,
     subject_kind text not null,

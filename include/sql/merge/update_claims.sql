@@ -1,9 +1,9 @@
 -- What this feed says now instead of what it said before.
 update exchange.claim set
     department = :department,
-    business_date = :business_date,
-    sequence = o.sequence,
-    generation = :generation,
+    business_date = coalesce(stood.business_date, :business_date),
+    sequence = coalesce(stood.sequence, o.sequence),
+    generation = coalesce(stood.generation, :generation),
     batch_id = :batch_id,
     line_no = o.line_no,
     content_digest = o.claim_digest,
@@ -11,4 +11,5 @@ update exchange.claim set
         else o.old_content_version end,
     content = null
 from outcome as o
+left join stood on o.record_id = stood.record_id and o.verdict = 'changed'
 where exchange.claim.record_id = o.record_id and exchange.claim.feed = :feed and o.claimed and o.verdict <> 'resettled'

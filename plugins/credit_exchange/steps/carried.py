@@ -32,6 +32,11 @@ def old_codes(dataset: Dataset, code: str) -> list[str]:
     return [old for old, new in renames(dataset).items() if code in new]
 
 
+def gone_codes(dataset: Dataset) -> list[str]:
+    """Return the codes of older versions that the current one does not have."""
+    return sorted(set(strange(dataset, (field.code for v in dataset.versions[1:] for field in v.fields))))
+
+
 def unplaced(dataset: Dataset, codes: Iterable[str]) -> list[str]:
     """Return those codes of which no version says what became of them."""
     told = {

@@ -24,7 +24,7 @@ from credit_exchange.errors import FatalError
 from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
-from credit_exchange.steps.survivorship import settle
+from credit_exchange.steps.survivorship import find_standing, settle
 from credit_exchange.stores import sql
 from credit_exchange.stores.copy import copy_numbers, copy_tables
 from credit_exchange.stores.database import check_clock, transaction
@@ -35,7 +35,7 @@ _HEADS = [name for name in SCHEMA.names if name != "content"]
 _SUBJECTS = ("subject_new", "subject_winner", "subject_repoint", "subject_codes")
 _FOUND = ("create_found", "record_same_batch", "subject_for_names", "subject_names")
 _LATE = ("history", "create_raised", "raise_claims", "resettle")
-_ORDERS = ("orders_classify", "orders_insert", "orders_ahead")
+_ORDERS = ("orders_classify", "orders_said_earlier", "orders_insert", "orders_ahead")
 _WRITES = (
     "insert_records",
     "update_records",
@@ -174,6 +174,7 @@ def _merge_staged(
     connection.exec_driver_sql("analyze subject_winner")
     run(*_FOUND)
     connection.exec_driver_sql("analyze found (line_no, record_id, subject_id, operation, verdict, old_version)")
+    find_standing(exchange, connection, parameters)
     _stage_contents(connection, accepted)
     run(*_LATE, *_ORDERS, "keep_sole_claims", "create_settled")
     several = settle(exchange, connection, parameters)

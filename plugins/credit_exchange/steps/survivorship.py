@@ -20,13 +20,14 @@ from credit_exchange.config.catalog import Dataset
 from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex
 from credit_exchange.core.crypto import TEXT_PREFIX, Keys, open_text
 from credit_exchange.core.identifiers import uscc_valid
-from credit_exchange.steps.carried import carried_content
+from credit_exchange.steps.carried import carried_content, gone_codes
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.windows import Windows
 from credit_exchange.stores import sql
 from credit_exchange.stores.copy import copy_table
 
 _CHUNK = 2_000
+_STREAMED = {"yield_per": _CHUNK}
 
 
 @dataclass(frozen=True)
@@ -76,18 +77,39 @@ def content_digest(keys: Keys, content: dict[str, str]) -> str:
     return hmac_sm3_hex(keys.hmac, canonical_json(plain))
 
 
+def find_standing(exchange: Exchange, connection: Connection, parameters: dict[str, Any]) -> None:
+    """Fill the temporary table `stood`: what a feed said before its table got a new version and says again now.
+
+    Other codes make another digest, but no other statement: it outdoes nothing that somebody else said since.
+    """
+    connection.execute(sql.load("merge/create_stood"))
+    dataset = exchange.config.datasets[parameters["dataset"]]
+    gone = gone_codes(dataset)
+    if not gone:
+        return
+    told = connection.execute(sql.load("merge/old_claims"), parameters | {"gone": gone}, execution_options=_STREAMED)
+    names = ("record_id", "business_date", "sequence", "generation")
+    same: list[tuple[Any, ...]] = []
+    for rows in told.mappings().partitions(_CHUNK):
+        for row in rows:
+            content = carried_content(dataset, orjson.loads(row["content"]))
+            if content_digest(exchange.keys, content) == row["content_digest"]:
+                same.append(tuple(row[name] for name in names))
+    if same:
+        copy_table(connection, "merge/copy_stood", pa.table(dict(zip(names, zip(*same, strict=True), strict=True))))
+
+
 def settle(exchange: Exchange, connection: Connection, parameters: dict[str, Any]) -> int:
     """Fill the temporary table `settled` for records that several feeds speak about; return how many."""
     dataset = exchange.config.datasets[parameters["dataset"]]
-    streamed = {"yield_per": _CHUNK}
-    mine = connection.execute(sql.load("merge/multi_staged"), parameters, execution_options=streamed).mappings()
+    mine = connection.execute(sql.load("merge/multi_staged"), parameters, execution_options=_STREAMED).mappings()
     windows = Windows(dataset) if dataset.publication else None
     feeds = frozenset(exchange.config.ids("feed"))
     settled = 0
     others: Iterator[tuple[str, Iterator[Any]]] = iter(())
     for rows in mine.partitions(_CHUNK):
         if not settled:
-            told = connection.execute(sql.load("merge/other_claims"), parameters, execution_options=streamed)
+            told = connection.execute(sql.load("merge/other_claims"), parameters, execution_options=_STREAMED)
             others = groupby(told.mappings(), key=itemgetter("record_id"))
         found = []
         # both come in the order of record ids, and about the same records: no more than a chunk is in memory
@@ -120,7 +142,7 @@ def _claim(dataset: Dataset, row: Any, feed: str, department: str) -> Claim:
 def _write(
     exchange: Exchange, connection: Connection, dataset: Dataset, rows: list[tuple[str, dict[str, str], Claim]]
 ) -> None:
-    subject = dataset.identity.subject
+    subject, number = dataset.identity.subject, dataset.identity.document_no
     codes = pd.Series([content.get(subject.uscc or "", "") for _, content, _ in rows], dtype="str")
     valid = uscc_valid(codes)
     end_field = dataset.publication.end_field if dataset.publication else ""
@@ -131,6 +153,7 @@ def _write(
             "content_digest": [content_digest(exchange.keys, content) for _, content, _ in rows],
             "department": [prevailing.department for _, _, prevailing in rows],
             "feed": [prevailing.feed for _, _, prevailing in rows],
+            "document_no": pa.array([content.get(number) for _, content, _ in rows], pa.string()),
             "subject_name": [content.get(subject.name, "") for _, content, _ in rows],
             "subject_code": pa.array([c if ok else None for c, ok in zip(codes, valid, strict=True)], pa.string()),
             "subject_kind": [content.get("_subject_kind", "legal") for _, content, _ in rows],
