@@ -1,11 +1,12 @@
--- The sealed numbers of documents in the newest content of a record: what a person writes about it leaves without them.
-select f.value
+-- The sealed numbers of documents in these records, in any version and in every feed's last word: what people write about a record,
+-- and what a platform says of it, is kept without them; it may well quote one that was corrected since.
+select distinct said.record_id, f.value
 from (
-    select w.content
-    from exchange.record_version as w
-    where w.record_id = :record_id and w.content is not null
-    order by w.version desc
-    limit 1
-) as v
-cross join lateral jsonb_each_text(v.content::jsonb) as f
+    select v.record_id, v.content from exchange.record_version as v
+    where v.record_id = any(cast(:record_ids as text [])) and v.content is not null
+    union all
+    select c.record_id, c.content from exchange.claim as c
+    where c.record_id = any(cast(:record_ids as text [])) and c.content is not null
+) as said
+cross join lateral jsonb_each_text(said.content::jsonb) as f
 where f.value like :prefix || '%'

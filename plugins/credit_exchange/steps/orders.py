@@ -35,18 +35,17 @@ def order(
             raise unknown_record(record_id)
         if action == "reinstate" and known.action != "withdraw":
             return f"记录 {record_id} 没有人要求撤下，没有要恢复的，未作登记"
-        hidden = people.names(exchange, connection, [record_id]).get(record_id, ())
+        names = people.names(exchange.config.datasets.values(), connection, [record_id]).get(record_id, ())
+        numbers = people.numbers(exchange, connection, [record_id]).get(record_id, ())
         connection.execute(
             sql.load("orders/insert"),
             {
                 "record_id": record_id,
                 "action": action,
                 "authority": authority,
-                "reason": people.without_numbers(exchange, connection, record_id, reason),
+                "reason": people.without_numbers(reason, numbers),
                 # pages show it as it is
-                "legal_basis": people.without(
-                    people.without_numbers(exchange, connection, record_id, legal_basis), hidden
-                ),
+                "legal_basis": people.without(people.without_numbers(legal_basis, numbers), names),
                 "business_date": today(),
                 # real time: two orders of one business moment still have an order among themselves; and written as a
                 # department's update times are, so that of one day's orders the latest stands, whoever gave it

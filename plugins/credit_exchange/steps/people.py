@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from sqlalchemy import Connection
 
+from credit_exchange.config.catalog import Dataset
 from credit_exchange.core.crypto import TEXT_PREFIX, open_text
 from credit_exchange.core.masking import hide_name, hide_number, scrub_text
 from credit_exchange.errors import FatalError
@@ -15,31 +16,44 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 
 
-def names(exchange: Exchange, connection: Connection, record_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Return the names in these records of natural persons, and of representatives and operators, by record id."""
-    codes: set[str] = set()
-    for dataset in exchange.config.datasets.values():
-        code = dataset.identity.subject.representative
-        codes |= {code, *old_codes(dataset, code)} if code else set()
+def names(datasets: Iterable[Dataset], connection: Connection, record_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Return the names in these records of natural persons, and of representatives and operators, by record id; also
+    those that were corrected since."""
+    representatives: set[str] = set()
+    subjects: set[str] = set()
+    for dataset in datasets:
+        who = dataset.identity.subject
+        subjects |= {who.name, *old_codes(dataset, who.name)}
+        if who.representative:
+            representatives |= {who.representative, *old_codes(dataset, who.representative)}
     given = {
-        "representatives": sorted(codes),
+        "representatives": sorted(representatives),
+        "subjects": sorted(subjects),
         "record_ids": sorted(record_ids),
     }
     return {row.record_id: row.names for row in connection.execute(sql.load("explain/people"), given)}
 
 
 def without(words: str, hidden: Iterable[str]) -> str:
-    """Return a text in which these names are masked."""
-    for name in hidden:
+    """Return a text in which these names are masked: the longest first, since one may begin like another."""
+    for name in sorted(hidden, key=len, reverse=True):
         words = hide_name(words, name)
     return words
 
 
-def without_numbers(exchange: Exchange, connection: Connection, record_id: str, words: str) -> str:
-    """Return what a person wrote about a record without numbers of people: also those that only the record itself shows
-    to be one, as of a passport."""
-    given = {"record_id": record_id, "prefix": TEXT_PREFIX}
-    for sealed in connection.execute(sql.load("orders/numbers"), given).scalars():
+def numbers(exchange: Exchange, connection: Connection, record_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Return the numbers of documents in these records, now or before, by record id: also those that only their own
+    field shows to be one, as of a passport."""
+    found: dict[str, list[str]] = {}
+    given = {"record_ids": sorted(record_ids), "prefix": TEXT_PREFIX}
+    for row in connection.execute(sql.load("orders/numbers"), given):
         with suppress(FatalError):  # damaged: a takedown does not wait for that
-            words = hide_number(words, open_text(exchange.keys, sealed))
+            found.setdefault(row.record_id, []).append(open_text(exchange.keys, row.value))
+    return found
+
+
+def without_numbers(words: str, hidden: Iterable[str]) -> str:
+    """Return a text without these numbers, and without any that is a person's by its form."""
+    for number in hidden:
+        words = hide_number(words, number)
     return scrub_text(words)

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
@@ -24,9 +23,9 @@ from credit_exchange.config.sharing_engine import Decision, RuleSet
 from credit_exchange.core import jsontext
 from credit_exchange.core.business_time import today
 from credit_exchange.core.canonical import canonical_json
-from credit_exchange.core.masking import hide_name
 from credit_exchange.errors import FatalError
-from credit_exchange.steps.carried import carried, carried_content, unplaced, what_waits
+from credit_exchange.steps import people
+from credit_exchange.steps.carried import carried, unplaced, what_waits
 from credit_exchange.steps.catalogues import take_down_everywhere
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
@@ -329,6 +328,8 @@ def _write_again(
         bumped = sorted(record_id for record_id, count in bumps.items() if count >= times)
         if bumped:
             connection.execute(sql.load("release/bump_versions"), {"record_ids": bumped})
+    told = [row[0] for row, wishes in again if row.status == "withdrawn" and any(w.op == "withdraw" for w in wishes)]
+    names = people.names(map(rules.dataset, rules.by_dataset), connection, told) if told else {}
     overtaken: list[tuple[str, str, int, str | None]] = []
     for row, wishes in again:
         record_id, dataset, version = row[:3]
@@ -353,23 +354,16 @@ def _write_again(
                 decision_id,
                 wish.payload_digest,
                 fresh=wish.decided_version == 0,
-                reason=_reason(rules, row, wish) if wish.op == "withdraw" else None,
+                reason=_reason(row, wish, names) if wish.op == "withdraw" else None,
             )
     overtake(connection, overtaken)
     if in_two_places:  # the next version stays undecided: the next release takes down what is left then
         connection.execute(sql.load("release/bump_versions"), {"record_ids": in_two_places})
 
 
-def _reason(rules: _Rules, row: Any, wish: Desired) -> str:
+def _reason(row: Any, wish: Desired, names: dict[str, list[str]]) -> str:
     """Return why a record is taken down; it leaves with the takedown, and names nobody whose name is not open."""
-    reason = reason_of(row, wish)
-    if row.status != "withdrawn":
-        return reason
-    dataset = rules.dataset(row.dataset)
-    content, subject = carried_content(dataset, orjson.loads(row.content)), dataset.identity.subject
-    for code in (subject.name if row.subject_kind == "person" else None, subject.representative):
-        reason = hide_name(reason, content.get(code or ""))
-    return reason
+    return people.without(reason_of(row, wish), names.get(row[0], ()))
 
 
 def _standing(connection: Connection, record_ids: list[str]) -> dict[tuple[str, str], Any]:

@@ -13,7 +13,7 @@ from datetime import date, time, timedelta
 from typing import Any
 
 from credit_exchange.config.feed import Operation, TableSource
-from credit_exchange.config.labels import part_label
+from credit_exchange.config.labels import names_of, part_label
 from credit_exchange.core import business_time
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import ConfigurationError, without_values
@@ -30,6 +30,7 @@ UNKNOWN_DAYS: int = Operation.model_fields["unknown_days"].default
 CLOCK, FILES, LATE, HOLE, UNJUDGED = "clock:", "files:", "late:", "hole:", "unjudged:"
 CIRCUIT, UNKNOWN, OVERDUE = "circuit:", "unknown:", "overdue:"
 SHOWN, HELD, FORGOTTEN, NOWHERE, UNDATED = "shown:", "held:", "forgotten:", "nowhere:", "undated:"
+OPENLY = "openly:"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def check(exchange: Exchange) -> list[Finding]:
         (SHOWN, _still_shown),
         (NOWHERE, _nowhere),
         (UNDATED, _undated),
+        (OPENLY, _shown_openly),
     )
     unseen = (FORGOTTEN, UNDATED) if exchange.config.problems else ()  # what nobody can judge stays as it was told
     for prefix, look in looks:
@@ -341,6 +343,23 @@ def _undated(exchange: Exchange) -> Iterable[Finding]:
             f"表 {feed.source.table} 的列 {feed.source.updated_at} 为空，或不是 YYYY-MM-DD hh:mm:ss，"
             "任何业务日期都不会取到这些行；请部门填上更新时间：填为当天的，当夜即采集",
             f"/exchange/batch/{row['batch_id']}",
+        )
+
+
+def _shown_openly(exchange: Exchange) -> Iterable[Finding]:
+    """Find people who were filed as companies and corrected since, whose full name still lies at a platform: an
+    incident a department and data set, until the old records are taken down."""
+    names = names_of(exchange.config)
+    for row in _rows(exchange, "alerts/filed_as_companies"):
+        department = names["departments"].get(row["department"], row["department"])
+        yield Finding(
+            f"{OPENLY}{row['department']}:{row['dataset']}",
+            "critical",
+            f"{department}有 {row['records']} 条记录既按单位、又按自然人或个体工商户报送，按单位的仍以全名公示",
+            f"数据集 {row['dataset']}：机关、文书号和名称都相同，如 {row['record_id']}（另一条是 {row['other_id']}）；"
+            "请与部门核对，确非单位的逐条撤下按单位的记录："
+            f"python -m credit_exchange withdraw {row['record_id']} --authority office --reason 类别更正",
+            f"/exchange/record/{row['record_id']}",
         )
 
 

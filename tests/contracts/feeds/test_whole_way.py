@@ -22,7 +22,7 @@ from credit_exchange.cli.returns import make_return_file
 from credit_exchange.config.connections import Connection
 from credit_exchange.config.feed import Feed
 from credit_exchange.config.loader import Configuration, load
-from credit_exchange.steps import orders
+from credit_exchange.steps import orders, watchdog
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import run_feed
 from credit_exchange.steps.release import release
@@ -32,7 +32,7 @@ from credit_exchange.ui.pages import Pages
 from credit_exchange.ui.render import page
 from samples import PERMIT
 
-DAY, NEXT = date(2026, 9, 1), date(2026, 9, 2)
+DAY, NEXT, THEN = date(2026, 9, 1), date(2026, 9, 2), date(2026, 9, 3)
 GOOD = PERMIT | {"BZ": ""}
 CSV = {"form": "csv", "path": "t/{date}.csv", "settle_seconds": 0}
 SHIPPED = Path(__file__).resolve().parents[3] / "include"
@@ -180,44 +180,64 @@ def test_every_row_of_an_odd_workbook_is_somewhere(way_of: Callable[..., Way]) -
 PERSON = {"XK_XDR_MC": "陈榕生", "XK_XDR_LB": "自然人", "XK_XDR_SHXYM": "", "XK_FRDB": ""}
 CARD = {"XK_XDR_ZJLX": "身份证", "XK_XDR_ZJHM": "11010519491231002X"}
 ORDERED = {"操作": "", "原因": ""}
+SENT = (
+    "with s as (insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, "
+    "body_sealed, body_digest, records, state, settled_at) select platform, platform, dataset, op, 'b', 'k', '', "
+    "'', 1, 'settled', now() from exchange.outbox returning shipment_id, platform) "
+    "insert into exchange.shipment_run (first_id, last_id, shipment_id, first_line) "
+    "select outbox_id, outbox_id, s.shipment_id, 1 from exchange.outbox join s using (platform) returning 1"
+)
+"""All that is released was sent, and arrived."""
 
 
 def test_what_people_write_about_a_withdrawal_names_nobody_outside_and_in_no_explanation(
     way_of: Callable[..., Way],
 ) -> None:
     whole = GOOD | PERSON | CARD | ORDERED
-    why = f"应陈 榕生（{CARD['XK_XDR_ZJHM']}，电话13805910000）申请"
+    why = f"应陈 榕生（原登记为陈榕声，{CARD['XK_XDR_ZJHM']}，电话13805910000）申请"
     way = way_of(
         CSV,
         columns={code: code for code in GOOD | CARD},
         operation={"column": "操作", "withdraw": ["撤销"], "reason_column": "原因"},
     )
-    for name, change in (("20260901.csv", {}), ("20260902.csv", {"操作": "撤销", "原因": why})):
-        way.put(",".join(whole) + "\n" + ",".join((whole | change).values()) + "\n", name)
+    said_of = {"20260901": {"XK_XDR_MC": "陈榕声"}, "20260902": {}, "20260903": {"操作": "撤销", "原因": why}}
+    for name, change in said_of.items():
+        way.put(",".join(whole) + "\n" + ",".join((whole | change).values()) + "\n", f"{name}.csv")
     way.run()
     release(way.exchange)
-    shipped = (
-        "with s as (insert into exchange.shipment (shipment_no, platform, dataset, op, batch_no, idem_key, "
-        "body_sealed, body_digest, records, state, settled_at) select platform, platform, dataset, op, 'b', 'k', '', "
-        "'', 1, 'settled', now() from exchange.outbox returning shipment_id, platform) "
-        "insert into exchange.shipment_run (first_id, last_id, shipment_id, first_line) "
-        "select outbox_id, outbox_id, s.shipment_id, 1 from exchange.outbox join s using (platform) returning 1"
-    )
-    assert len(way.rows(shipped)) == 3
-    assert way.run(NEXT)["accepted"] == 1
+    assert len(way.rows(SENT)) == 3
+    assert way.run(NEXT)["accepted"] == way.run(THEN)["accepted"] == 1
     release(way.exchange)
-    said = f"应陈**（{'*' * 18}，电话{'*' * 11}）申请"
+    said = f"应陈**（原登记为陈**，{'*' * 18}，电话{'*' * 11}）申请"
     assert [row["reason"] for row in way.rows("select reason from report.delivery where op = 'withdraw'")] == [said] * 3
     record_id = way.rows("select record_id from exchange.record")[0]["record_id"]
-    orders.order(way.exchange, record_id, "reinstate", "office", "陈榕生13805910000来电", "13805910000", "tester")
+    orders.order(way.exchange, record_id, "reinstate", "office", "陈榕生13805910000来电", "陈榕声13805910000", "tester")
     told = explanation(way.exchange, record_id)
     assert [one["reason"] for one in told["orders"]] == [said, f"陈**{'*' * 11}来电"]
     assert said in [version["note"] for version in told["versions"]]
-    for secret in ("陈榕生", "陈 榕生", CARD["XK_XDR_ZJHM"], "13805910000"):
+    for secret in ("陈榕生", "陈 榕生", "陈榕声", CARD["XK_XDR_ZJHM"], "13805910000"):
         assert secret not in as_json(told)
     kept = way.rows("select reason, legal_basis from exchange.withdrawal_order")
     kept += way.rows("select note from exchange.record_version")
     assert not re.search(r"\d{11}", str(kept)), "numbers are not kept in what people write either"
+
+
+def test_a_person_who_was_filed_as_a_company_is_not_left_at_the_platforms_unnoticed(way_of: Callable[..., Way]) -> None:
+    nobody = GOOD | {"XK_XDR_MC": "陈榕生", "XK_XDR_SHXYM": "00000000000000000X", "XK_FRDB": ""}
+    way = way_of(CSV, columns={code: code for code in GOOD | CARD})
+    for name, row in (("20260901", nobody | dict.fromkeys(CARD, "")), ("20260902", GOOD | PERSON | CARD)):
+        way.put(",".join(row) + "\n" + ",".join(row.values()) + "\n", f"{name}.csv")
+    way.run()
+    release(way.exchange)
+    assert len(way.rows(SENT)) == 3
+    told = {finding.incident_key for finding in watchdog.check(way.exchange)}
+    assert way.run(NEXT)["accepted"] == 1
+    new = next(one for one in watchdog.check(way.exchange) if one.incident_key not in told)
+    (old,) = way.rows("select record_id from exchange.record where subject_kind = 'legal'")
+    assert f"withdraw {old['record_id']} " in new.detail
+    assert not [secret for secret in ("陈榕生", CARD["XK_XDR_ZJHM"]) if secret in str(new)]
+    way.rows("delete from exchange.shipment_run returning 1")  # nothing lies anywhere any more
+    assert new.incident_key not in {finding.incident_key for finding in watchdog.check(way.exchange)}
 
 
 def test_a_control_character_in_one_row_keeps_no_row_from_going_back(

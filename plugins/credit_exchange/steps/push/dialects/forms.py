@@ -90,8 +90,9 @@ def form_encoded(data: bytes) -> bytes:
 
 
 def said(message: object) -> str:
-    """Return a platform's message as we may keep it: short, numbers of persons masked."""
-    return scrub_text(_UNKEPT.sub("\ufffd", message))[:200] if isinstance(message, str) and message else ""
+    """Return a platform's message without numbers of persons; what else is hidden in it, and how short it is then kept,
+    `discreet` knows."""
+    return scrub_text(_UNKEPT.sub("\ufffd", message))[:2000] if isinstance(message, str) and message else ""
 
 
 def code_of(value: object) -> str:
