@@ -12,7 +12,8 @@ from credit_exchange.config.files import Place, like
 
 Problem = tuple[Place, str]
 KIND = "_subject_kind"
-"""What rules may look at beside the fields: legal, sole_trader or person."""
+CODE = "_subject_code"
+"""What rules may look at beside the fields: legal, sole_trader or person; whether a code that passes says who."""
 
 
 def problems_of(dataset: Dataset) -> Iterator[Problem]:
@@ -129,8 +130,10 @@ def _rule(dataset: Dataset, rule: Rule, place: Place) -> Iterator[Problem]:
     for number, condition in enumerate(rule.when):
         here = (*place, "when", number)
         field = dataset.fields.get(condition.field)
-        if field is None and condition.field != KIND:
-            yield (*here, "field"), _unknown(dataset, condition.field, KIND)
+        if field is None and condition.field not in (KIND, CODE):
+            yield (*here, "field"), _unknown(dataset, condition.field, KIND, CODE)
+        elif condition.field == CODE and condition.op not in ("present", "absent"):
+            yield (*here, "op"), f"{CODE} 是带密钥的代码，只能问有没有；请改为 present 或 absent"
         elif field is not None and no_bound(condition, field):
             yield (*here, "value"), f"{condition.field} 是金额，应与数字比较，不能与 {condition.value!r} 比较；请更正"
         elif told := misread(condition, field):

@@ -100,8 +100,9 @@ class Platform(Model):
     settle_after_seconds: float = Field(default=120, ge=0)
     lease_seconds: float = Field(default=300, gt=0)
     drain_seconds: float = Field(
-        default=3600, gt=0, description="a drain ends after this and the rest waits for the next"
+        default=3600, gt=0, le=5000, description="a drain ends after this and the rest waits for the next"
     )
+    # twice as long with a maintenance window that is waited for, within the three hours of its task
     poll_seconds: float = Field(default=2, gt=0, description="between two looks at a task that is being processed")
     poll_in_drain_seconds: float = Field(default=30, ge=0, description="how long a drain waits for tasks at its end")
     max_reply_bytes: int = Field(default=5 * 1024 * 1024, ge=1024)

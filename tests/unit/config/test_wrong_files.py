@@ -169,6 +169,8 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         (PRIVACY, "[XK_FR_ZJLX, XK_FR_ZJHM]", "[XK_FR_ZJLX, CF_FR_ZJHM]", "都没有字段 'CF_FR_ZJHM'"),
         (PRIVACY, '{field: CF_XDR_SHXYM, op: ge, value: "92"}', "{field: CF_NR_FK, op: ge, value: 一万}",
          "CF_NR_FK 是金额，应与数字比较，不能与 '一万' 比较"),
+        (PENALTY, "{field: _subject_code, op: absent}", '{field: _subject_code, op: eq, value: "1"}',
+         "只能问有没有；请改为 present 或 absent"),
         (PRIVACY, "field: _subject_kind", "field: _subject", "都没有字段 '_subject'；是否应为 _subject_kind？"),
         (PRIVACY, "_subject_kind, op: eq, value: person", "_subject_kind, op: eq, value: 自然人",
          "_subject_kind 只会是 legal、person、sole_trader，不会是 自然人，条件不会成立"),

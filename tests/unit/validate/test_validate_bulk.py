@@ -23,7 +23,7 @@ def case(bench: Bench, changes: list[dict[str, str]]) -> Case:
     """A chunk of good rows with these changes."""
     sheet = bench.sheet([bench.good | change for change in changes])
     who = identify(bench.dataset, KEYS, sheet.frame)
-    return Case(bench.dataset, bench.dataset.current, sheet, who.kind, who.identified, DAY)
+    return Case(bench.dataset, bench.dataset.current, sheet, who.kind, who.code, who.identified, DAY)
 
 
 @pytest.mark.parametrize("window_rows", [1, 4, 5, 100])

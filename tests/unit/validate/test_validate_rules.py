@@ -56,6 +56,7 @@ PERMIT_CASES: list[tuple[str, dict[str, str], set[str]]] = [
     ("document number of nothing but a word", {"XK_WSH": "第"}, {"S16"}),
     ("control character", {"XK_NR": "食品\x01"}, {"S18"}),
     ("person filed as an organisation", {"XK_XDR_SHXYM": PLACEHOLDER} | CARD, {"S03"}),
+    ("the same with a wrong code", {"XK_XDR_SHXYM": PLACEHOLDER, "XK_XDR_GSZC": "13"} | CARD, {"S03"}),
     ("organisation with an older code", {"XK_XDR_SHXYM": PLACEHOLDER, "XK_XDR_GSZC": "440301103448669"} | CARD, OK),
     ("identity card in a shifted column", {"XK_XDR_GSZC": "１１０１０５１９４９１２３１００２x"}, {"S19"}),
     ("identity card as an agency's code", {"XK_LYDWDM": "11010519491231002X"}, {"S10", "S19"}),

@@ -94,7 +94,7 @@ class Bench:
         version = version_of(self.dataset, options.get("schema_version"))
         who = identify(self.dataset, KEYS, sheet.frame)
         judge = self._judges.setdefault(version.id, Judge(self.dataset, version))
-        case = Case(self.dataset, version, sheet, who.kind, who.identified, DAY)
+        case = Case(self.dataset, version, sheet, who.kind, who.code, who.identified, DAY)
         failures = judge.judge(case)
         judge.finish()
         found: list[set[tuple[str, str]]] = [set() for _ in rows]

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from credit_exchange.config import checks as declared
 from credit_exchange.config.catalog import BOUNDS, Condition, Dataset, Rule, SchemaVersion
+from credit_exchange.config.catalog_problems import CODE, KIND
 from credit_exchange.core.identifiers import id_card_valid, is_placeholder, uscc_valid
 from credit_exchange.core.masking import MOBILE, id_number_inside, scrub_free_text
 from credit_exchange.core.text import BoolArray, as_arrow, as_mask, bad_characters, map_distinct
@@ -29,12 +30,14 @@ LONG_TERM = "2099-12-31"
 
 @dataclass
 class Case:
-    """A chunk before its judges. `kind` is legal, person or sole_trader, NaN where the category says nothing known."""
+    """A chunk before its judges. `kind` is legal, person or sole_trader, NaN where the category says nothing known.
+    `code` is the code that says who the subject is, NaN where none does that passes its check."""
 
     dataset: Dataset
     version: SchemaVersion
     sheet: Sheet
     kind: pd.Series[Any]
+    code: pd.Series[Any]
     identified: BoolArray
     business_date: date
     _placeholders: dict[str, BoolArray] = field(default_factory=dict)
@@ -55,8 +58,9 @@ class Case:
         return self._held[key]
 
     def column(self, code: str) -> pd.Series[Any]:
-        """A field, or the derived `_subject_kind`."""
-        return self.kind if code == "_subject_kind" else self.sheet.frame[code]
+        """A field, or the derived `_subject_kind` or `_subject_code`."""
+        derived = {KIND: self.kind, CODE: self.code}.get(code)
+        return self.sheet.frame[code] if derived is None else derived
 
     def present(self, code: str) -> BoolArray:
         """Where a field is not blank."""

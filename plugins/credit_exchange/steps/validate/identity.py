@@ -68,6 +68,12 @@ class Identities:
     record_id: Texts
     by_name: Texts
 
+    @property
+    def code(self) -> pd.Series[Any]:
+        """The code that says who the subject is, with its prefix; NaN where only a name does."""
+        named = as_mask(pc.starts_with(as_arrow(self.subject_ref), "name:"))
+        return self.subject_ref.mask(named)
+
 
 def kinds(dataset: Dataset, frame: pd.DataFrame) -> pd.Series[Any]:
     """The subject's kind (legal, person, sole_trader) from the category field; NaN for a category nobody knows.

@@ -236,6 +236,7 @@ def _chunk(exchange: Exchange, work: _Work, chunk: Chunk) -> None:
         version=version_of(work.dataset, work.batch["schema_version"]),
         sheet=sheet,
         kind=who.kind,
+        code=who.code,
         identified=who.identified & ~nowhere(work.dataset, sheet.frame, who, (sheet.operation != "upsert").to_numpy()),
         business_date=work.batch["business_date"],
     )
