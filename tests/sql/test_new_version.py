@@ -136,7 +136,7 @@ def test_an_operator_is_known_by_the_code_that_the_field_had_before(
     merge(exchange, batch(exchange, [row(exchange, "1号", fields={"XK_FRDB": "林样例"})], D1))
     (found,) = query(exchange, "select record_id from exchange.record")
     with transaction(exchange.engine) as connection:
-        named = people.names(upgraded(exchange), connection, [found["record_id"]])
+        named = people.names(upgraded(exchange).config.datasets.values(), connection, [found["record_id"]])
     assert named == {found["record_id"]: ["林样例"]}
 
 
