@@ -27,9 +27,8 @@ stop: env ## stop what `make run` started in another terminal
 status: env ## say what runs
 	@$(BIN)/python -m credit_exchange.laptop status
 
-# --no-loadscope-reorder: files of few and long tests would come last, and one worker would finish alone
 test: env ## all tests (TESTS=tests/unit: some; JOBS=1: one at a time; ARGS="-k name": more of pytest's options)
-	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile --no-loadscope-reorder $(or $(TESTS),tests) $(ARGS)
+	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile $(or $(TESTS),tests) $(ARGS)
 
 seven-days: env ## the long test that `make test` leaves out: a past week backfilled by Airflow, in three orders
 	@$(BIN)/python -m pytest -m long tests/e2e/test_seven_days.py $(ARGS)
