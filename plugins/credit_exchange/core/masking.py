@@ -27,6 +27,7 @@ from credit_exchange.core.identifiers import (
     id_card_valid,
 )
 from credit_exchange.core.text import (
+    IN_NAMES,
     WHITE_SPACE,
     ZERO_WIDTH,
     BoolArray,
@@ -264,8 +265,6 @@ def id_number_inside(s: pd.Series[Any], day: date) -> BoolArray:
 
 # --- names in free text -----------------------------------------------------------------------------------------------
 
-_BETWEEN = WHITE_SPACE + ZERO_WIDTH + "·•‧∙⋅・●"
-"""What may stand between the characters of a name in a text: 张 三, 买买提·艾力."""
 _ODD = r"[^\p{Han}A-Za-z]"
 _SHORTEST_NUMBER = 6
 _NUMBERED = "^[^*＊]*[1-9１-９][^*＊]*$"
@@ -340,7 +339,7 @@ def _without_each(text: str, names: str) -> str:
 
 
 def _folded(array: pa.Array) -> pa.Array:
-    plain = pc.replace_substring_regex(pc.utf8_normalize(array, form="NFKD"), pattern=f"[{_BETWEEN}]+", replacement="")
+    plain = pc.replace_substring_regex(pc.utf8_normalize(array, form="NFKD"), pattern=f"[{IN_NAMES}]+", replacement="")
     return pc.utf8_upper(plain)
 
 
@@ -350,7 +349,7 @@ def _fold(text: str) -> tuple[str, list[int]]:
         (one, place)
         for place, char in enumerate(text)
         for one in unicodedata.normalize("NFKD", char).upper()
-        if one not in _BETWEEN
+        if one not in IN_NAMES
     ]
     return "".join(one for one, _ in pairs), [place for _, place in pairs]
 

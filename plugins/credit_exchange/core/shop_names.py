@@ -7,9 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from credit_exchange.core.text import WHITE_SPACE, ZERO_WIDTH, as_mask
+from credit_exchange.core.text import IN_NAMES, as_mask
 
-_BETWEEN = "[" + WHITE_SPACE + ZERO_WIDTH + "·•‧∙⋅・●]+"
 _NOTE = r"[(\[{【〔<〈《][^)\]}】〕>〉》]*[)\]}】〕>〉》]?"
 _NOBODY = "个体工商户|个体户|经营者|业主"
 _WORDS = rf"{_NOBODY}|[()\[\]{{}}【】〔〕<>〈〉《》:]"
@@ -56,7 +55,7 @@ def _forms(names: pa.Array) -> pd.DataFrame:
     each = pc.split_pattern_regex(names, pattern=_SEVERAL)
     places = pa.concat_arrays([pa.array(np.arange(len(names))), pc.list_parent_indices(each)])
     plain = pc.utf8_normalize(pa.concat_arrays([names, pc.list_flatten(each)]), form="NFKD")
-    folded = pc.utf8_upper(pc.replace_substring_regex(plain, pattern=_BETWEEN, replacement=""))
+    folded = pc.utf8_upper(pc.replace_substring_regex(plain, pattern=f"[{IN_NAMES}]+", replacement=""))
     forms = [pc.replace_substring_regex(folded, pattern=left_out, replacement="") for left_out in (_NOTE, _WORDS)]
     frame = pd.DataFrame({"place": np.tile(places, len(forms)), "form": pa.concat_arrays(forms).to_pandas()})
     return frame[frame["form"].notna() & (frame["form"] != "")].drop_duplicates()

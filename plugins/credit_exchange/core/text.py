@@ -32,6 +32,9 @@ WHITE_SPACE = (
 )
 """White space of Unicode, U+3000 (the full-width space) and NBSP among it."""
 
+IN_NAMES = WHITE_SPACE + ZERO_WIDTH + "·•‧∙⋅・●"
+"""What may stand between the characters of a name: 张 三, 买买提·艾力."""
+
 _EDGE = WHITE_SPACE + ZERO_WIDTH
 _ASCII_EDGE = "".join(char for char in _EDGE if char.isascii())
 _ANY_SPACE = "[" + _EDGE + "]+"
