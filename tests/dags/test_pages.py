@@ -56,6 +56,26 @@ def test_the_batch_page_names_the_code_that_took_it(client: Any) -> None:
     assert "v7.1-abc" in client.get("/batch/1").text
 
 
+def test_the_page_of_a_held_batch_that_was_collected_again_leads_to_the_one_that_counts(
+    client: Any, database_url: str
+) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("update exchange.batch set state = 'held'"))
+    assert "approve 1 " in client.get("/batch/1").text
+    again = (
+        "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date, state,"
+        " generation) select feed, department, department_name, dataset, schema_version, business_date, state, 2"
+        " from exchange.batch returning batch_id"
+    )
+    with engine.begin() as connection:
+        newer = connection.execute(text(again)).scalar_one()
+    engine.dispose()
+    page = client.get("/batch/1").text
+    assert "approve 1 " not in page
+    assert f'href="/exchange/batch/{newer}"' in page
+
+
 @pytest.mark.parametrize(("path", "shown"), list(PATHS.items()))
 def test_a_page_answers_its_question_escaped_and_alone(client: Any, path: str, shown: str) -> None:
     answer = client.get(path)

@@ -1,4 +1,4 @@
-"""What a person writes about a record stands here, and leaves with a takedown, without anybody's numbers."""
+"""What a person writes about a record is kept without anybody's numbers; what a person approves is what counts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from datetime import date
 
 import pytest
 from merging import batch, query, row
+from sqlalchemy import text
 
 from credit_exchange.core.crypto import seal_text
+from credit_exchange.errors import FatalError
 from credit_exchange.steps import orders
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
+from credit_exchange.stores.database import transaction
 
 
 @pytest.mark.parametrize("damaged", [False, True])
@@ -19,8 +22,22 @@ def test_an_order_names_no_passport_that_the_record_knows_as_one(exchange: Excha
     fields = {"XK_XDR_LB": "自然人", "XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": sealed}
     merge(exchange, batch(exchange, [row(exchange, "1号", subject_kind="person", fields=fields)], date(2026, 11, 10)))
     (found,) = query(exchange, "select record_id from exchange.record")
-    text = "E12345678本人、身份证11010519491231002X"
-    orders.order(exchange, found["record_id"], "withdraw", "repair", text, text, "tester")
+    said = "E12345678本人、身份证11010519491231002X"
+    orders.order(exchange, found["record_id"], "withdraw", "repair", said, said, "tester")
     (told,) = query(exchange, "select reason, legal_basis from exchange.withdrawal_order")
     shown = f"{'E12345678' if damaged else '*' * 9}本人、身份证{'*' * 18}"
     assert told == {"reason": shown, "legal_basis": shown}
+
+
+def test_of_a_delivery_that_was_collected_again_only_the_newest_can_be_approved(exchange: Exchange) -> None:
+    day = date(2026, 11, 10)
+    newest = batch(exchange, [], day)
+    with transaction(exchange.engine) as connection:
+        connection.execute(text("update exchange.batch set generation = 2"))
+    older = batch(exchange, [], day)
+    with transaction(exchange.engine) as connection:
+        connection.execute(text("update exchange.batch set state = 'held'"))
+    with pytest.raises(FatalError, match=rf"报送批次 {older} 不是.*重新采集"):
+        orders.approve_batch(exchange, older, "已核实", "tester")
+    for _ in range(2):
+        assert orders.approve_batch(exchange, newest, "已核实", "tester") == (day, "fz_a_permit")

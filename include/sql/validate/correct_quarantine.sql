@@ -1,7 +1,8 @@
 -- Older open rows of a record that has now come in good order are corrected by this batch: those of the same department.
 -- What another one says of the record corrects nothing, and the row has yet to go back to whoever sent it.
 -- An order that was not carried out (OP03) is settled by an order only: tomorrow's full file has the record again, and a
--- withdrawal would be lost. What may have been one (OP01) is settled by contents as long as there is no such record.
+-- withdrawal would be lost. What may have been one (OP01) is settled by contents as long as nothing is known of the decision:
+-- the record may go by another code of its subject, or by one where the row has an unusable one.
 update exchange.quarantine as q set
     state = 'corrected',
     settled_at = cast(:now as timestamptz),
@@ -32,7 +33,14 @@ where
                             r.rule_id = 'OP03'
                             or (
                                 r.rule_id = 'OP01'
-                                and exists (select 1 from exchange.record as k where k.record_id = q.record_id)
+                                and exists (
+                                    select 1
+                                    from exchange.record as k
+                                    where
+                                        k.dataset = mine.dataset
+                                        and k.document_key = g.document_key
+                                        and k.agency_code = g.agency_code
+                                )
                             )
                         )
                 )

@@ -63,13 +63,13 @@ def order(
 def approve_batch(exchange: Exchange, batch_id: int, reason: str, approved_by: str) -> tuple[date, str]:
     """Approve a held delivery and return its business date and feed: running that again takes it.
 
-    Raises FatalError when it is not held.
+    Raises FatalError when it is not held, or was collected again since.
     """
     with transaction(exchange.engine) as connection:
         given = {"batch_id": batch_id, "reason": scrub_text(reason), "approved_by": approved_by}
         found = connection.execute(sql.load("orders/approve_batch"), given).one_or_none()
     if found is None:
-        raise FatalError(f"报送批次 {batch_id} 不是待人工确认的，没有要放行的")
+        raise FatalError(f"报送批次 {batch_id} 不是待人工确认的，或此后已重新采集，没有要放行的；请看夜间页上的批次")
     return found.business_date, found.feed
 
 

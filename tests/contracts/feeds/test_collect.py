@@ -325,10 +325,10 @@ def test_a_table_that_drifted_is_held(exchange_of: OPEN, empty_database_url: str
 def test_what_is_held_for_a_new_column_counts_as_held_and_is_taken_without_it_when_approved(
     exchange_of: OPEN, inbox: Path
 ) -> None:
-    exchange = exchange_of(CSV)
+    exchange = exchange_of(CSV, contract={"volume": {"min_rows": 2}})
     deliver(inbox, f"{HEADER},新的说明\n甲公司,9135010026017703XW,文1号,2026-01-05,,x\n")
     number = collect(exchange, "t", DAY)
-    with pytest.raises(HoldForPerson, match="出现新列 '新的说明'"):
+    with pytest.raises(HoldForPerson, match=r"出现新列 '新的说明'.*本次报送1条，少于约定的下限2条"):
         validate(exchange, number)
     counted = text("select rows_delivered, rows_held, state from exchange.batch")
     with exchange.engine.connect() as connection:
@@ -342,13 +342,18 @@ def test_what_is_held_for_a_new_column_counts_as_held_and_is_taken_without_it_wh
 def test_a_table_held_for_a_new_column_is_taken_without_it_when_approved(
     exchange_of: OPEN, empty_database_url: str
 ) -> None:
-    exchange = exchange_of(TABLE, postgres_table(empty_database_url, more=", extra text"))
+    few = {"volume": {"min_rows": 4}}
+    exchange = exchange_of(TABLE, postgres_table(empty_database_url, more=", extra text"), contract=few)
     with pytest.raises(HoldForPerson, match="出现新列 'extra'"):
         collect(exchange, "t", DAY)
     held = newest(exchange.engine, "t", DAY)
     assert held is not None
     approve_batch(exchange, held.batch_id, "新列不需要", "reviewer")
-    assert len(rows(exchange, collect(exchange, "t", DAY))) == 3
+    for _ in range(2):  # whoever approved the column did not know how few rows there are
+        with pytest.raises(HoldForPerson, match="少于约定的下限4条"):
+            validate(exchange, collect(exchange, "t", DAY))
+    approve_batch(exchange, held.batch_id, "确实只有这些", "reviewer")
+    assert validate(exchange, collect(exchange, "t", DAY))["rows_delivered"] == 3
 
 
 def test_update_times_that_are_bare_days_belong_to_their_day(exchange_of: OPEN, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from samples import PERMIT
 FEED = "fz_test_permit"
 INCLUDE = Path(__file__).resolve().parents[3] / "include"
 GOOD = PERMIT | {"XK_JDRQ": "2026/08/20", "XK_YXQZ": "2026/08/20", "XK_YXQZI": "2031/08/19"}
+WRONG = {"XK_XDR_SHXYM": "9135010026017703XA"}
 ID = "11010519491231002X"
 PERSON = {
     "XK_XDR_LB": "自然人",
@@ -140,7 +141,7 @@ def test_every_row_is_accounted_for(office: Office) -> None:
             {},
             {"XK_NR": ""},  # 3
             PERSON,
-            {"XK_XDR_SHXYM": "9135010026017703XA", "XK_JDRQ": "昨天"},  # 5
+            WRONG | {"XK_JDRQ": "昨天"},  # 5
             {"XK_WSH": "榕市监许〔2026〕9号"},
             {"XK_WSH": "榕市监许[2026]9号"},  # 7: only the brackets differ, which is different content
             {"XK_WSH": "榕市监许〔2026〕1号"},  # an equal repeat of the first row, chunks later
@@ -251,26 +252,25 @@ def test_the_row_is_kept_whole_and_nothing_personal_is_in_clear(office: Office) 
 def test_a_row_that_comes_again_keeps_its_first_day_and_a_good_one_corrects_it(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = {"XK_XDR_SHXYM": "9135010026017703XA"}
-    office.validate(office.deliver([wrong, {}, {}], day=1))
+    office.validate(office.deliver([WRONG, {}, {}], day=1))
     monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-09-11T02:00:00")
-    office.validate(office.deliver([wrong, {}, {}], day=2))
+    office.validate(office.deliver([WRONG, {}, {}], day=2))
     seen = office.rows("select first_seen_at, state from exchange.quarantine order by batch_id")
     assert seen[0] == seen[1]
     last = office.deliver([{}, {}, {}], day=3)
     office.validate(last)
+    office.validate(office.deliver([WRONG, {}, {}], day=1, generation=2))  # what came before it, once more
     rows = office.rows("select state, corrected_by_batch, settled_at from exchange.quarantine")
-    assert [(r["state"], r["corrected_by_batch"]) for r in rows] == [("corrected", last)] * 2
+    assert [(r["state"], r["corrected_by_batch"]) for r in rows] == [("corrected", last)] * 3
     assert all(r["settled_at"] is not None for r in rows)
 
 
 def test_a_row_that_is_dismissed_stays_dismissed_however_often_it_is_delivered(office: Office) -> None:
-    wrong = {"XK_XDR_SHXYM": "9135010026017703XA"}
-    numbers = [office.deliver([wrong, {"XK_NR": ""}, {}], day=day) for day in (1, 2)]
+    numbers = [office.deliver([WRONG, {"XK_NR": ""}, {}], day=day) for day in (1, 2)]
     for number in numbers:
         office.validate(number)
     orders.dismiss(office.exchange, numbers[0], 2, "部门确认不再更正", "tester")
-    office.validate(office.deliver([wrong, {"XK_NR": ""}, {}], day=3))
+    office.validate(office.deliver([WRONG, {"XK_NR": ""}, {}], day=3))
     found = office.rows("select line_no, state, settled_by from exchange.quarantine order by batch_id, line_no")
     assert [(r["line_no"], r["state"], r["settled_by"]) for r in found] == [
         (2, "dismissed", "tester"),
@@ -283,10 +283,12 @@ def test_a_row_that_is_dismissed_stays_dismissed_however_often_it_is_delivered(o
         orders.dismiss(office.exchange, numbers[1], 2, "再次", "tester")
 
 
-def test_an_older_day_does_not_correct_what_came_later(office: Office) -> None:
-    office.validate(office.deliver([{"XK_NR": ""}, {}, {}], day=5))
+def test_neither_an_older_day_nor_rows_that_contradict_one_another_correct_a_row(office: Office) -> None:
+    office.validate(office.deliver([WRONG, {"XK_NR": ""}, {}], day=5))
     office.validate(office.deliver([{}, {}, {}], day=4))
-    assert [r["state"] for r in office.rows("select state from exchange.quarantine")] == ["open"]
+    same = {"XK_WSH": "榕市监许〔2026〕1号"}
+    office.validate(office.deliver([same, same | {"XK_NR": "准予经营（变更）"}, {}], day=6))
+    assert [r["state"] for r in office.rows("select state from exchange.quarantine")] == ["open"] * 4
 
 
 def test_another_department_corrects_nothing(office: Office) -> None:
@@ -298,9 +300,7 @@ def test_another_department_corrects_nothing(office: Office) -> None:
     assert [r["state"] for r in office.rows("select state from exchange.quarantine")] == ["open"]
 
 
-@pytest.mark.parametrize(
-    "who", [{"XK_XDR_SHXYM": ""}, {"XK_XDR_SHXYM": "9135010026017703XA"}, PERSON | {"XK_XDR_ZJHM": ""}]
-)
+@pytest.mark.parametrize("who", [{"XK_XDR_SHXYM": ""}, WRONG, PERSON | {"XK_XDR_ZJHM": ""}])
 def test_a_withdrawal_by_name_alone_of_what_goes_by_a_code_is_not_taken_for_done(
     office: Office, who: dict[str, str]
 ) -> None:
@@ -314,11 +314,19 @@ def test_a_withdrawal_by_name_alone_of_what_goes_by_a_code_is_not_taken_for_done
     assert [r["state"] for r in office.rows("select state from exchange.quarantine where state <> 'open'")] == corrected
 
 
-@pytest.mark.parametrize("order", [{"_operation": "撤消"}, {"_operation": "撤下", "_sequence": "-1"}])
+@pytest.mark.parametrize(
+    ("known", "order"),
+    [
+        ({}, {"_operation": "撤消"}),
+        ({}, {"_operation": "撤消"} | WRONG),
+        ({"XK_XDR_SHXYM": "0" * 17 + "X", "XK_XDR_GSZC": "350112564678810"}, {"_operation": "撤消"}),
+        ({}, {"_operation": "撤下", "_sequence": "-1"}),
+    ],
+)
 def test_a_withdrawal_in_quarantine_is_settled_by_a_withdrawal_and_not_by_the_next_full_file(
-    office: Office, order: dict[str, str]
+    office: Office, known: dict[str, str], order: dict[str, str]
 ) -> None:
-    first = office.deliver([{}, {}, {}], day=1)
+    first = office.deliver([known, {}, {}], day=1)
     office.validate(first)
     merge(office.exchange, first)
     office.validate(office.deliver([order, {}, {}], day=2))

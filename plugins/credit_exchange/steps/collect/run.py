@@ -22,6 +22,8 @@ from credit_exchange.stores.landing import Stored
 
 log = logging.getLogger(__name__)
 RAW = "raw"
+APPROVED_UNSEEN = "approved_unseen"
+"""In a batch's source_detail: what was approved is its columns; how many rows it has nobody knew before it landed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,10 @@ def collect(exchange: Exchange, feed_id: str, business_date: date, *, recollect:
 def _first(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, batch: batches.Batch | None) -> int:
     batch_id = batch.batch_id if batch else _create(exchange, feed_id, feed, business_date, 1)
     try:
-        landed = _land(exchange, feed_id, feed, business_date, approved=bool(batch and batch.approved_by))
+        approved = bool(batch and batch.approved_by)
+        landed = _land(exchange, feed_id, feed, business_date, approved=approved)
+        if approved:
+            landed.detail[APPROVED_UNSEEN] = True
     except Absent as error:
         accepted = feed.contract.missing == "accept"
         batches.mark_missing(exchange.engine, batch_id, str(error), accepted=accepted)

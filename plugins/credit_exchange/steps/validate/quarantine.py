@@ -103,9 +103,11 @@ class Quarantine:
         return self._connection.execute(sql.load("validate/correct_quarantine"), parameters).rowcount
 
 
-def good_records(record_id: Any, operation: Any) -> pa.Table:
-    """Rows in good order: the records that they are about, and whether they are orders (withdraw, reinstate)."""
-    return pa.table({"record_id": record_id, "is_order": pc.not_equal(operation, "upsert")})
+def good_records(record_id: Any, operation: Any, agency_code: Any, document_key: Any) -> pa.Table:
+    """Rows in good order: the records and decisions they are about, whether they are orders (withdraw, reinstate)."""
+    is_order = pc.not_equal(operation, "upsert")
+    names = ["record_id", "is_order", "agency_code", "document_key"]
+    return pa.table([record_id, is_order, agency_code, document_key], names=names)
 
 
 def delivered(raw: pd.DataFrame, places: npt.NDArray[np.int64]) -> list[dict[str, str]]:

@@ -41,6 +41,7 @@ CHUNK_ROWS = 20_000
 CONTENT_ROWS = 10_000
 """Rows whose contents are made at a time, and of a row group of the accepted rows."""
 REPEATS = "repeats"
+_GOOD = ["record_id", "operation", "agency_code", "document_key"]
 _ENVELOPE = {
     "strange": (
         "OP01",
@@ -114,12 +115,15 @@ def validate(
     except _Held as held:
         _put_aside(exchange, batch_id, held)
         raise HoldForPerson(f"{held.feed} 的报送批次 {batch_id} 等待人工确认：{held.problem}") from None
-    except HoldForPerson as problem:
+    except HoldForPerson as header:
+        problem = str(header)
         with transaction(exchange.engine) as connection:
-            delivered = _rows_there(exchange, batch_id, chunk_rows) if reader is None else 0
-            parameters = {"batch_id": batch_id, "problem": str(problem), "delivered": delivered, "docs_uri": None}
+            delivered = volume.rows_there(exchange, batch_id, chunk_rows) if reader is None else 0
+            if delivered and (size := volume.objection_to_size(exchange, connection, batch, delivered)):
+                problem += f"。另外，{size}"  # who approves it approves this as well
+            parameters = {"batch_id": batch_id, "problem": problem, "delivered": delivered, "docs_uri": None}
             connection.execute(sql.load("validate/hold_batch"), parameters)
-        raise
+        raise HoldForPerson(problem) from None
     except ExchangeError as problem:
         with transaction(exchange.engine) as connection:
             connection.execute(sql.load("validate/fail_batch"), {"batch_id": batch_id, "problem": str(problem)})
@@ -140,19 +144,10 @@ def _collected(exchange: Exchange, batch_id: int, chunk_rows: int) -> Iterator[A
     return read(exchange, batch_id, chunk_rows)
 
 
-def _rows_there(exchange: Exchange, batch_id: int, chunk_rows: int) -> int:
-    """How many rows a delivery has that is held for its header: they wait, and are counted as waiting."""
-    from credit_exchange.steps.collect import read
-
-    try:
-        return sum(len(chunk.frame) for chunk in read(exchange, batch_id, chunk_rows, approved=True))
-    except ExchangeError:
-        return 0  # cannot be read for another reason either; the one that held it is raised and stored
-
-
 def _validate(
     exchange: Exchange, connection: Connection, batch: dict[str, Any], reader: Reader, chunk_rows: int
 ) -> dict[str, int]:
+    from credit_exchange.steps.collect.run import APPROVED_UNSEEN
     from credit_exchange.steps.validate.expectations import Judge  # Great Expectations takes seconds to import
 
     feed = exchange.config.feed(batch["feed"])
@@ -187,7 +182,7 @@ def _validate(
         objection = volume.objection(
             feed, work.delivered, work.quarantine.rejected, volume.usual_size(connection, batch)
         )
-        if objection and not batch["approved_by"]:
+        if objection and (not batch["approved_by"] or batch["source_detail"].get(APPROVED_UNSEEN)):
             raise _Held(batch["feed"], objection, work.delivered, docs_uri, checks)
         first.seek(0)
         rewrite(first, None if keep.all() else second, keep, ids)
@@ -200,12 +195,9 @@ def _validate(
         if work.wants_alternatives:
             source.seek(0)
             parquet = pq.ParquetFile(source)
-            groups = (
-                parquet.read_row_group(group, columns=["record_id", "operation"])
-                for group in range(parquet.num_row_groups)
-            )
-            good = (good_records(group["record_id"], group["operation"]) for group in groups)
-            work.quarantine.correct(chain(good, work.alternatives))
+            groups = (parquet.read_row_group(group, columns=_GOOD) for group in range(parquet.num_row_groups))
+            good = (good_records(*(group[name] for name in _GOOD)) for group in groups)
+            work.quarantine.correct(chain(good, _kept(work.alternatives, keep)))
     _store_checks(connection, batch_id, checks)
     connection.execute(
         sql.load("validate/finish_batch"),
@@ -279,9 +271,16 @@ def _not_done(sheet: Sheet, reasons: list[Reason]) -> list[Reason]:
 
 
 def _alternatives(who: Identities, operation: pd.Series[Any], rows: npt.NDArray[np.int64]) -> pa.Table:
-    """The ids under which rows of these records lie in quarantine when their codes were unusable: by name."""
-    some = rows[who.by_name[rows] != None]  # noqa: E711 - an element-wise comparison
-    return good_records(pa.array(who.by_name[some], type=pa.string()), as_arrow(operation.take(some)))
+    """The ids under which rows of these records lie in quarantine when their codes were unusable: by name, or None."""
+    columns = (as_arrow(column.take(rows)) for column in (operation, who.agency_code, who.document_key))
+    return good_records(pa.array(who.by_name[rows], type=pa.string()), *columns)
+
+
+def _kept(alternatives: list[pa.Table], keep: npt.NDArray[np.bool_]) -> Iterator[pa.Table]:
+    """Give what accepted rows bring: those that turned out to contradict one another bring nothing in good order."""
+    ends = np.cumsum([table.num_rows for table in alternatives])
+    for table, here in zip(alternatives, np.split(keep, ends), strict=False):
+        yield table.filter(pa.array(here)).drop_null()
 
 
 def _conflicts(exchange: Exchange, work: _Work, chunks: Iterator[Chunk], conflicts: npt.NDArray[np.bool_]) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from credit_exchange.config.feed import Feed
+from credit_exchange.errors import ExchangeError
+from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 
 
@@ -42,3 +44,19 @@ def objection(feed: Feed, delivered: int, rejected: int, history: tuple[int, flo
         share = f"{contract.bad_rows_max_share:.0%}"
         return f"本次报送{delivered}条中{rejected}条有问题，超过约定的{share}；请与部门核实后重新报送，或批准本批次"
     return None
+
+
+def objection_to_size(exchange: Exchange, connection: Connection, batch: dict[str, Any], delivered: int) -> str | None:
+    """Why a person must look at the size of a delivery that is held for its header and has not been judged yet."""
+    feed = exchange.config.feed(batch["feed"])
+    return objection(feed, delivered, 0, usual_size(connection, batch))
+
+
+def rows_there(exchange: Exchange, batch_id: int, chunk_rows: int) -> int:
+    """How many rows a delivery has that is held for its header: they wait, and are counted as waiting."""
+    from credit_exchange.steps.collect import read
+
+    try:
+        return sum(len(chunk.frame) for chunk in read(exchange, batch_id, chunk_rows, approved=True))
+    except ExchangeError:
+        return 0  # cannot be read for another reason either; the one that held it is raised and stored
