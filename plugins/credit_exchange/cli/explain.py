@@ -104,6 +104,9 @@ def explanation(exchange: Exchange, record_id: str) -> dict[str, Any]:
             found = connection.execute(sql.load(f"explain/{part}"), {"record_id": record_id}).mappings()
             told[part] = [dict(item) for item in found]
         hidden = people.names(exchange.config.datasets.values(), connection, [record_id])[record_id]
+        numbers = people.numbers(exchange, connection, [record_id]).get(record_id, [])
+    for claim in told["claims"]:
+        claim["sequence"] = claim["sequence"] and people.in_order(claim["sequence"], hidden, numbers)
     written = [(v, "note") for v in told["versions"]] + [(o, key) for o in told["orders"] for key in _WRITTEN]
     for item, key in written:  # people wrote it
         item[key] = people.without(scrub_text(item[key] or ""), hidden) or None

@@ -39,6 +39,7 @@ CHECKS: dict[str, Takes] = {
     "max_length": Takes(least=0, facet="length"),
     "characters": Takes(least=0),
     "no_person_number": Takes(),
+    "no_own_name": Takes(types=("text",)),
     "not_a_penalty": Takes(limit="text"),
     "uscc": Takes(),
     "agency_code": Takes(limit="text"),

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import date
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from credit_exchange.core.identifiers import (
     USCC_ALPHABET,
     USCC_WEIGHTS,
     id_card_valid,
+    reg_no_check_char,
 )
 from credit_exchange.core.text import (
     IN_NAMES,
@@ -83,7 +85,7 @@ def mask_id_number(s: pd.Series[Any]) -> pd.Series[Any]:
 
 # --- free text --------------------------------------------------------------------------------------------------------
 
-_SEPARATORS = WHITE_SPACE + "-－‐‑‒–—―−" + ZERO_WIDTH
+_SEPARATORS = WHITE_SPACE + "-－‐‑‒–—―−._/．＿／·•‧∙⋅・" + ZERO_WIDTH
 # One character for one, so that places in the translated text are places in the original.
 _TO_ASCII = str.maketrans(
     {**{chr(0xFF10 + i): str(i) for i in range(10)}, "Ｘ": "X", "ｘ": "X", "x": "X", "×": "X"}
@@ -92,6 +94,7 @@ _TO_ASCII = str.maketrans(
 _ONE_DIGIT = "[0-9０-９]"
 _GAP = "(?:[" + _SEPARATORS.replace("-", r"\-") + "]|&nbsp;){%s}"
 """Between the groups of one number: up to three separators, a blank of a web page among them."""
+_DIGITS = f"(?:{_ONE_DIGIT}[^0-9０-９]{{0,3}}){{%s}}"
 _PAPER = "护照|(?:内地|大陆|港澳|台湾)通行证|回乡证|台胞证|居留(?:身份)?证"
 _PREFILTER = f"(?:{_ONE_DIGIT}{_GAP % '0,3'}){{11}}|{_PAPER}"
 _JOINED = f"{_ONE_DIGIT}{_GAP % '1,3'}{_ONE_DIGIT}|{_PAPER}"
@@ -108,6 +111,13 @@ _MOBILE = re.compile(r"(?:86|0086)?1[3-9][0-9]{9}", re.ASCII)
 # 3-6 are the payment cards of ISO/IEC 7812 (UnionPay 62 among them); 9558 and 95595/95599 are old cards of Chinese
 # banks.
 _CARD = re.compile(r"(?:[3-6][0-9]{15,18}|955[0-9]{13,16})", re.ASCII)
+_DAY = "(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}"
+_POSSIBLE = re.compile(
+    r"(?:86|0086)?1[3-9][0-9]{9}X?$|86[0-9]{11}|[3-6][0-9]{15}|955[0-9]{13}"
+    rf"|[0-9]{{6}}(?:1[89]|20)[0-9]{{2}}{_DAY}[0-9X]X?$|[0-9]{{8}}{_DAY}X?$"
+)
+"""How everything begins that `_personal` takes, so that few of the joins of many short groups are looked at closely."""
+_LONGEST = 20
 
 _USUAL_GROUPS = frozenset(
     {(3, 4, 4), (3, 3, 5), (3, 8), (7, 4), (6, 8, 4), (6, 8, 3), (6, 12), (6, 6, 3), (6, 9), (14, 4)}
@@ -174,25 +184,28 @@ def _scrub_run(run: str) -> list[tuple[int, int]]:
     shows too little rather than too much.
     """
     groups = [match.span() for match in _GROUP.finditer(run)]
+    sizes = [last - first for first, last in groups]
+    places = [0, *accumulate(sizes)]
+    joined = "".join(run[first:last] for first, last in groups)
     spans: list[tuple[int, int]] = []
     for i, (start, _) in enumerate(groups):
-        token = ""
-        lengths: tuple[int, ...] = ()
-        for first, last in groups[i : i + 20]:
-            token += run[first:last]
-            lengths = (*lengths, last - first)
-            if len(token) > 20:
+        for j in range(min(i + _LONGEST, len(groups)) - 1, i - 1, -1):  # the longest holds all shorter ones
+            last = groups[j][1]
+            if spans and last <= spans[-1][1]:
                 break
-            if len(token) < 11:
+            token = joined[places[i] : places[j + 1]]
+            if len(token) > _LONGEST or not _POSSIBLE.match(token):
                 continue
+            lengths = tuple(sizes[i : j + 1])
             # An X after the digits may also be the first letter of the next word: try without it too.
             bare = token.removesuffix("X")
             shorter = (*lengths[:-1], lengths[-1] - 1) if lengths[-1] > 1 else lengths[:-1]
             if _personal(token, lengths) or (bare != token and _personal(bare, shorter)):
                 if spans and start <= spans[-1][1]:
-                    spans[-1] = (spans[-1][0], max(last, spans[-1][1]))
+                    spans[-1] = (spans[-1][0], last)
                 else:
                     spans.append((start, last))
+                break
     return spans
 
 
@@ -239,14 +252,17 @@ def scrub_free_text(s: pd.Series[Any]) -> pd.Series[Any]:
 
 
 _CARD_NUMBER = re.compile(r"(?<![0-9])[0-9]{17}[0-9X](?![0-9])", re.ASCII)
-_JOIN = dict.fromkeys(map(ord, _SEPARATORS))
-MOBILE = r"^1[3-9](?:[\s-]*[0-9]){9}$"
+_OLD_NUMBER = re.compile(r"(?<![0-9])[0-9]{6}[3-9][0-9]{5}[0-9]{3}(?![0-9])", re.ASCII)
+"""Fifteen digits of somebody born since 1930: a day written in two-digit years, as in document numbers, is later."""
+_JOIN = dict.fromkeys(map(ord, _SEPARATORS + "。、，,:;；"))
+MOBILE = r"^1[3-9](?:[\s._/·-]*[0-9]){9}$"
 _YOUNGEST = 10
 
 
-def id_number_inside(s: pd.Series[Any], day: date) -> BoolArray:
+def id_number_inside(s: pd.Series[Any], day: date, *, old: bool = False) -> BoolArray:
     """True where a value is or holds an identity card's number: 18 characters with the right check character, a
-    province, and a birth date at least ten years before `day`; in one piece or in groups.
+    province, and a birth date at least ten years before `day`; in one piece or in groups. `old`: also one of 15 digits
+    (province and birth date) that is no shop's registration number.
 
     Younger ones are no numbers of people: decisions are counted by division, date and serial number.
     """
@@ -254,12 +270,16 @@ def id_number_inside(s: pd.Series[Any], day: date) -> BoolArray:
 
     def look(value: str) -> str | None:
         plain = unicodedata.normalize("NFKC", value).upper()
-        for number in {*_CARD_NUMBER.findall(plain), *_CARD_NUMBER.findall(plain.translate(_JOIN))}:
+        joined = plain.translate(_JOIN)
+        for number in {*_CARD_NUMBER.findall(plain), *_CARD_NUMBER.findall(joined)}:
             if number[6:14] <= youngest and id_card_valid(pd.Series([number], dtype="str"))[0]:
+                return number
+        for number in {*_OLD_NUMBER.findall(plain), *_OLD_NUMBER.findall(joined)} if old else ():
+            if _personal(number, (15,)) and reg_no_check_char(number[:14]) != number[14]:
                 return number
         return None
 
-    suspects = as_mask(pc.match_substring_regex(as_arrow(s), pattern=f"(?:{_ONE_DIGIT}{_GAP % '0,3'}){{17}}"))
+    suspects = as_mask(pc.match_substring_regex(as_arrow(s), pattern=_DIGITS % (14 if old else 17)))
     return map_distinct(s.where(suspects), look).notna().to_numpy()
 
 
@@ -267,6 +287,7 @@ def id_number_inside(s: pd.Series[Any], day: date) -> BoolArray:
 
 _ODD = r"[^\p{Han}A-Za-z]"
 _SHORTEST_NUMBER = 6
+_IN_NUMBERS = IN_NAMES + _SEPARATORS
 _NUMBERED = "^[^*＊]*[1-9１-９][^*＊]*$"
 _BRACKETED = re.compile(r"[(（\[［{｛【〔<〈《][^)）\]］}｝】〕>〉》]*")
 _LISTED = re.compile(r"[)）\]］}｝】〕>〉》,，、;；/／|｜&＆]|(?<=[\u4e00-\u9fff]{2})\s+(?=[\u4e00-\u9fff]{2})")
@@ -305,20 +326,20 @@ def hide_name(text: str, name: str | None) -> str:
 
 
 def hide_number(text: str, number: str) -> str:
-    """One text with a number of a document (a passport, a permit of residence) as stars, however it is spaced there.
+    """One text with a number of a document (a passport, a permit of residence) as stars, however it is grouped there.
 
     Such numbers have no form that tells them from others: only who has the number can find it. Short ones are words or
     years more often than documents and stay, and so do words and zeros, which stand for no number, and what has stars.
     """
     is_one = len(number) >= _SHORTEST_NUMBER and re.search(_NUMBERED, number)
-    return _with_name_as(text, number, "*" * len(number)) if is_one else text
+    return _with_name_as(text, number, "*" * len(number), _IN_NUMBERS) if is_one else text
 
 
 def hide_numbers(texts: pd.Series[Any], numbers: pd.Series[Any]) -> pd.Series[Any]:
     """:func:`hide_number` for a column, each text with the number of the same row. Only texts that hold it are looked
     at one by one."""
     places = np.flatnonzero(as_mask(pc.match_substring_regex(as_arrow(numbers), pattern=_NUMBERED)))
-    folded, keys = (_folded(as_arrow(column.take(places))).to_pylist() for column in (texts, numbers))
+    folded, keys = (_folded(as_arrow(column.take(places)), _IN_NUMBERS).to_pylist() for column in (texts, numbers))
     values = texts.to_list()
     for place, text, key in zip(places.tolist(), folded, keys, strict=True):
         if text and key in text:
@@ -338,24 +359,25 @@ def _without_each(text: str, names: str) -> str:
     return text
 
 
-def _folded(array: pa.Array) -> pa.Array:
-    plain = pc.replace_substring_regex(pc.utf8_normalize(array, form="NFKD"), pattern=f"[{IN_NAMES}]+", replacement="")
+def _folded(array: pa.Array, between: str = IN_NAMES) -> pa.Array:
+    pattern = f"[{re.escape(between)}]+"
+    plain = pc.replace_substring_regex(pc.utf8_normalize(array, form="NFKD"), pattern=pattern, replacement="")
     return pc.utf8_upper(plain)
 
 
-def _fold(text: str) -> tuple[str, list[int]]:
+def _fold(text: str, between: str = IN_NAMES) -> tuple[str, list[int]]:
     """The text as it is compared, and for each of its characters the place in `text` that it comes from."""
     pairs = [
         (one, place)
         for place, char in enumerate(text)
         for one in unicodedata.normalize("NFKD", char).upper()
-        if one not in IN_NAMES
+        if one not in between
     ]
     return "".join(one for one, _ in pairs), [place for _, place in pairs]
 
 
-def _with_name_as(text: str, name: str, shown: str) -> str:
-    key, (folded, places) = _fold(name)[0], _fold(text)
+def _with_name_as(text: str, name: str, shown: str, between: str = IN_NAMES) -> str:
+    key, (folded, places) = _fold(name, between)[0], _fold(text, between)
     if len(key) < 2:
         return text
     pieces: list[str] = []

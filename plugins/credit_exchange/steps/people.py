@@ -57,3 +57,10 @@ def without_numbers(words: str, hidden: Iterable[str]) -> str:
     for number in hidden:
         words = hide_number(words, number)
     return scrub_text(words)
+
+
+def in_order(sequence: str, names: Iterable[str], numbers: Iterable[str]) -> str:
+    """Return a row's place in its source's own order, padded as it is kept; without people where a column slipped."""
+    bare = sequence.lstrip("0")
+    shown = without_numbers(without(bare, names), numbers)
+    return sequence if shown == bare else shown

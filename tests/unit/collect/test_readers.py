@@ -181,6 +181,10 @@ def test_headers_are_checked_and_data_never_shown() -> None:
         with pytest.raises(HoldForPerson, match="出现新列 （第 5 列）") as held:
             csv_of(f"{HEADER},{name}\n")
         assert name not in str(held.value)
+    table = {"form": "table", "connection": "c", "table": "t", "updated_at": "u"}
+    for name, shown in (("extra", "'extra'"), ("张三", ""), ("a11010519491231002X", "")):
+        with pytest.raises(HoldForPerson, match=f"出现新列 {shown}（第 5 列），"):
+            layout(source=table).unknown(name, 5, "")
     chunks = csv_of(f"{HEADER},新列\n甲,,1,,z\n", contract={"new_columns": "quarantine"})
     assert records(chunks) == [["甲", "", "1", ""]]
     assert records(csv_of(f" {HEADER},x\n甲,,1,,z\n", ignore=["X "])) == [["甲", "", "1", ""]]

@@ -13,6 +13,12 @@ PLACEHOLDER = "00000000000000000X"
 
 CARD = {"XK_XDR_ZJLX": "身份证", "XK_XDR_ZJHM": "11010519491231002X"}
 
+PASSPORT = PERSON | {"XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": "E12345678"}
+REPRESENTATIVE = {"XK_FR_ZJLX": "护照号", "XK_FR_ZJHM": "G1234567"}
+SHOP = {"XK_XDR_LB": "个体工商户", "XK_XDR_SHXYM": "92340603MA2UK1TD00"}
+OLD_CARD = {"XK_XDR_ZJLX": "身份证", "XK_XDR_ZJHM": "110105491231002"}
+OWN_NUMBER = {"XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": "440301103448669", "XK_XDR_GSZC": "440301103448669"}
+
 PERMIT_CASES: list[tuple[str, dict[str, str], set[str]]] = [
     ("a good row passes", {}, OK),
     ("a natural person passes", PERSON, OK),
@@ -73,7 +79,35 @@ PERMIT_CASES: list[tuple[str, dict[str, str], set[str]]] = [
     ("document counted by division, date and number", {"XK_WSH": "榕证110105202608200026号"}, OK),
     ("document with the digits of a mobile", {"XK_WSH": "榕证〔2026〕13805910000号"}, OK),
     ("licence with the holder's number is masked later", {"XK_XKBH": "11010519491231002X"}, OK),
+    *(
+        (f"identity card written as {number}", {"XK_WSH": f"榕证身份证{number}号"}, {"S19"})
+        for number in (
+            "110105.1949.1231.002X",
+            "110105/19491231/002X",
+            "１１０１０５．１９４９１２３１．００２Ｘ",
+            "110105\u200b19491231\u200b002X",
+            "110105·19491231·002X",
+            "110105、19491231，002x",
+        )
+    ),
+    ("mobile with dots in a shifted column", {"XK_XDR_SHZZ": "138.0591.0000"}, {"S19"}),
+    ("identity card of fifteen digits in a document number", {"XK_WSH": "榕证110105491231003号"}, {"S19"}),
+    ("document counted by division, short date and number", {"XK_WSH": "榕证350102260820002号"}, OK),
+    ("document with a shop's registration number", {"XK_WSH": "榕个登〔2016〕350102600123455号"}, OK),
+    ("own passport in a document number", PASSPORT | {"XK_WSH": "榕证e-1234 5678号"}, {"S19"}),
+    ("own passport beside an agency", PASSPORT | {"XK_XKJG": "某局（E12345678）"}, {"S19"}),
+    ("somebody else's passport has no form", PASSPORT | {"XK_WSH": "榕证E12345679号"}, OK),
+    ("representative's passport in a shifted column", REPRESENTATIVE | {"XK_XDR_SHZZ": "G1234567"}, {"S19"}),
+    ("representative's passport in a text is masked", REPRESENTATIVE | {"XK_NR": "G1234567"}, OK),
+    ("company's own number in the place of a document's", OWN_NUMBER, OK),
+    ("own old card in a shifted column", SHOP | OLD_CARD | {"XK_XDR_SHZZ": "110105491231002"}, {"S19"}),
+    ("own name in a document number", PERSON | {"XK_WSH": "榕证（陈 某乙）1号"}, {"S19-name"}),
+    ("own name as the agency", PERSON | {"XK_XKJG": "陈某乙", "XK_LYDW": "某局陈某乙经办"}, {"S19-name"}),
+    ("operator's name in a document number", SHOP | {"XK_WSH": "榕证林某甲1号"}, {"S19-name"}),
+    ("representative's name in a document number is open", {"XK_WSH": "榕证林某甲1号"}, OK),
 ]
+
+SHOP_FINED = {"CF_XDR_LB": "个体工商户", "CF_XDR_SHXYM": "92340603MA2UK1TD00"}
 
 PENALTY_CASES: list[tuple[str, dict[str, str], set[str]]] = [
     ("a good row passes", {}, OK),
@@ -81,6 +115,8 @@ PENALTY_CASES: list[tuple[str, dict[str, str], set[str]]] = [
     ("confiscation without amount", {"CF_CFLB": "罚款;没收违法所得"}, {"S08"}),
     ("revocation without licence", {"CF_CFLB": "吊销许可证件", "CF_NR_FK": ""}, {"S08"}),
     ("warning needs no amount", {"CF_CFLB": "警告&警告", "CF_NR_FK": ""}, OK),
+    ("identity card with dots in a document number", {"CF_WSH": "榕罚110105.1949.1231.002X号"}, {"S19"}),
+    ("operator's name beside the source", SHOP_FINED | {"CF_SJLY": "某局林某甲"}, {"S19-name"}),
     ("negative amount", {"CF_NR_FK": "-1"}, {"S08"}),
     ("seven decimals", {"CF_NR_FK": "0.1234567"}, {"S08"}),
     ("no number", {"CF_NR_FK": "2000元"}, {"S08"}),

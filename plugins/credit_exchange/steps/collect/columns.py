@@ -19,6 +19,7 @@ _NAMES_A_COLUMN = re.compile(
 )
 """What may be shown of a header that nobody agreed to: a code, or a word for what stands in a column. Anything else may
 be a person: 张三, 填报人：张三."""
+_OF_A_TABLE = re.compile(r"(?!\w*\d{6})[A-Za-z][A-Za-z0-9_]{0,39}")
 _WORDS = ("_operation", "_reason")
 _SAID_BY = {"_operation": "operation.column", "_reason": "operation.reason_column", "_sequence": "sequence"}
 """The key of a feed's file that names a column which is no field."""
@@ -125,7 +126,9 @@ class Layout:
     def unknown(self, name: str, position: int, place: str) -> None:
         """Deal with a column that nobody agreed to: HoldForPerson under `freeze`, a note under `quarantine`, or when a
         person has approved the delivery."""
-        is_name = _NAMES_A_COLUMN.fullmatch(name) or isinstance(self.feed.source, TableSource)
+        is_name = _NAMES_A_COLUMN.fullmatch(name) or (
+            isinstance(self.feed.source, TableSource) and _OF_A_TABLE.fullmatch(name)
+        )
         shown = name if is_name else f"第 {position} 列"
         if self._freeze:
             told = f"{name!r}（第 {position} 列）" if is_name else f"（第 {position} 列）"

@@ -24,6 +24,7 @@ from credit_exchange.core.identifiers import id_card_valid, is_placeholder, uscc
 from credit_exchange.core.masking import MOBILE, id_number_inside, scrub_free_text
 from credit_exchange.core.text import BoolArray, as_arrow, as_mask, bad_characters, map_distinct
 from credit_exchange.steps.validate.normalise import ID_CARD, SOLE_TRADER_PREFIX, Sheet
+from credit_exchange.steps.validate.own import Numbers, holds_name, holds_number, own_numbers
 
 LONG_TERM = "2099-12-31"
 
@@ -43,6 +44,7 @@ class Case:
     _placeholders: dict[str, BoolArray] = field(default_factory=dict)
     _upserts: BoolArray | None = None
     _held: dict[str, BoolArray] = field(default_factory=dict)
+    _numbers: Numbers | None = None
 
     def upserts(self) -> BoolArray:
         """Where a row is a record, not an order about one."""
@@ -56,6 +58,12 @@ class Case:
         if key not in self._held:
             self._held[key] = holds(self, condition)
         return self._held[key]
+
+    def numbers(self) -> Numbers:
+        """The numbers of the rows' own documents, but for identity cards of 18 characters."""
+        if self._numbers is None:
+            self._numbers = own_numbers(self.dataset.identity.subject, self.sheet.frame, self.kind)
+        return self._numbers
 
     def column(self, code: str) -> pd.Series[Any]:
         """A field, or the derived `_subject_kind` or `_subject_code`."""
@@ -245,16 +253,23 @@ def characters(case: Case, _rule: Rule, code: str) -> BoolArray:
 @_check
 def no_person_number(case: Case, _rule: Rule, code: str) -> BoolArray:
     """S19: a person's number stands where nobody expects one, and would leave unmasked: an identity card's, in a code
-    also a mobile that is all of it, in a name any that would be masked in a text.
+    also a mobile that is all of it, in a name any that would be masked in a text; anywhere the row's own.
 
-    Decisions are counted in long numbers as well: in theirs only a card's number is one.
+    Decisions are counted in long numbers as well: in theirs only a card's number is one, and what is the row's own.
     """
     column = case.column(code)
+    own = holds_number(column, case.numbers())
     is_code = case.dataset.fields[code].type == "code"
     if is_code or code == case.dataset.identity.document_no:
-        found = id_number_inside(column, case.business_date)
+        found = own | id_number_inside(column, case.business_date, old=not is_code)
         return found | as_mask(pc.match_substring_regex(as_arrow(column), pattern=MOBILE)) if is_code else found
-    return case.present(code) & (scrub_free_text(column) != column).to_numpy()
+    return own | (case.present(code) & (scrub_free_text(column) != column).to_numpy())
+
+
+@_check
+def no_own_name(case: Case, _rule: Rule, code: str) -> BoolArray:
+    """S19-name: the name of the row's own natural person or operator stands where it would leave unmasked."""
+    return holds_name(case.dataset.identity.subject, case.sheet.frame, case.kind, case.column(code))
 
 
 @_check
