@@ -17,7 +17,7 @@ from credit_exchange.config.sharing import MaskKind, SharingRule
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 
 NO_RULE = "NO-RULE"
-TREATMENT = 5
+TREATMENT = 6
 """Counts how masks are carried out: what lies at a platform under an older way is released again where it differs."""
 _NAME: MaskKind = "person_name"
 _STRICTNESS = ("free_text", "id_number", _NAME)
