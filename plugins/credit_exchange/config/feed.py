@@ -16,6 +16,7 @@ from credit_exchange.core.dates import date_pattern
 from credit_exchange.errors import ConfigurationError
 
 _PLACEHOLDERS = ("date", "iso")
+_TABLE_NAME = r"^[A-Za-z_\u4e00-\u9fff][A-Za-z0-9_$\u4e00-\u9fff]{0,62}$"
 
 
 def _below_the_inbox(path: str) -> str:
@@ -110,8 +111,8 @@ class TableSource(Model):
 
     form: Literal["table"]
     connection: str
-    table: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]{0,62}$")
-    schema_name: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_$]{0,62}$")
+    table: str = Field(pattern=_TABLE_NAME)
+    schema_name: str | None = Field(default=None, pattern=_TABLE_NAME)
     updated_at: str = Field(description="column of the last change, wall clock Asia/Shanghai")
     overlap_hours: float = Field(default=24, ge=0)
     statement_timeout_seconds: float = Field(default=600, gt=0)

@@ -59,6 +59,7 @@ _DECIMAL = re.compile(
     r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII
 )  # ".2" is how Oracle writes 0.2
 _LONGEST_DECIMAL = 60
+_TEXT_FORMULA = rf'(?s)^="{_ANY_SPACE[:-1]}*([^"]*?){_ANY_SPACE[:-1]}*"$'
 _TEXT_MARKER = rf"(?s)^['`]{_ANY_SPACE[:-1]}*([^'`]*)$"
 
 
@@ -118,13 +119,17 @@ def clean(s: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def without_text_marker(s: pd.Series[Any]) -> pd.Series[Any]:
-    """Drop the one apostrophe (or `) before a value: spreadsheets, exports and our own return files mark text by it,
-    and it is no part of the text. A value with another one in it is quoted or abbreviated, and stays."""
+    """Drop the one apostrophe (or `) before a value, or the ="…" around it: spreadsheets, exports and our own return
+    files mark text by it, and it is no part of the text. A value with another one in it is quoted or abbreviated, and
+    stays."""
     array = as_arrow(s)
     data = bytes_of(array)
-    if not ((data == ord("'")) | (data == ord("`"))).any():
-        return s
-    return as_series(pc.replace_substring_regex(array, pattern=_TEXT_MARKER, replacement=r"\1"), s)
+    changed = array
+    if (data == ord("=")).any():
+        changed = pc.replace_substring_regex(changed, pattern=_TEXT_FORMULA, replacement=r"\1")
+    if ((data == ord("'")) | (data == ord("`"))).any():
+        changed = pc.replace_substring_regex(changed, pattern=_TEXT_MARKER, replacement=r"\1")
+    return s if changed is array else as_series(changed, s)
 
 
 def clean_code(s: pd.Series[Any]) -> pd.Series[Any]:

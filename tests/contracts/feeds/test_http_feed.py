@@ -60,8 +60,12 @@ class Service:
                     status = int(fault[:3])
                 elif fault == "html":
                     body = b"<html>login</html>"
-                elif fault == "code":
-                    body = b'{"code": "500"}'
+                elif fault.startswith("code"):
+                    body = json.dumps({"code": fault[5:] or "500"}).encode()
+                elif fault == "gbk":
+                    body = service.page(query).decode().encode("gbk")
+                elif fault.startswith("none"):
+                    body = json.dumps({"code": "0", "data": {"total": int(fault[5:]), "items": None}}).encode()
                 elif fault == "short":
                     body = json.dumps({"code": "0", "data": {"total": 5, "items": []}}).encode()
                 elif fault.startswith("shuffled"):  # no fixed order: each page is cut from another one
@@ -122,6 +126,14 @@ def service() -> Iterator[Service]:
     made.server.server_close()
 
 
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between two calls, which take no time here."""
+    pauses: list[float] = []
+    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=pauses.append))
+    return pauses
+
+
 def test_all_pages_are_landed_as_received(exchange_of: OPEN, service: Service) -> None:
     service.script = {2: "503", 4: "code"}  # passing troubles
     exchange = exchange_of(HTTP, service.connection)
@@ -157,27 +169,23 @@ def test_a_redirect_to_what_is_no_address_is_told_in_the_batch(exchange_of: OPEN
     [
         ("short", RetriableError, "服务称有 5 行，实际给出 0 行"),
         ("same", RetriableError, "第 2 页：与前面某一页的内容相同"),
+        ("none 5", RetriableError, "data.items 处没有列表"),
+        ("gbk", RetriableError, "答复不是 UTF-8 编码"),
+        ("code 40101", RetriableError, "code 是 40101，不是 '0'；请按部门的接口文档核对"),
+        ("code 350102199001010012", RetriableError, "code 是 别的内容，不是 '0'"),
         ("401", FatalError, "令牌不被接受（HTTP 401）"),
         ("404", FatalError, "HTTP 404"),
         ("302", FatalError, "HTTP 302"),
     ],
 )
 def test_partial_pages_are_never_taken(
-    exchange_of: OPEN, service: Service, inbox: Path, fault: str, error: type[Exception], says: str
+    exchange_of: OPEN, service: Service, inbox: Path, slept: list[float], fault: str, error: type[Exception], says: str
 ) -> None:
     service.always = fault
     with pytest.raises(error, match=says) as caught:
         collect(exchange_of(HTTP, service.connection), "t", DAY)
     assert "tok" not in str(caught.value)
     assert not [p for p in (inbox.parent / "landing").rglob("*") if p.is_file()]
-
-
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between two calls, which take no time here."""
-    pauses: list[float] = []
-    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=pauses.append))
-    return pauses
 
 
 def test_a_service_of_few_calls_a_minute_is_waited_for_as_long_as_it_says(
@@ -223,6 +231,20 @@ def test_a_row_that_a_service_holds_twice_is_delivered_twice(exchange_of: OPEN, 
     service.items.append(service.items[0])
     exchange = exchange_of(HTTP, service.connection)
     assert len(rows(exchange, collect(exchange, "t", DAY))) == 6
+
+
+def test_a_list_of_nothing_may_be_written_as_null(exchange_of: OPEN, service: Service) -> None:
+    service.always = "none 0"
+    exchange = exchange_of(HTTP, service.connection)
+    assert rows(exchange, collect(exchange, "t", DAY)) == []
+
+
+def test_a_certificate_that_nobody_trusts_is_told_as_such(
+    exchange_of: OPEN, service: Service, slept: list[float]
+) -> None:
+    plain = service.connection.host.replace("http:", "https:")  # no TLS there at all fails in the same way
+    with pytest.raises(RetriableError, match="TLS 证书没有通过验证，或不能加密连接；请部门更换证书"):
+        collect(exchange_of(HTTP, Connection("service", host=plain, password="tok")), "t", DAY)
 
 
 def test_a_number_as_identifier_and_a_new_key(exchange_of: OPEN, service: Service) -> None:

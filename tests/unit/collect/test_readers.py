@@ -251,6 +251,8 @@ def test_a_workbook_without_header_or_no_workbook_is_refused() -> None:
         xlsx_of(io.BytesIO(b"name,code\n"))
     with pytest.raises(FatalError, match=r"旧版 \.xls"):
         xlsx_of(io.BytesIO(bytes.fromhex("d0cf11e0a1b11ae1") + b"x" * 100))
+    with pytest.raises(FatalError, match="是网页或 XML 表格，只是改了扩展名"):
+        xlsx_of(io.BytesIO("\ufeff\r\n<html><table>".encode()))
     with pytest.raises(FatalError, match="没有工作表 '名单'"):
         xlsx_of(workbook([HEADER.split(",")]), sheet="名单")
 

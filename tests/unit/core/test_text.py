@@ -37,6 +37,12 @@ def test_the_mark_of_a_text_cell_is_no_part_of_the_text():
     assert values(text.without_text_marker(s)) == [
         "350100", "=甲", "文1", "", "'十三五'规划", "'90s'", "甲'乙", "甲", "", None, "一\n二",
     ]  # fmt: skip
+    s = series('="0123"', '=" 文\n号 "', '=""', "='文'", '="a"&"b"', '="a', 'x="a"', '="', None)
+    assert values(text.without_text_marker(s)) == [
+        "0123", "文\n号", "", "='文'", '="a"&"b"', '="a', 'x="a"', '="', None,
+    ]  # fmt: skip
+    s = series("='a", "=b")
+    assert text.without_text_marker(s).tolist() == s.tolist()
 
 
 def test_codes_become_ascii_upper_case():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _PAUSE = wait_exponential_jitter(multiplier=0.3, max=10, jitter=0.3)
 _ROUNDS = 3
 _LONGEST_NUMBER = 64
 """Places of a number: 1e999999999 is short, and fills the memory when it is written out."""
+_A_CODE = re.compile(r"-?[0-9]{1,6}|[A-Z][A-Z0-9_]{0,30}|None|False|True", re.ASCII)
+"""What may be shown of an answer's result code: anything longer could be a number of somebody."""
 _FIXED = (1980, 1, 1, 0, 0, 0)
 
 
@@ -189,6 +192,11 @@ def _once(service: _Service, query: dict[str, str], place: str) -> tuple[bytes, 
         ) as reply:
             body = _body(reply, place)
             status = reply.status_code
+    except requests.exceptions.SSLError:
+        raise RetriableError(
+            f"{place}：服务的 TLS 证书没有通过验证，或不能加密连接；请部门更换证书，"
+            "自签名或私有 CA 的证书请加入 REQUESTS_CA_BUNDLE 所指的文件"
+        ) from None
     except (requests.RequestException, ValueError) as error:
         # ValueError: it leads to what is no address; the text holds the address, which may hold more than it should
         raise RetriableError(f"{place}：服务没有答复（{type(error).__name__}）") from None
@@ -204,10 +212,16 @@ def _once(service: _Service, query: dict[str, str], place: str) -> tuple[bytes, 
         raise FatalError(f"{place}：服务拒绝了请求（HTTP {status}）；请检查连接的 host 和报送源的 source.path")
     try:
         answer = parse(body)
+    except UnicodeDecodeError:
+        raise RetriableError(f"{place}：答复不是 UTF-8 编码（JSON 只能是 UTF-8）；请部门更正接口的编码") from None
     except ValueError:
         raise RetriableError(f"{place}：答复不是 JSON，可能是登录页或错误页") from None
-    if source.code is not None and str(_at(answer, source.code)) != source.code_ok:
-        raise RetriableError(f"{place}：HTTP 200 的答复中 {source.code} 不是 {source.code_ok!r}")
+    if source.code is not None and (code := str(_at(answer, source.code))) != source.code_ok:
+        shown = code if _A_CODE.fullmatch(code) else "别的内容"
+        raise RetriableError(
+            f"{place}：HTTP 200 的答复中 {source.code} 是 {shown}，不是 {source.code_ok!r}；"
+            "请按部门的接口文档核对它的含义（令牌过期时请更新连接的密码）"
+        )
     return body, answer
 
 
@@ -261,6 +275,8 @@ def _at(answer: Any, path: str) -> Any:
 
 def _items(answer: Any, source: HttpSource, place: str) -> list[Any]:
     items = _at(answer, source.items)
+    if items is None and source.total is not None and str(_at(answer, source.total)) == "0":
+        return []  # how many services write a list of nothing
     if not isinstance(items, list):
         raise RetriableError(f"{place}：答复中 {source.items} 处没有列表；请检查服务，或更正 source.items")
     return items

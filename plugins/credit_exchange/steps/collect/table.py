@@ -9,43 +9,30 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import IO, Any
 
 import psycopg
-from sqlalchemy import (
-    URL,
-    Engine,
-    Select,
-    TableClause,
-    and_,
-    column,
-    create_engine,
-    func,
-    inspect,
-    literal,
-    not_,
-    or_,
-    select,
-    table,
-)
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
-from sqlalchemy.types import Date, DateTime, String
+from sqlalchemy import Engine, Select, TableClause, and_, column, func, literal, not_, or_, select, table
+from sqlalchemy.dialects.mysql import BIT
+from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
+from sqlalchemy.types import BINARY, VARBINARY, Date, DateTime, LargeBinary, String, TypeEngine
 
 from credit_exchange.config.connections import Connection
 from credit_exchange.config.feed import TableSource
 from credit_exchange.core.business_time import SHANGHAI, day_bounds
-from credit_exchange.errors import ConfigurationError, FatalError, HoldForPerson, RetriableError
+from credit_exchange.errors import FatalError, HoldForPerson, RetriableError
 from credit_exchange.steps.collect.columns import Layout, normal
+from credit_exchange.steps.collect.databases import code_of, columns_of, open_engine, remedy
 
-_DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 _BATCH = 5_000
 log = logging.getLogger(__name__)
 _ISO_DAY = "____-__-__%"
+_NOTHING = datetime(1901, 1, 1)  # noqa: DTZ001 - compared with wall clocks
+"""Update times before this one are none."""
+_BYTES = (LargeBinary, BINARY, VARBINARY)
 
 
 def window(business_date: date, overlap_hours: float) -> tuple[datetime, datetime]:
@@ -64,120 +51,88 @@ def fetch_table(
     database does not answer, ConfigurationError when the connection is no database.
     """
     start, end = window(business_date, source.overlap_hours)
-    engine = _engine(connection, source, layout.where)
+    engine: Engine | None = None
     try:
-        names, kind = _columns(engine, source, layout)
-        query = _query(engine, source, names, kind, start, end)
+        engine = open_engine(connection, source, layout.where)
+        kinds, updated = _columns(engine, source, layout)
+        names = list(kinds)
+        query = _query(engine, source, names, updated, start, end)
         if engine.dialect.name == "postgresql":
             rows = _copy(engine, query, target)
         else:
-            rows = _stream(engine, query, names, target)
+            rows = _stream(engine, query, kinds, target)
         if not rows:
-            _comparable(engine, source, layout, kind)
-        undated = _undated(engine, source, kind)
+            _comparable(engine, source, layout, updated)
+        undated = _undated(engine, source, updated)
     except (DBAPIError, psycopg.Error) as error:
-        code = getattr(getattr(error, "orig", error), "sqlstate", None) or type(error).__name__
+        code = code_of(error)
         raise RetriableError(
             f"{layout.where}：无法通过连接 {source.connection} 读取表 {source.table}（错误 {code}）；"
-            "请检查数据库、权限和语句超时，然后重新运行"
+            f"{remedy(code)}，然后重新运行"
         ) from None
     except SQLAlchemyError as error:
         raise FatalError(
             f"{layout.where}：无法读取表 {source.table}（{type(error).__name__}）；请检查报送源的配置文件"
         ) from None
     finally:
-        engine.dispose()
+        if engine is not None:
+            engine.dispose()
     return {"rows": rows, "window": [start.isoformat(), end.isoformat()], "columns": names, "undated": undated}
 
 
-def _engine(connection: Connection, source: TableSource, where: str) -> Engine:
-    url = database_url(connection)
-    options: dict[str, Any] = {}
-    milliseconds = int(source.statement_timeout_seconds * 1000)
-    if url.get_backend_name() == "postgresql":
-        options = {
-            "connect_timeout": 10,
-            "tcp_user_timeout": 60_000,
-            "application_name": "credit_exchange",
-            "client_encoding": "utf8",  # else the server's own, in which COPY hands out the text
-            "options": f"-c statement_timeout={milliseconds} -c default_transaction_read_only=on "
-            "-c timezone=Asia/Shanghai -c datestyle=ISO",
-        }
-    elif url.get_backend_name() == "sqlite":
-        if not url.database or not Path(url.database).is_file():
-            raise RetriableError(f"{where}：连接 {source.connection} 的数据库文件不存在；请检查其路径")
-        options = {"timeout": min(source.statement_timeout_seconds, 60)}
-    elif url.get_backend_name() in ("mysql", "mariadb"):
-        options = {"connect_timeout": 10, "read_timeout": int(source.statement_timeout_seconds)}
+def _columns(
+    engine: Engine, source: TableSource, layout: Layout
+) -> tuple[dict[str, TypeEngine[Any]], tuple[str, TypeEngine[Any]]]:
+    """Return the columns to select, as the table spells them, with their types; and the update time with its type."""
     try:
-        return create_engine(url, connect_args=options, hide_parameters=True, pool_size=1, max_overflow=0)
-    except (ImportError, NoSuchModuleError):
-        raise ConfigurationError(
-            f"{where}：连接 {source.connection} 的驱动 {url.drivername} 没有安装；请在镜像中安装"
-        ) from None
-
-
-def database_url(connection: Connection) -> URL:
-    """Return the SQLAlchemy URL of a connection: its uri, or one made of its parts. Raises ConfigurationError."""
-    try:
-        if connection.uri:
-            url = make_url(connection.uri)
-            url = url.difference_update_query(["__extra__"])
-        else:
-            url = URL.create(
-                connection.conn_type,
-                connection.login or None,
-                connection.password or None,
-                connection.host or None,
-                connection.port,
-                connection.schema or None,
-            )
-        return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
-    except (ArgumentError, ValueError, TypeError):
-        raise ConfigurationError(
-            f"连接 {connection.conn_id} 不是数据库地址；请填写 SQLAlchemy URL，在 Airflow 中填入 extra 的 url"
-        ) from None
-
-
-def _columns(engine: Engine, source: TableSource, layout: Layout) -> tuple[list[str], Any]:
-    """Return the columns to select, as the table spells them, and the type of the update time."""
-    try:
-        there = inspect(engine).get_columns(source.table, schema=source.schema_name)
+        there = columns_of(engine, source)
     except NoSuchTableError:
         raise HoldForPerson(
             f"{layout.where}：表 {source.table} 不存在或没有授权；请联系部门，或更正报送源的 source.table"
         ) from None
-    names = [str(item["name"]) for item in there]
+    names = [name for name, _ in there]
     place = f"表 {source.table}"
     layout.missing({target for name in names for target in layout.targets(name)}, place, HoldForPerson)
     layout.check(names, place)
-    updated = next((item for item in there if normal(str(item["name"])) == normal(source.updated_at)), None)
+    updated = next((item for item in there if normal(item[0]) == normal(source.updated_at)), None)
     if updated is None:
         raise HoldForPerson(
             f"{layout.where}{place}：没有更新时间列 {source.updated_at}；请联系部门，或更正 source.updated_at"
         )
-    return [name for name in names if layout.targets(name)], updated
+    wanted = {name: kind for name, kind in there if layout.targets(name)}
+    for name, kind in wanted.items():
+        # a row's own order may be one (rowversion); a text in bytes could be of any encoding, and would leave as digits
+        if isinstance(kind, _BYTES) and engine.dialect.name != "sqlite" and layout.targets(name) != ["_sequence"]:
+            raise HoldForPerson(
+                f"{layout.where}{place}：列 {name} 是二进制类型，无法确定其中文字的编码；"
+                "请部门改为文本类型，或提供转换为文本的视图"
+            )
+    return wanted, updated
 
 
 def _query(
-    engine: Engine, source: TableSource, names: Sequence[str], updated: Any, start: datetime, end: datetime
+    engine: Engine,
+    source: TableSource,
+    names: Sequence[str],
+    updated: tuple[str, TypeEngine[Any]],
+    start: datetime,
+    end: datetime,
 ) -> Select[Any]:
-    kind = updated["type"]
+    kind = updated[1]
     bounds: list[Any] = [start, end]
     if engine.dialect.name == "sqlite" or isinstance(kind, String):
         # text: "2026-01-02 08:00:00" (a "T" between sorts the same way at midnight); midnight is the bare day, before
         # which no time of that day sorts, with or without hours
         bounds = [literal(moment.isoformat(" ", "seconds").removesuffix(" 00:00:00"), String) for moment in bounds]
     elif isinstance(kind, DateTime):
-        bounds = [moment.replace(tzinfo=SHANGHAI) for moment in bounds] if kind.timezone else bounds
-        bounds = [literal(moment, DateTime(timezone=bool(kind.timezone))) for moment in bounds]
+        bounds = [_moment(kind, moment) for moment in bounds]
     elif isinstance(kind, Date):
         bounds = [literal(moment.date(), Date) for moment in bounds]
     else:
         raise FatalError(
             f"更新时间列 {source.updated_at} 既不是日期、时间，也不是文本；请在 source.updated_at 中改用其他列"
         )
-    changed: Any = column(str(updated["name"]))
+    changed: Any = column(updated[0])
     there: TableClause = table(source.table, *map(column, names), schema=source.schema_name)
     return (
         select(*(there.c[name] for name in names))
@@ -187,11 +142,15 @@ def _query(
     )
 
 
-def _comparable(engine: Engine, source: TableSource, layout: Layout, updated: Any) -> None:
+def _moment(kind: DateTime, moment: datetime) -> Any:
+    return literal(moment.replace(tzinfo=SHANGHAI) if kind.timezone else moment, DateTime(timezone=bool(kind.timezone)))
+
+
+def _comparable(engine: Engine, source: TableSource, layout: Layout, updated: tuple[str, TypeEngine[Any]]) -> None:
     """Raises HoldForPerson when update times are text of another form: no window would ever have a row."""
-    changed: Any = column(str(updated["name"]), String)
+    changed: Any = column(updated[0], String)
     there = table(source.table, changed, schema=source.schema_name)
-    if not isinstance(updated["type"], String):
+    if not isinstance(updated[1], String):
         return
     iso = changed.like(_ISO_DAY)
     with engine.connect() as connection:
@@ -206,15 +165,20 @@ def _comparable(engine: Engine, source: TableSource, layout: Layout, updated: An
         )
 
 
-def _undated(engine: Engine, source: TableSource, updated: Any) -> int | None:
+def _undated(engine: Engine, source: TableSource, updated: tuple[str, TypeEngine[Any]]) -> int | None:
     """Return how many rows have no update time, or as text one that no window finds; None when that takes too long.
 
     Only counted to be told: the rows that were asked for are here, and a table too large to count must not lose them.
     """
-    is_text = engine.dialect.name == "sqlite" or isinstance(updated["type"], String)
-    changed: Any = column(str(updated["name"]), String) if is_text else column(str(updated["name"]))
+    name, kind = updated
+    is_text = engine.dialect.name == "sqlite" or isinstance(kind, String)
+    changed: Any = column(name, String) if is_text else column(name)
     there = table(source.table, changed, schema=source.schema_name)
-    never = or_(changed.is_(None), not_(changed.like(_ISO_DAY))) if is_text else changed.is_(None)
+    if is_text:
+        other = not_(changed.like(_ISO_DAY))
+    else:  # MySQL's 0000-00-00, SQL Server's 1900-01-01, Oracle's 0001-01-01: what a front writes for nothing
+        other = changed < (_moment(kind, _NOTHING) if isinstance(kind, DateTime) else literal(_NOTHING.date(), Date))
+    never = or_(changed.is_(None), other)
     try:
         with engine.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(there).where(never)).scalar_one())
@@ -236,25 +200,30 @@ def _copy(engine: Engine, query: Select[Any], target: IO[bytes]) -> int:
             return cursor.rowcount
 
 
-def _stream(engine: Engine, query: Select[Any], names: Sequence[str], target: IO[bytes]) -> int:
+def _stream(engine: Engine, query: Select[Any], kinds: Mapping[str, TypeEngine[Any]], target: IO[bytes]) -> int:
     """Any other database: a server-side cursor where there is one, rows in batches."""
     rows = 0
+    as_text = [_bits if isinstance(kind, BIT) else _text for kind in kinds.values()]
     # what SQLite cannot decode lands as the bytes it is: the reader quarantines that row, and takes the others
     text = io.TextIOWrapper(target, encoding="utf-8", errors="surrogateescape", newline="", write_through=True)
     try:
         writer = csv.writer(text, lineterminator="\r\n")  # else a carriage return alone would stand without quotes
-        writer.writerow(names)
+        writer.writerow(kinds)
         with engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
             if engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("PRAGMA query_only = ON")
                 driver: Any = connection.connection.driver_connection
                 driver.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
             for batch in connection.execute(query).partitions(_BATCH):
-                writer.writerows([[_text(value) for value in row] for row in batch])
+                writer.writerows([[say(value) for say, value in zip(as_text, row, strict=True)] for row in batch])
                 rows += len(batch)
     finally:
         text.detach()
     return rows
+
+
+def _bits(value: Any) -> str:
+    """Return MySQL's BIT as its number: it stands for a truth or a small code."""
+    return str(int.from_bytes(value)) if isinstance(value, bytes) else _text(value)
 
 
 def _text(value: Any) -> str:

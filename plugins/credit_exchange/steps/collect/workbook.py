@@ -32,8 +32,11 @@ _NUMERIC_MESSAGE = "单元格是数字格式，前导零和第15位以后的数�
 
 def check_workbook(file: IO[bytes], where: str) -> None:
     """Refuse what is no XLSX or unpacks to too much. Raises FatalError."""
-    if file.read(8) == _OLE:
+    head = file.read(512)
+    if head.startswith(_OLE):
         raise FatalError(f"{where}：是旧版 .xls 或加了密码的工作簿；请部门不设密码另存为 .xlsx 后重新报送")
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):  # what many systems call an Excel export
+        raise FatalError(f"{where}：是网页或 XML 表格，只是改了扩展名；请部门在 Excel 中打开，另存为 .xlsx 后重新报送")
     file.seek(0)
     with checked_zip(file, where, MAX_UNPACKED) as archive:
         if "xl/workbook.xml" not in archive.namelist() and "[Content_Types].xml" not in archive.namelist():
