@@ -100,6 +100,26 @@ def test_what_cannot_be_meant_is_refused(client: Any, path: str) -> None:
     assert client.get(path).status_code == 422
 
 
+def test_a_document_that_cannot_be_read_is_told_on_a_page() -> None:
+    """The object store is away, or lost it: a bare "Internal Server Error" says neither what nor where."""
+    from fastapi.testclient import TestClient
+
+    from credit_exchange.errors import RetriableError
+    from credit_exchange.ui.app import LOGIN, MAY_READ, build
+
+    class Away:
+        def docs(self, batch_id: int) -> str:
+            raise RetriableError("落地区：无法读取 docs/1；请检查对象存储")
+
+    app = build(Away())  # type: ignore[arg-type]  # the one answer that is asked for
+    app.dependency_overrides = {LOGIN: lambda: None, MAY_READ: lambda: None}
+    with TestClient(app, raise_server_exceptions=False) as client:
+        answer = client.get("/batch/1/docs")
+    assert answer.status_code == 503
+    assert "落地区：无法读取 docs/1；请检查对象存储" in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
 
 

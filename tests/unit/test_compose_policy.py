@@ -26,9 +26,24 @@ def test_images_have_an_exact_tag_and_a_digest_from_the_environment(name: str) -
     image = SERVICES[name]["image"]
     if name in AIRFLOW:
         assert image == "credit-exchange:1.0.0"
-        assert SERVICES[name]["build"]["args"]["AIRFLOW_DIGEST"].startswith("${AIRFLOW_DIGEST:?")
     else:
         assert re.match(r"^[a-z/]+:\d+\.\d+(\.\d+)?(-[a-z]+)?@\$\{[A-Z]+_DIGEST:\?", image), image
+
+
+def test_our_image_is_built_once_and_never_looked_for_elsewhere() -> None:
+    """Compose builds side by side: of seven services that build one tag, all but the first fail ("already exists")."""
+    building = [name for name, service in SERVICES.items() if "build" in service]
+    assert building == ["init"], "everything else waits for it"
+    assert SERVICES["init"]["build"]["args"]["AIRFLOW_DIGEST"].startswith("${AIRFLOW_DIGEST:?")
+    assert {name for name in AIRFLOW if SERVICES[name].get("pull_policy") == "never"} == {*AIRFLOW} - {"init"}
+
+
+def test_the_image_holds_the_lock_and_nothing_that_contradicts_it() -> None:
+    """The official image brings packages whose needs the lock breaks: beside them `pip check` fails."""
+    text = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    wanted = ('venv --clear "${VIRTUAL_ENV:?}"', "pip install --require-hashes", "pip check")
+    places = [text.index(step) for step in wanted]
+    assert places == sorted(places)
 
 
 def test_the_image_is_the_official_one_of_the_locked_version() -> None:
@@ -52,6 +67,7 @@ def test_the_proxy_is_believed_when_it_says_that_a_browser_came_by_https() -> No
     service = SERVICES["api-server"]
     assert "--proxy-headers" in service["command"]
     assert service["environment"]["FORWARDED_ALLOW_IPS"] == "*"
+    assert service["environment"]["AIRFLOW__FAB__COOKIE_SECURE"] == "True", "the user pages' session"
     assert all(port.startswith("127.0.0.1:") for port in service["ports"]), "only the proxy comes in"
 
 
@@ -150,6 +166,12 @@ def test_a_store_is_ready_only_when_its_clients_can_come_and_hears_the_signal_to
     script = SERVICES["redis"]["command"][-1]
     assert "exec redis-server " in script
     assert "|" not in script
+
+
+def test_the_database_is_sized_for_a_bulk_night_as_the_laptop_is() -> None:
+    """The defaults of PostgreSQL are a small machine's: 128 MB of cache, a checkpoint a gigabyte."""
+    given = {word.split("=")[0] for word in SERVICES["postgres"]["command"] if "=" in word}
+    assert {"shared_buffers", "max_wal_size", "checkpoint_timeout"} <= given
 
 
 def test_an_inbox_that_is_not_there_is_not_made_by_docker() -> None:

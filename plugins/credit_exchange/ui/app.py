@@ -22,6 +22,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from sqlalchemy.exc import OperationalError
 
 from credit_exchange.adapters.runs import DAG_ID
+from credit_exchange.errors import ExchangeError
 from credit_exchange.ui.pages import Pages
 from credit_exchange.ui.render import page
 
@@ -88,6 +89,11 @@ def build(pages: Pages | None = None) -> FastAPI:
     @app.exception_handler(OperationalError)
     def no_database(request: Request, error: OperationalError) -> HTMLResponse:
         return _told(503, "数据库没有及时答复", "请稍后再打开这一页；一直这样时请检查数据库。")
+
+    # our own words say what happened, where and what to do: the object store is away, a configuration file is wrong
+    @app.exception_handler(ExchangeError)
+    def not_now(request: Request, error: ExchangeError) -> HTMLResponse:
+        return _told(503, "现在不能显示这一页", str(error))
 
     @app.get("/style.css")
     def style() -> PlainTextResponse:
