@@ -99,6 +99,7 @@ def notify(exchange: Exchange, channels: Sequence[Channel], limit: int = 100) ->
     silent: set[str] = set()
     told = 0
     tried: list[str] = []
+    nobody = False
     for _ in range(limit):
         with transaction(exchange.engine) as connection:
             row = connection.execute(sql.load("alerts/pending"), {"tried": tried}).mappings().first()
@@ -120,8 +121,13 @@ def notify(exchange: Exchange, channels: Sequence[Channel], limit: int = 100) ->
             }
             connection.execute(sql.load("alerts/mark"), given)
             told += int(complete)
+            nobody = set(outcome.values()) == {"skipped"}
         if time.monotonic() > end:
             break
+    if nobody:
+        log.warning(
+            "告警没有通知到任何人：没有可用的通知方式；请配置连接 credit_smtp（extra 的 to 写收件人）或 credit_webhook"
+        )
     return told
 
 

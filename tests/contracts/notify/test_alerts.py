@@ -87,9 +87,12 @@ def test_a_refusal_inside_http_200_is_not_taken_for_delivery_and_is_tried_again(
     assert len(robot.bodies) == 2
 
 
-def test_without_connections_nobody_is_told_and_the_alert_says_so(exchange: Exchange) -> None:
+def test_without_connections_nobody_is_told_and_the_alert_says_so(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture
+) -> None:
     raise_alert(exchange, *TEXT)
     assert notify(exchange, without_airflow(from_environment)) == 0
+    assert "请配置连接 credit_smtp" in caplog.text
     found = row(exchange)
     assert found["channels"] == ["mail:skipped", "webhook:skipped"]
     assert found["notified_at"] is None
