@@ -6,6 +6,8 @@ import re
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.ui import render
 from credit_exchange.ui.night import of_platforms, standing, to_do, verdict, while_running
@@ -28,6 +30,32 @@ def test_a_held_delivery_is_approved_and_taken_by_what_can_be_typed() -> None:
     approve, _, again = task.command.partition(" && ")
     assert approve.endswith('credit_exchange approve 8 --reason "原因"')
     assert again.endswith("credit_exchange night --date 2026-11-22 --feed f_permit")
+    # 校验 alone would judge what was held again, and of a table that was held before it landed there is nothing yet
+    assert "重新报送后清除「采集」（含下游）；内容无误时放行，再清除「采集」（含下游）" in task.detail
+    assert "校验" not in task.detail
+
+
+@pytest.mark.parametrize(
+    ("stage", "problem", "step"),
+    [
+        ("expected", "服务暂不可用", "采集"),
+        ("collected", "引号没有正确闭合；请部门重新报送", "采集"),  # 校验 failed; by itself it reads what has landed
+        ("validated", "", "归并"),
+    ],
+)
+def test_what_is_to_be_cleared_takes_what_the_department_delivers_again(stage: str, problem: str, step: str) -> None:
+    batch = {
+        "batch_id": 8,
+        "feed": "f_permit",
+        "department_name": "某局",
+        "dataset": "permit",
+        "state": "failed",
+        "stage": stage,
+        "rows_held": 0,
+        "problem": problem,
+    }
+    [task] = to_do(date(2026, 11, 22), [batch], {}, {}, None, [], [], {}, {}, {})
+    assert f"清除「{step}」（含下游）" in task.detail
 
 
 def test_a_good_night_says_that_rows_have_to_go_back_to_their_departments() -> None:

@@ -66,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         spec = next((s for s in FEEDS if s.form == "http" and s.path == url.path), None)
         if spec is None:
             return self._answer(404, {"code": "404", "msg": "没有这个服务"})
-        if self.faulty and spec.feed == faults.UNAVAILABLE:
+        if self.faulty and spec.feed == faults.UNAVAILABLE and home.read(self.home_dir).faulty:
             return self._answer(503, {"code": "503", "msg": "服务维护中"})
         try:
             query = {name: values[-1] for name, values in parse_qs(url.query).items()}

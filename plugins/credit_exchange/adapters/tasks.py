@@ -305,7 +305,9 @@ class Verdict(ExchangeOperator):
                 f"{part_label(exchange.config, part)}（{STEP_WORDS.get(step, step)}）"
                 for part, step in sorted(failed.items())
             )
-            raise AirflowFailException(f"{len(failed)} 个部分未完成：{listing}。修复后清除对应任务（含下游）即可补齐")
+            raise AirflowFailException(
+                f"{len(failed)} 个部分未完成：{listing}。修复后清除对应任务（部门的清除「采集」，含下游）即可补齐"
+            )
         return {"failed": 0}
 
 
@@ -382,8 +384,10 @@ def failed_parts(states: Mapping[str, str], mapped: Mapping[str, list[str]], own
 def _told(part: str, step: str, cause: str | None) -> str:
     """Return what an alert says of a part that failed: where, why and what to do. No other night collects its date."""
     why = f"原因：{cause[:300]}" if cause else "原因见这一环节的任务日志"
-    later = "；以后的夜晚不会补做这一天的数据" if part.startswith("feed ") else "，或等下一夜自动再试"
-    return f"环节：{STEP_WORDS.get(step, step)}；{why}；排除后清除这一环节的任务（含下游）{later}"
+    what, later = "这一环节的任务", "，或等下一夜自动再试"
+    if part.startswith("feed "):  # 校验 by itself judges what has landed again, not what has been delivered since
+        what, later = "它的「采集」", "；以后的夜晚不会补做这一天的数据"
+    return f"环节：{STEP_WORDS.get(step, step)}；{why}；排除后清除{what}（含下游）{later}"
 
 
 def _found(exchange: Exchange, name: str, night: Night, **given: Any) -> list[Any]:

@@ -129,7 +129,7 @@ def approve(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
     """Approve a held delivery."""
     day, feed = orders.approve_batch(exchange, given.batch_id, given.reason, given.by)
     console.print(
-        "已放行；请在 Airflow 里清除该报送源红色的「校验」（含下游）收下这一批，或运行："
+        "已放行；请在 Airflow 里清除该报送源的「采集」（含下游）收下这一批，或运行："
         f"python -m credit_exchange night --date {day} --feed {feed}",
         highlight=False,
         soft_wrap=True,

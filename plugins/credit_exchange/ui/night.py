@@ -298,11 +298,13 @@ def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bo
         why = problem or "没有收到，或文件还没有写完"
         yield Task("bad", "未报送", who, why, f"请部门报送；收到后清除「{step}」（含下游），或运行", href, again)
     elif state == "failed":
+        if step == "校验":  # by itself it judges what has landed again, not what the department has delivered since
+            step = "采集"
         told = f"排除原因后清除「{step}」（含下游），或运行"
         yield Task("bad", "失败", who, problem or cause or NO_REASON, told, href, again)
     elif state == "held":
         approve = f'{_COMMAND} approve {batch["batch_id"]} --reason "原因" && {again}'
-        told = "与部门核实；内容无误时放行（之后也可清除「校验」代替第二条命令）"
+        told = "与部门核实：重新报送后清除「采集」（含下游）；内容无误时放行，再清除「采集」（含下游）或运行第二条命令"
         yield Task("care", "待人工确认", who, problem or "整批等待人工确认", told, href, approve)
     elif cause:  # what an earlier run took is there; what this one would have done with it is not known
         told = f"此前收下的数据还在。{_MEND}"

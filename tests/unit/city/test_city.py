@@ -8,6 +8,8 @@ import io
 import json
 import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -188,15 +190,23 @@ def test_a_front_table_keeps_the_order_of_the_key():
         assert stamps == sorted(stamps)
 
 
-@pytest.fixture
-def service(city_made):
-    server = serve.server(city_made[0], 0, "t0ken")
+@contextmanager
+def served(home_dir: Path, faulty: bool = False) -> Iterator[str]:
+    server = serve.server(home_dir, 0, "t0ken", faulty)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join(5)
+        server.server_close()
+
+
+@pytest.fixture
+def service(city_made):
+    with served(city_made[0]) as base:
+        yield base
 
 
 def ask(base: str, feed: str, page: int, token: str = "t0ken") -> requests.Response:
@@ -240,7 +250,10 @@ def test_faults_break_the_last_day_only_and_mend(city_made, tmp_path):
     assert len(key(tmp_path / "home", faults.SHRUNKEN, UNTIL)) == faults.SHRUNKEN_ROWS
     assert key(tmp_path / "home", faults.UNAVAILABLE, UNTIL) == []
     assert "2026-11-22" in json.loads((tmp_path / "home/key/faults.json").read_text())
-    generate(tmp_path / "home", tmp_path / "inbox", seed=7, until=UNTIL, days=2)
+    with served(tmp_path / "home", faulty=True) as base:
+        assert ask(base, faults.UNAVAILABLE, 1).status_code == 503
+        generate(tmp_path / "home", tmp_path / "inbox", seed=7, until=UNTIL, days=2)
+        assert ask(base, faults.UNAVAILABLE, 1).status_code == 200
     assert all(whole[name] == data for name, data in tree(tmp_path / "inbox").items())
 
 
