@@ -14,8 +14,13 @@ from credit_exchange.laptop.postgres import EmbeddedPostgres
 from credit_exchange.laptop.settings import Laptop
 from credit_exchange.stores.database import migrate
 
-_AIRFLOW = ("AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__FERNET_KEY")
-"""Enough of the laptop's Airflow to find connections that were added there."""
+_AIRFLOW = (
+    "AIRFLOW_HOME",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+    "AIRFLOW__CORE__FERNET_KEY",
+    "AIRFLOW__API__BASE_URL",
+)
+"""Enough of the laptop's Airflow to find connections that were added there, and to lead to its pages."""
 
 
 @contextmanager

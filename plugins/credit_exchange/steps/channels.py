@@ -9,6 +9,7 @@ json). The same connections serve Airflow's notifiers.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import smtplib
 import ssl
@@ -24,6 +25,7 @@ from credit_exchange.config.connections import Connection
 from credit_exchange.errors import ConfigurationError, RetriableError
 from credit_exchange.steps.alerts import Alert, ChannelAbsent, ChannelFailed, ChannelSilent
 
+log = logging.getLogger(__name__)
 SMTP_CONNECTION = "credit_smtp"
 WEBHOOK_CONNECTION = "credit_webhook"
 SEVERITY_NAMES = {"info": "提示", "warning": "警告", "critical": "严重"}
@@ -159,7 +161,9 @@ class MailChannel:
                 server.starttls(context=context)
             if connection.login and connection.password:
                 server.login(connection.login, connection.password)
-            server.send_message(message)
+            refused = server.send_message(message)
+        if refused:  # the others have it; once more would be twice for them
+            log.warning("%s：%d 个收件人被邮件服务器拒收；请核对 extra 的 to", connection.conn_id, len(refused))
 
 
 def without_airflow(resolve: Resolve) -> list[MailChannel | WebhookChannel]:

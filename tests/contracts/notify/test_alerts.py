@@ -98,6 +98,16 @@ def test_without_connections_nobody_is_told_and_the_alert_says_so(
     assert found["notified_at"] is None
 
 
+def test_one_address_that_is_refused_keeps_the_alert_from_nobody_else_and_is_told(
+    exchange: Exchange, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    mailbox.unknown = {"b@city.example"}
+    raise_alert(exchange, *TEXT)
+    assert notify(exchange, without_airflow(from_environment)) == 1
+    assert len(mailbox.mails) == 1
+    assert "1 个收件人被邮件服务器拒收" in caplog.text
+
+
 def test_an_incident_that_comes_back_is_a_new_one(exchange: Exchange, robot: Robot) -> None:
     raise_alert(exchange, *TEXT)
     notify(exchange, without_airflow(from_environment))
