@@ -147,9 +147,11 @@ def _is_uscc(code: str) -> bool:
 
 def _written_as_one(lengths: tuple[int, ...]) -> bool:
     """Whether groups of these lengths are the usual ways to write one number: whole, digit by digit, in equal groups (a
-    shorter one last), or as mobiles and identity numbers are split. Other joins are neighbours, not one number."""
-    first = lengths[0]
-    equal = all(n == first for n in lengths[:-1]) and lengths[-1] <= first and (first == 1 or first >= 4)
+    shorter one last), or as mobiles and identity numbers are split. Other joins are neighbours, not one number, and
+    eleven digits of which the last one or two stand behind a point are an amount."""
+    first, last = lengths[0], lengths[-1]
+    amount = len(lengths) == 2 and last <= 2 and first + last < 15
+    equal = all(n == first for n in lengths[:-1]) and last <= first and (first == 1 or first >= 4) and not amount
     return len(lengths) == 1 or equal or lengths in _USUAL_GROUPS
 
 
@@ -252,8 +254,7 @@ def scrub_free_text(s: pd.Series[Any]) -> pd.Series[Any]:
 
 
 _CARD_NUMBER = re.compile(r"(?<![0-9])[0-9]{17}[0-9X](?![0-9])", re.ASCII)
-_OLD_NUMBER = re.compile(r"(?<![0-9])[0-9]{6}[3-9][0-9]{5}[0-9]{3}(?![0-9])", re.ASCII)
-"""Fifteen digits of somebody born since 1930: a day written in two-digit years, as in document numbers, is later."""
+_OLD_NUMBER = re.compile(r"(?<![0-9])[0-9]{15}(?![0-9])", re.ASCII)
 _JOIN = dict.fromkeys(map(ord, _SEPARATORS + "。、，,:;；"))
 MOBILE = r"^1[3-9](?:[\s._/·-]*[0-9]){9}$"
 _YOUNGEST = 10
@@ -264,7 +265,7 @@ def id_number_inside(s: pd.Series[Any], day: date, *, old: bool = False) -> Bool
     province, and a birth date at least ten years before `day`; in one piece or in groups. `old`: also one of 15 digits
     (province and birth date) that is no shop's registration number.
 
-    Younger ones are no numbers of people: decisions are counted by division, date and serial number.
+    Younger ones are no numbers of people: decisions are counted by division, date (260820: of this century), number.
     """
     youngest = f"{day.year - _YOUNGEST}{day:%m%d}"
 
@@ -275,7 +276,7 @@ def id_number_inside(s: pd.Series[Any], day: date, *, old: bool = False) -> Bool
             if number[6:14] <= youngest and id_card_valid(pd.Series([number], dtype="str"))[0]:
                 return number
         for number in {*_OLD_NUMBER.findall(plain), *_OLD_NUMBER.findall(joined)} if old else ():
-            if _personal(number, (15,)) and reg_no_check_char(number[:14]) != number[14]:
+            if number[6:8] > f"{day:%y}" and _personal(number, (15,)) and reg_no_check_char(number[:14]) != number[14]:
                 return number
         return None
 

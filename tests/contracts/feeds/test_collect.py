@@ -322,21 +322,21 @@ def test_a_table_that_drifted_is_held(exchange_of: OPEN, empty_database_url: str
     assert held.state == "held"
 
 
-def test_what_is_held_for_a_new_column_counts_as_held_and_is_taken_without_it_when_approved(
-    exchange_of: OPEN, inbox: Path
-) -> None:
+def test_what_is_held_for_a_new_column_counts_and_is_taken_when_approved(exchange_of: OPEN, inbox: Path) -> None:
     exchange = exchange_of(CSV, contract={"volume": {"min_rows": 2}})
     deliver(inbox, f"{HEADER},新的说明\n甲公司,9135010026017703XW,文1号,2026-01-05,,x\n")
     number = collect(exchange, "t", DAY)
     with pytest.raises(HoldForPerson, match=r"出现新列 '新的说明'.*本次报送1条，少于约定的下限2条"):
         validate(exchange, number)
-    counted = text("select rows_delivered, rows_held, state from exchange.batch")
     with exchange.engine.connect() as connection:
-        assert tuple(connection.execute(counted).one()) == (1, 1, "held")
+        counted = connection.execute(text("select rows_delivered, rows_held, state from exchange.batch")).one()
+        assert tuple(counted) == (1, 1, "held")
     approve_batch(exchange, number, "新列不需要", "reviewer")
-    assert collect(exchange, "t", DAY) == number
-    assert validate(exchange, number)["rows_delivered"] == 1
+    assert validate(exchange, collect(exchange, "t", DAY))["rows_delivered"] == 1
     assert by_id(exchange.engine, number).source_detail["new_columns"] == ["新的说明"]
+    deliver(inbox, f"{HEADER},新的说明\n", "20260106.csv")
+    with pytest.raises(HoldForPerson, match="本次报送0条，少于约定的下限2条"):
+        validate(exchange, collect(exchange, "t", date(2026, 1, 6)))
 
 
 def test_a_table_held_for_a_new_column_is_taken_without_it_when_approved(

@@ -6,14 +6,17 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 from sqlalchemy import Connection as Session
 from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from test_collect import DAY, MOMENTS, OPEN, TABLE, postgres_table, rows
 
@@ -32,6 +35,7 @@ from credit_exchange.steps.collect.batches import by_id
         ("dm+dmPython://u:p@127.0.0.1:1/x", "驱动 dm\\+dmPython 没有安装；请将 dmPython 和 dmSQLAlchemy"),
         ("kingbase://u:p@127.0.0.1:1/x", "请将它的 SQLAlchemy 方言和驱动加入 requirements.in"),
         ("mysql://u:p@127.0.0.1:1/x?no_such_option=1", "mysql\\+pymysql 不认识的选项"),
+        ("postgresql://u:p@127.0.0.1:1/x?no_such_option=1", "postgresql\\+psycopg 不认识的选项"),
         ("jdbc:mysql://127.0.0.1/x", "密码中的 @ : / 等写成 %XX"),
     ],
 )
@@ -47,6 +51,21 @@ def test_postgresql_is_read_by_psycopg_whatever_its_url_names(
     table = postgres_table(empty_database_url)
     exchange = exchange_of(TABLE, Connection("front", uri=table.uri.replace("postgresql:", f"postgresql+{driver}:")))
     assert len(rows(exchange, collect(exchange, "t", DAY))) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"database": "nowhere"}, "（错误 3D000）；没有这个库，请核对连接的地址"),
+        ({"username": "nobody"}, "（错误 28000）；登录被拒，请核对连接的账号、密码"),
+    ],
+)
+def test_postgresql_says_why_it_lets_nobody_in(
+    exchange_of: OPEN, empty_database_url: str, change: dict[str, str], says: str
+) -> None:
+    uri = make_url(empty_database_url).set(**change).render_as_string(hide_password=False)
+    with pytest.raises(RetriableError, match=says):
+        collect(exchange_of(TABLE, Connection("front", uri=uri)), "t", DAY)
 
 
 def test_a_server_that_accepts_and_says_nothing_holds_nobody(
@@ -72,6 +91,21 @@ def test_a_chinese_table_name_a_text_in_bytes_and_an_update_time_that_stands_for
         front.execute("alter table public.行政许可 alter note type bytea using convert_to(note, 'UTF8')")
     with pytest.raises(HoldForPerson, match="列 note 是二进制类型，无法确定其中文字的编码；请部门改为文本类型"):
         collect(exchange, "t", DAY, recollect=True)
+
+
+def test_a_session_that_comes_too_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late:
+        name, answer, closed = "mysql", threading.Event(), threading.Event()
+
+        def connect(self) -> object:
+            self.answer.wait()
+            return SimpleNamespace(close=self.closed.set)
+
+    monkeypatch.setattr(databases, "_CONNECT_SECONDS", 0)
+    with pytest.raises(RetriableError):
+        databases._in_time(Late(), (), {}, "")
+    Late.answer.set()
+    assert Late.closed.wait(60)
 
 
 # --- MySQL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pandas as pd
 import pyarrow as pa
@@ -66,6 +67,7 @@ def test_identity_numbers_show_the_division_only():
         "110105.19491231.002X",
         "110105/1949/1231/002X",
         "110105·19491231·002X",
+        "9558801234567890128",  # an old bank card
         "13800138000",
         "138.0013.8000",
         "138/0013/8000",
@@ -98,6 +100,7 @@ def test_numbers_of_persons_are_masked_in_text(number: str, frame: str):
         "榕市监罚〔2026〕00000123号",
         "2026-01-15至2026-02-15，12345678901",
         "2026.01.15-2026.02.15，由192.168.100.10登记，计12345.67/8901.23",
+        "注册资本138001380.00元、1380013800.5元",
         "6222021234567890123",  # no card: Luhn fails
         "0591-87654321",
         "",
@@ -105,6 +108,12 @@ def test_numbers_of_persons_are_masked_in_text(number: str, frame: str):
 )
 def test_what_belongs_to_no_person_stays_readable(text: str):
     assert masking.scrub_free_text(series(text, None)).tolist()[0] == text
+
+
+def test_an_old_number_is_told_from_a_decision_of_this_century_by_its_year():
+    held = series("榕证350102310115001号", "榕证350102990115001号", "榕证350102260115001号")
+    assert masking.id_number_inside(held, date(2026, 9, 1), old=True).tolist() == [True, True, False]
+    assert masking.id_number_inside(held, date(2031, 1, 20), old=True).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize(

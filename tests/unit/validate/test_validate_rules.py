@@ -16,6 +16,8 @@ CARD = {"XK_XDR_ZJLX": "身份证", "XK_XDR_ZJHM": "11010519491231002X"}
 PASSPORT = PERSON | {"XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": "E12345678"}
 REPRESENTATIVE = {"XK_FR_ZJLX": "护照号", "XK_FR_ZJHM": "G1234567"}
 SHOP = {"XK_XDR_LB": "个体工商户", "XK_XDR_SHXYM": "92340603MA2UK1TD00"}
+FILED_WRONG = {"XK_XDR_SHXYM": "92340603MA2UK1TD00"}
+CODE_OF_ALL = {"XK_FR_ZJLX": "护照号", "XK_FR_ZJHM": "9135010026017703XW", "XK_WSH": "榕证9135010026017703XW号"}
 OLD_CARD = {"XK_XDR_ZJLX": "身份证", "XK_XDR_ZJHM": "110105491231002"}
 OWN_NUMBER = {"XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": "440301103448669", "XK_XDR_GSZC": "440301103448669"}
 
@@ -92,6 +94,7 @@ PERMIT_CASES: list[tuple[str, dict[str, str], set[str]]] = [
     ),
     ("mobile with dots in a shifted column", {"XK_XDR_SHZZ": "138.0591.0000"}, {"S19"}),
     ("identity card of fifteen digits in a document number", {"XK_WSH": "榕证110105491231003号"}, {"S19"}),
+    ("any fifteen digits in the place of a registration number", {"XK_XDR_GSZC": "110105491231003"}, OK),
     ("document counted by division, short date and number", {"XK_WSH": "榕证350102260820002号"}, OK),
     ("document with a shop's registration number", {"XK_WSH": "榕个登〔2016〕350102600123455号"}, OK),
     ("own passport in a document number", PASSPORT | {"XK_WSH": "榕证e-1234 5678号"}, {"S19"}),
@@ -100,11 +103,38 @@ PERMIT_CASES: list[tuple[str, dict[str, str], set[str]]] = [
     ("representative's passport in a shifted column", REPRESENTATIVE | {"XK_XDR_SHZZ": "G1234567"}, {"S19"}),
     ("representative's passport in a text is masked", REPRESENTATIVE | {"XK_NR": "G1234567"}, OK),
     ("company's own number in the place of a document's", OWN_NUMBER, OK),
+    ("company's code in the place of its representative's document", CODE_OF_ALL, OK),
     ("own old card in a shifted column", SHOP | OLD_CARD | {"XK_XDR_SHZZ": "110105491231002"}, {"S19"}),
     ("own name in a document number", PERSON | {"XK_WSH": "榕证（陈 某乙）1号"}, {"S19-name"}),
     ("own name as the agency", PERSON | {"XK_XKJG": "陈某乙", "XK_LYDW": "某局陈某乙经办"}, {"S19-name"}),
     ("operator's name in a document number", SHOP | {"XK_WSH": "榕证林某甲1号"}, {"S19-name"}),
+    (
+        "operator's name of a shop filed as a company",
+        FILED_WRONG | {"XK_WSH": "榕证林某甲1号"},
+        {"S05", "S19-name"},
+    ),
     ("representative's name in a document number is open", {"XK_WSH": "榕证林某甲1号"}, OK),
+    *(
+        (f"{name} is a word of {text}", PERSON | {"XK_XDR_MC": name, code: text}, OK)
+        for name, code, text in (
+            ("罗源", "XK_XKJG", "罗源县市场监督管理局"),
+            ("林业", "XK_LYDW", "福州市林业局"),
+            ("金 山", "XK_XKJG", "福州市仓山区金山街道办事处（综合执法队）"),
+            ("罗源", "XK_WSH", "罗源环许〔2026〕1号"),
+            ("林业", "XK_WSH", "榕林业（2026）第1号"),
+        )
+    ),
+    *(
+        (f"{name} is a person in {text}", PERSON | {"XK_XDR_MC": name, code: text}, {"S19-name"})
+        for name, code, text in (
+            ("罗源", "XK_XKJG", "罗源"),
+            ("罗源", "XK_LYDW", "某局（罗源）"),
+            ("罗源", "XK_LYDW", "罗源县林业局罗源"),
+            ("罗源", "XK_LYDW", "某局罗源经手"),
+            ("罗源", "XK_WSH", "榕证罗 源1号"),
+            ("罗源生", "XK_LYDW", "罗源生局"),
+        )
+    ),
 ]
 
 SHOP_FINED = {"CF_XDR_LB": "个体工商户", "CF_XDR_SHXYM": "92340603MA2UK1TD00"}

@@ -12,10 +12,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Engine, create_engine, event, inspect
 from sqlalchemy.dialects.mysql import BIT
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, NoSuchTableError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.types import Date, DateTime, LargeBinary, NullType, String, TypeEngine
 
 from credit_exchange.config.connections import Connection
@@ -55,6 +56,14 @@ _WORDS = {
         "DPY-4024",
     ),
 }
+_LETS_NOBODY_IN = (
+    (re.compile(r'(?:database|数据库) ?"[^"]*" (?:does not exist|不存在)'), "3D000"),
+    (
+        re.compile(r'authentication failed|认证失败|pg_hba\.conf|(?:role|角色) ?"[^"]*" (?:does not exist|不存在)'),
+        "28000",
+    ),
+)
+"""PostgreSQL's own words before a session begins, when psycopg is told no SQLSTATE."""
 _REMEDY = {code: words for words, codes in _WORDS.items() for code in codes}
 
 
@@ -107,11 +116,11 @@ def open_engine(connection: Connection, source: TableSource, where: str) -> Engi
     try:
         with engine.connect():
             return engine
-    except (SQLAlchemyError, RetriableError):
+    except Exception as error:  # drivers meet what they do not know with errors of any kind
         engine.dispose()
-        raise
-    except Exception as error:  # noqa: BLE001 - drivers meet what they do not know with errors of any kind
-        engine.dispose()
+        unknown = isinstance(error, ProgrammingError) and code_of(error) == "ProgrammingError"  # libpq, of an option
+        if isinstance(error, SQLAlchemyError | RetriableError) and not unknown:
+            raise
         raise ConfigurationError(
             f"{place}的地址中有驱动 {url.drivername} 不认识的选项，或该驱动不适用于这个数据库"
             f"（{type(error).__name__}）；请更正 URL 或换用该数据库自己的方言"
@@ -141,12 +150,17 @@ def _options(url: URL, seconds: float) -> dict[str, Any]:
 
 
 def _in_time(dialect: Any, args: Any, more: Any, place: str) -> Any:
-    """Connect, and give up after a while whatever the driver does: it is left behind in a thread of its own."""
+    """Connect, and give up after a while whatever the driver does: it is left behind in a thread of its own, and
+    a session that comes too late is closed."""
     found: list[tuple[Any, BaseException | None]] = []
+    given_up = threading.Event()
 
     def attempt() -> None:
         try:
-            found.append((dialect.connect(*args, **more), None))
+            made = dialect.connect(*args, **more)
+            if given_up.is_set():
+                made.close()
+            found.append((made, None))
         except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
             found.append((None, error))
 
@@ -156,6 +170,7 @@ def _in_time(dialect: Any, args: Any, more: Any, place: str) -> Any:
     thread.start()
     thread.join(_CONNECT_SECONDS)
     if not found:
+        given_up.set()
         raise RetriableError(
             f"{place}的数据库接受了连接，但 {_CONNECT_SECONDS:g} 秒内没有答复；请联系部门检查数据库，然后重新运行"
         )
@@ -231,6 +246,8 @@ def code_of(error: BaseException) -> str | int:
     if isinstance(own, str) and re.fullmatch(r"[A-Z]{3}-\d{4,5}", own):
         return own
     sqlstate = getattr(original, "sqlstate", None)
+    if sqlstate is None and isinstance(original, psycopg.OperationalError):
+        sqlstate = next((state for words, state in _LETS_NOBODY_IN if words.search(str(original))), None)
     return sqlstate if isinstance(sqlstate, str) else type(original).__name__
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,16 @@ import pyarrow.compute as pc
 from credit_exchange.config.catalog import SubjectFields
 from credit_exchange.core.identifiers import id_card_valid, uscc_valid
 from credit_exchange.core.masking import hide_names, hide_numbers, mask_person_name
-from credit_exchange.core.text import BoolArray, as_arrow, as_mask
+from credit_exchange.core.text import IN_NAMES, BoolArray, as_arrow, as_mask
 from credit_exchange.steps.validate.normalise import SOLE_TRADER_PREFIX
 
 _CARD = 18
 """Characters of an identity card's number today."""
 _LONG = "(?:[0-9０-９][^0-9０-９]{0,3}){15}"
+_SHORT_NAME = 2
+_GOES_ON = "[一-鿿]*[局委厅府处会部院所队站室区县市镇乡道]|[一-鿿]*[（(〔\\[【〈<]?(?:19|20)[0-9]{2}"
+"""What follows where a name is the beginning of an agency's name or of a document's number."""
+_UNSEEN = re.compile(f"[{re.escape(IN_NAMES)}]")
 Numbers = tuple[list["pd.Series[Any]"], list["pd.Series[Any]"]]
 """Columns of numbers that may stand anywhere, and of those that are fifteen digits."""
 
@@ -67,5 +73,15 @@ def holds_name(who: SubjectFields, frame: pd.DataFrame, kind: pd.Series[Any], co
         if some.any():
             texts, name = as_arrow(column[some]), frame[code][some]
             shown = hide_names(texts, [(as_arrow(name), as_arrow(mask_person_name(name)))])
-            found[some] |= as_mask(pc.not_equal(shown, texts))
+            held = as_mask(pc.not_equal(shown, texts))
+            for place in np.flatnonzero(held).tolist():
+                held[place] = not _is_a_word(texts[place].as_py(), name.iloc[place])
+            found[some] |= held
     return found
+
+
+def _is_a_word(text: str, name: str) -> bool:
+    """Whether a name of two characters is only part of what an agency or a kind of decision is called: somebody is
+    called as the county of 罗源县林业局 is, and no department could deliver that row in any other way."""
+    text, name = (_UNSEEN.sub("", unicodedata.normalize("NFKC", one)) for one in (text, name))
+    return len(name) == _SHORT_NAME and not re.search(f"(?i){re.escape(name)}(?!{_GOES_ON})", text)

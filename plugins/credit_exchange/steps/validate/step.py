@@ -118,10 +118,10 @@ def validate(
     except HoldForPerson as header:
         problem = str(header)
         with transaction(exchange.engine) as connection:
-            delivered = volume.rows_there(exchange, batch_id, chunk_rows) if reader is None else 0
-            if delivered and (size := volume.objection_to_size(exchange, connection, batch, delivered)):
+            there = volume.rows_there(exchange, batch_id, chunk_rows) if reader is None else None
+            if there is not None and (size := volume.objection_to_size(exchange, connection, batch, there)):
                 problem += f"。另外，{size}"  # who approves it approves this as well
-            parameters = {"batch_id": batch_id, "problem": problem, "delivered": delivered, "docs_uri": None}
+            parameters = {"batch_id": batch_id, "problem": problem, "delivered": there or 0, "docs_uri": None}
             connection.execute(sql.load("validate/hold_batch"), parameters)
         raise HoldForPerson(problem) from None
     except ExchangeError as problem:

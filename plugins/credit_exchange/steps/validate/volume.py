@@ -52,11 +52,12 @@ def objection_to_size(exchange: Exchange, connection: Connection, batch: dict[st
     return objection(feed, delivered, 0, usual_size(connection, batch))
 
 
-def rows_there(exchange: Exchange, batch_id: int, chunk_rows: int) -> int:
-    """How many rows a delivery has that is held for its header: they wait, and are counted as waiting."""
+def rows_there(exchange: Exchange, batch_id: int, chunk_rows: int) -> int | None:
+    """How many rows a delivery has that is held for its header: they wait, and are counted as waiting. None when it
+    cannot be read for another reason either; the one that held it is raised and stored."""
     from credit_exchange.steps.collect import read
 
     try:
         return sum(len(chunk.frame) for chunk in read(exchange, batch_id, chunk_rows, approved=True))
     except ExchangeError:
-        return 0  # cannot be read for another reason either; the one that held it is raised and stored
+        return None
