@@ -23,7 +23,13 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["信用信息交换"],
-    # no retry: the next round is five minutes away
-    default_args={"owner": "credit-exchange", "retries": 0, "execution_timeout": timedelta(minutes=30)},
+    default_args={
+        "owner": "credit-exchange",
+        "retries": 0,  # the next round is five minutes away
+        "execution_timeout": timedelta(minutes=30),
+        # before the night's tasks: behind hundreds of them it would come round once in a night, and tell alerts as late
+        "priority_weight": 1000,
+        "weight_rule": "absolute",
+    },
 ) as dag:
     tasks.PollReceipts(task_id="poll", task_display_name="查询回执")

@@ -228,3 +228,30 @@ def test_what_was_merged_and_not_released_is_told_and_to_be_released(client: Any
     page = client.get("/night?date=2026-11-22").text
     assert 'class="bad" aria-current' in page, "a date on which a platform failed is no green one"
     exchange.engine.dispose()
+
+
+def test_of_hundreds_of_departments_in_trouble_the_page_lists_some_and_unfolds_the_others(
+    client: Any, database_url: str
+) -> None:
+    """As when the inbox is not mounted: what stops everybody is in sight, what comes after the list in reach."""
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into exchange.batch (feed, department, department_name, dataset, schema_version,"
+                " business_date, state) select 'f' || n, 'd' || n / 2, '第' || n / 2 || '局', 'permit', '2023',"
+                " '2026-11-22', 'missing'"
+                " from generate_series(1, 300) as n"
+            )
+        )
+        connection.execute(text("update exchange.night set outcome = 'partial', failed_parts = array['release']"))
+    engine.dispose()
+    page = client.get("/night?date=2026-11-22").text
+    head, unfolded = page.split("<details><summary>其余 ", 1)
+    assert head.count(">未报送</span>") < 31
+    assert "python -m credit_exchange night --date 2026-11-22</code>" in head  # what to do about 发布
+    folded = unfolded.split("</details>", 1)[0]
+    assert folded.count(">未报送</span>") > 260
+    assert "第7局 · 行政许可（f14）" in page
+    assert "第7局 · 行政许可（f15）" in page
+    assert "<small>f15</small>" in page

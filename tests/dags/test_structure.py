@@ -219,3 +219,12 @@ def test_only_the_plugin_module_is_loaded_as_a_plugin() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert found.returncode == 0, found.stderr[-2000:]
+
+
+def test_receipts_are_asked_for_before_the_hundreds_of_tasks_of_a_night(bag: Any, night: Any) -> None:
+    """Airflow takes what waits by weight: behind three hundred departments a round came twelve minutes late, and with
+    it the alerts that it tells."""
+    [poll] = bag.dags["platform_receipts"].tasks
+    assert poll.weight_rule == "absolute"
+    # a task of the night has at most the weight of all that come after it
+    assert poll.priority_weight > sum(task.priority_weight for task in night.tasks)

@@ -197,3 +197,107 @@ def test_a_small_batch_reads_no_table_of_records_or_waiting_orders_whole(exchang
     assert read == {"record": 0, "order_ahead": 0}
     withdrawn = query(exchange, "select 1 from exchange.record where document_no = '1号' and status = 'withdrawn'")
     assert len(withdrawn) == 2
+
+
+@pytest.fixture
+def settled_history(a_bulk_night: Exchange) -> Exchange:
+    """All forty thousand have arrived, as after years of nights; nothing waits."""
+    query(a_bulk_night, "update exchange.shipment set state = 'settled' returning 1")
+    query(
+        a_bulk_night,
+        "insert into exchange.record (record_id, dataset, agency_code, document_key, subject_id, document_no, "
+        "subject_ref, subject_kind, subject_name, department, feed, business_date, version, status, content_digest, "
+        "content_version) select 'r' || n, 'permit', 'a', 'k' || n, n, 'd' || n, 's', "
+        "case n % 10 when 0 then 'person' else 'legal' end, 'n', 'f', 'f_permit', '2026-11-18', 1, 'current', 'x', 1 "
+        "from generate_series(1, 40000) as n returning 1",
+    )
+    with transaction(a_bulk_night.engine) as connection:
+        connection.exec_driver_sql(
+            "analyze exchange.release, exchange.record, exchange.shipment, exchange.shipment_run"
+        )
+    return a_bulk_night
+
+
+@pytest.mark.parametrize(
+    "statement", ["push/left", "summary/backlog", "alerts/filed_as_companies", "alerts/unsent", "push/overdue"]
+)
+def test_what_is_asked_all_day_looks_through_nothing_that_has_arrived(
+    settled_history: Exchange, statement: str
+) -> None:
+    """By each 上报, by the command that one types when something waits, by the watchdog every five minutes."""
+    given = {"platform": "fujian", "platforms": ["fujian"], "business_date": date(2026, 11, 20), "run_id": ""}
+    given |= {"since": datetime(2026, 11, 22, tzinfo=UTC)}
+    source = sql.source(statement)
+    given = {name: value for name, value in given.items() if f":{name}" in source}
+    with transaction(settled_history.engine) as connection:
+        [[[answer]]] = connection.execute(text(f"explain (analyze, format json) {source}"), given).all()
+    for scan in scans(answer["Plan"], "release"):
+        handled = (scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)) * scan["Actual Loops"]
+        assert handled == 0, f"{handled} rows that have arrived were read"
+
+
+def test_the_summary_looks_for_no_shipment_of_what_has_arrived(settled_history: Exchange) -> None:
+    with transaction(settled_history.engine) as connection:
+        explained = text(f"explain (analyze, format json) {sql.source('summary/platforms')}")
+        [[[answer]]] = connection.execute(explained).all()
+        [found] = connection.execute(sql.load("summary/platforms")).mappings()
+    assert found["published"] == 40000
+    for table in ("shipment", "shipment_run", "release"):
+        assert sum(scan["Actual Loops"] for scan in scans(answer["Plan"], table)) <= 10
+
+
+@pytest.mark.parametrize("statement", ["ui/quarantine", "summary/returns"])
+def test_bad_rows_that_a_full_file_repeats_every_night_are_no_pairs(exchange: Exchange, statement: str) -> None:
+    """Ten rows, a hundred nights: each of them is one look, not one for each night after it."""
+    nights, rows = 100, 10
+    query(
+        exchange,
+        "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date, state) "
+        "select 'f_permit', 'f', '某局', 'permit', '1', date '2026-01-01' + n, 'complete' "
+        "from generate_series(1, :nights) as n returning 1",
+        nights=nights,
+    )
+    query(
+        exchange,
+        "insert into exchange.quarantine (batch_id, line_no, disposition, row_key, row_sealed, first_seen_at) "
+        "select batch_id, n, 'reject', 'row ' || n, '', now() from exchange.batch, generate_series(1, :rows) as n "
+        "order by 1 returning 1",
+        rows=rows,
+    )
+    query(
+        exchange,
+        "insert into exchange.quarantine_reason (quarantine_id, rule_id, message) "
+        "select quarantine_id, 'S01', 'm' from exchange.quarantine returning 1",
+    )
+    given = {"feed": None, "rule": None, "before": None, "size": 10_000}
+    given |= {"department": "f", "since": date(2026, 1, 1), "until": date(2026, 12, 31)}
+    given = {name: value for name, value in given.items() if f":{name}" in sql.source(statement)}
+    with transaction(exchange.engine) as connection:
+        connection.exec_driver_sql("analyze")
+        connection.exec_driver_sql("set local enable_hashjoin = off")  # as it is planned where history is long
+        connection.exec_driver_sql("set local enable_mergejoin = off")
+        connection.exec_driver_sql("set local enable_seqscan = off")
+        explained = text(f"explain (analyze, format json) {sql.source(statement)}")
+        [[[answer]]] = connection.execute(explained, given).all()
+        found = connection.execute(sql.load(statement), given).mappings().all()
+    assert max(handled(answer["Plan"])) <= 3 * nights * rows, "every pair of nights was looked at"
+    if statement == "summary/returns":
+        assert {str(row["business_date"]) for row in found} == {"2026-04-11"}
+        assert len(found) == rows
+
+
+def test_orders_that_stand_let_no_merge_read_the_table_of_records_whole(settled_history: Exchange) -> None:
+    """Each of hundreds of merges a night asks whether an order stands that its record does not know of yet."""
+    query(
+        settled_history,
+        "insert into exchange.withdrawal_order (record_id, action, authority, reason, business_date, ordered_by) "
+        "select record_id, 'withdraw', 'department', 'r', '2026-11-19', 'f' from exchange.record "
+        "where subject_id <= 4000 returning 1",
+    )
+    query(settled_history, "update exchange.record set status = 'withdrawn' where subject_id <= 4000 returning 1")
+    with transaction(settled_history.engine) as connection:
+        connection.exec_driver_sql("analyze exchange.withdrawal_order, exchange.record")
+        explained = text(f"explain (analyze, format json) {sql.source('merge/apply_orders')}")
+        [[[answer]]] = connection.execute(explained, {"today": date(2026, 11, 20)}).all()
+    whole = [scan for scan in scans(answer["Plan"], "record") if scan["Node Type"] == "Seq Scan"]
+    assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in whole) <= 10

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from credit_exchange.config.labels import feed_label
+from credit_exchange.config.loader import load
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.ui import render
-from credit_exchange.ui.night import of_platforms, standing, to_do, verdict, while_running
+from credit_exchange.ui.night import in_order, of_platforms, standing, to_do, verdict, while_running
 
 RUN = {"failed_parts": ["release"], "causes": {}}
 
@@ -56,6 +59,40 @@ def test_what_is_to_be_cleared_takes_what_the_department_delivers_again(stage: s
     }
     [task] = to_do(date(2026, 11, 22), [batch], {}, {}, None, [], [], {}, {}, {})
     assert f"清除「{step}」（含下游）" in task.detail
+
+
+def test_two_systems_of_a_department_are_told_apart_in_every_list() -> None:
+    """A real department has several systems for one data set: two red rows of the same name help nobody."""
+    row = {"department_name": "某局", "dataset": "permit", "state": "missing", "stage": "expected", "problem": ""}
+    row |= {"batch_id": 8, "rows_held": 0}
+    batches = in_order(
+        [row | {"feed": "f_permit_b"}, row | {"feed": "f_permit_a"}, row | {"feed": "g", "dataset": "x"}]
+    )
+    assert [batch["system"] for batch in batches] == ["f_permit_a", "f_permit_b", ""]
+    told = [task.who for task in to_do(date(2026, 11, 22), batches, {}, {}, None, [], [], {}, {"permit": "许可"}, {})]
+    assert told == ["某局 · 许可（f_permit_a）", "某局 · 许可（f_permit_b）", "某局 · x"]
+
+
+def test_what_stops_a_platform_stands_above_hundreds_of_departments() -> None:
+    row = {"department_name": "某局", "dataset": "permit", "state": "missing", "stage": "expected", "problem": ""}
+    batches = [row | {"batch_id": n, "rows_held": 0, "feed": f"f{n}"} for n in range(300)]
+    counts = {"backlog": 5, "unknown": 0, "rejected": 0, "awaiting": 0}
+    run = {"failed_parts": ["release"], "causes": {"release": "规则文件有错"}}
+    found = to_do(date(2026, 11, 22), batches, {"china": counts}, {}, run, [], [], {"china": "信用中国"}, {}, {})
+    assert [task.about for task in found[:3]] == ["part", "feed", "feed"]
+    assert found[-1].about == "platform"  # what waits is no trouble of this night
+    bad = to_do(date(2026, 11, 22), batches, {"china": counts | {"unknown": 2}}, {}, run, [], [], {}, {}, {})
+    assert {task.about for task in bad[:2]} == {"platform", "part"}
+
+
+def test_two_systems_of_a_department_have_names_of_their_own() -> None:
+    config = load()
+    feed = config.feeds["fz_zjj_permit"]
+    both = replace(config, feeds=config.feeds | {"fz_zjj_permit_old": feed})
+    assert feed_label(config, "fz_zjj_permit") == "福州市城乡建设局 · 行政许可"
+    assert feed_label(both, "fz_zjj_permit_old") == "福州市城乡建设局 · 行政许可（fz_zjj_permit_old）"
+    assert feed_label(both, "fz_zjj_permit") == "福州市城乡建设局 · 行政许可（fz_zjj_permit）"
+    assert feed_label(both, "fz_gulou_permit") == feed_label(config, "fz_gulou_permit")
 
 
 def test_a_good_night_says_that_rows_have_to_go_back_to_their_departments() -> None:

@@ -9,7 +9,12 @@ with standing as (
 candidate as (
     select standing.record_id
     from standing
-    inner join exchange.record as r on standing.record_id = r.record_id
+    cross join lateral (
+        select k.status
+        from exchange.record as k
+        where k.record_id = standing.record_id
+        offset 0 -- by key: each of hundreds of merges a night would read the table of records whole
+    ) as r
     where
         r.status <> 'held'
         and (
@@ -36,7 +41,12 @@ due as (
             else 'current'
         end as status
     from candidate
-    inner join exchange.record as r on candidate.record_id = r.record_id
+    cross join lateral (
+        select k.record_id, k.version, k.status, k.content_digest, k.business_date, k.publish_until
+        from exchange.record as k
+        where k.record_id = candidate.record_id
+        offset 0
+    ) as r
     left join standing on r.record_id = standing.record_id
 ),
 

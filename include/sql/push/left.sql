@@ -4,8 +4,13 @@ from (
     select s.state
     from exchange.shipment as s
     inner join exchange.shipment_run as n on s.shipment_id = n.shipment_id
-    inner join exchange.release as o on o.outbox_id between n.first_id and n.last_id
-    where s.platform = :platform and s.state not in ('settled', 'held') and o.state = 'ready'
+    cross join lateral (
+        select 1 as one
+        from exchange.release as r
+        where r.outbox_id between n.first_id and n.last_id and r.state = 'ready'
+        offset 0 -- whatever the statistics say, by key: history is a thousand times what is left
+    ) as o
+    where s.platform = :platform and s.state not in ('settled', 'held')
     union all
     select case o.state when 'waiting' then 'ready' else o.state end
     from exchange.release as o
@@ -13,7 +18,12 @@ from (
     union all
     select 'ready'
     from exchange.lot as t
-    inner join exchange.release as o on o.outbox_id between t.first_id and t.last_id
-    where t.platform = :platform and o.platform = :platform and o.state = 'ready'
+    cross join lateral (
+        select 1 as one
+        from exchange.release as r
+        where r.outbox_id between t.first_id and t.last_id and r.platform = t.platform and r.state = 'ready'
+        offset 0
+    ) as o
+    where t.platform = :platform
 ) as w
 group by w.state

@@ -16,4 +16,4 @@ create table exchange.quarantine (
     unique (batch_id, line_no)
 );
 create index quarantine_open on exchange.quarantine (record_id) where state = 'open';
-create index quarantine_by_row on exchange.quarantine (row_key);
+create index quarantine_by_row on exchange.quarantine (row_key, quarantine_id);

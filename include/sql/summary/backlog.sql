@@ -3,7 +3,11 @@ with waiting as (
     select
         platform, dataset, op, case state when 'waiting' then 'ready' else state end as state, decided_at, outcome_code
     from exchange.release
-    where state not in ('ready', 'delivered', 'superseded', 'cancelled') and op is not null
+    where state in ('waiting', 'retry') and op is not null
+    union all
+    select platform, dataset, op, state, decided_at, outcome_code
+    from exchange.release
+    where state in ('rejected', 'held') and op is not null
     union all
     select platform, dataset, op, state, decided_at, outcome_code from exchange.on_its_way
 )

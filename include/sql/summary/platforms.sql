@@ -1,54 +1,62 @@
--- The platforms: what they hold now, what is on its way, what was refused and what is withheld by rule.
-with delivery as (
+-- The platforms: what they hold now, what is on its way, what was refused and what is withheld by rule. All that was ever decided
+-- has a part in it, so it is read once, and no row's shipment is looked for: the states are those of exchange.outbox, as what has
+-- no word of its own and is not on its way has arrived.
+with on_its_way as materialized (
+    select outbox_id, state from exchange.on_its_way
+),
+
+told as (
+    select
+        r.platform,
+        r.dataset,
+        r.record_id,
+        r.version,
+        r.op,
+        d.effect in ('withhold', 'hold') as is_kept,
+        case
+            when r.op is null then 'none'
+            when r.state = 'waiting' then 'ready'
+            when r.state <> 'ready' then r.state
+            else coalesce(w.state, 'delivered')
+        end as state,
+        r.state = 'rejected' and r.outcome_code = 'REVOKED' as is_revoked -- as in report.published
+    from exchange.release as r
+    left join exchange.decision as d on r.decision_id = d.decision_id
+    left join on_its_way as w on r.outbox_id = w.outbox_id
+),
+
+by_record as (
     select
         platform,
         dataset,
+        record_id,
         count(*) filter (where state in ('ready', 'retry', 'sending', 'unknown')) as waiting,
         count(*) filter (where state = 'awaiting_receipt') as awaiting,
         count(*) filter (where state = 'rejected') as rejected,
-        count(*) filter (where state = 'held') as held
-    from report.delivery
-    group by platform, dataset
-),
-
-shown as materialized (
-    select platform, dataset, record_id from report.published
-),
-
-published as (
-    select platform, dataset, count(*) as published
-    from shown
-    group by platform, dataset
-),
-
-withdrawn as (
-    select d.platform, d.dataset, count(distinct d.record_id) as withdrawn
-    from report.delivery as d
-    where
-        d.state = 'delivered'
-        and d.op = 'withdraw'
-        and not exists (select from shown as s where s.platform = d.platform and s.record_id = d.record_id)
-    group by d.platform, d.dataset
-),
-
-withheld as (
-    select platform, dataset, count(*) as withheld
-    from report.withheld
-    group by platform, dataset
+        count(*) filter (where state = 'held') as held,
+        count(op) as sent,
+        max(version) = max(version) filter (where is_kept) as is_withheld,
+        coalesce(
+            max(version) filter (where state = 'delivered' and op = 'upsert')
+            = max(version) filter (where op is not null and (state = 'delivered' or is_revoked)),
+            false
+        ) as is_published,
+        bool_or(state = 'delivered' and op = 'withdraw') as was_withdrawn
+    from told
+    group by platform, dataset, record_id
 )
 
 select
     platform,
     dataset,
-    coalesce(p.published, 0) as published,
-    coalesce(g.withdrawn, 0) as withdrawn,
-    coalesce(d.waiting, 0) as waiting,
-    coalesce(d.awaiting, 0) as awaiting,
-    coalesce(d.rejected, 0) as rejected,
-    coalesce(d.held, 0) as held,
-    coalesce(w.withheld, 0) as withheld
-from delivery as d
-full join published as p using (platform, dataset)
-full join withheld as w using (platform, dataset)
-left join withdrawn as g using (platform, dataset)
+    count(*) filter (where is_published) as published,
+    count(*) filter (where was_withdrawn and not is_published) as withdrawn,
+    cast(sum(waiting) as bigint) as waiting,
+    cast(sum(awaiting) as bigint) as awaiting,
+    cast(sum(rejected) as bigint) as rejected,
+    cast(sum(held) as bigint) as held,
+    count(*) filter (where is_withheld) as withheld
+from by_record
+group by platform, dataset
+having sum(sent) > 0 or count(*) filter (where is_withheld) > 0
 order by platform, dataset

@@ -1,4 +1,5 @@
--- Rows that wait for correction, newest first, by key; one that was delivered on several days as it was, once.
+-- Rows that wait for correction, newest first, by key; one that was delivered on several days as it was, once: the newest is one
+-- look in the index, however many nights have repeated it.
 select q.quarantine_id, q.batch_id, q.line_no, q.disposition, q.state, q.record_id, q.first_seen_at,
        b.feed, b.department_name, b.dataset, b.business_date, s.rule_ids, s.messages
 from exchange.quarantine as q
@@ -8,9 +9,8 @@ join lateral (
     from exchange.quarantine_reason as r where r.quarantine_id = q.quarantine_id
 ) as s on true
 where q.state = 'open'
-  and not exists (
-      select 1 from exchange.quarantine as n
-      where n.row_key = q.row_key and n.quarantine_id > q.quarantine_id and n.state = 'open'
+  and q.quarantine_id = (
+      select max(n.quarantine_id) from exchange.quarantine as n where n.row_key = q.row_key and n.state = 'open'
   )
   and (cast(:before as bigint) is null or q.quarantine_id < cast(:before as bigint))
   and (cast(:feed as text) is null or b.feed = cast(:feed as text))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
-from credit_exchange.config.labels import BATCH_WORDS, ROW_WORDS, part_label
+from credit_exchange.config.labels import BATCH_WORDS, ROW_WORDS, part_label, told_apart
 from credit_exchange.config.loader import Configuration, as_it_is
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect, transaction
@@ -82,9 +82,9 @@ def _feeds(rows: Any, business_date: date, names: dict[str, str]) -> Table:
         table.add_column(heading, no_wrap=True)
     for key, word in ROW_WORDS.items():
         table.add_column(word, justify="right", no_wrap=True, min_width=4, footer=str(sum(row[key] for row in rows)))
-    for row in rows:
+    for row in told_apart(rows):
         table.add_row(
-            row["department_name"],
+            f"{row['department_name']}（{row['system']}）" if row["system"] else row["department_name"],
             names.get(row["dataset"], row["dataset"]),
             BATCH_WORDS[row["state"]],
             *(str(row[key]) for key in ROW_WORDS),

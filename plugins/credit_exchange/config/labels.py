@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from credit_exchange.config.loader import Configuration  # heavy: a DAG that is parsed needs the words only
@@ -141,8 +143,23 @@ def names_of(config: Configuration) -> dict[str, dict[str, str]]:
 
 
 def feed_label(config: Configuration, feed_id: str) -> str:
-    """Return 部门 · 数据集 of a feed. Raises ConfigurationError when there is none of this id."""
-    return f"{config.feed(feed_id).department.name} · {config.dataset_of(feed_id).name}"
+    """Return 部门 · 数据集 of a feed, with its id where the department delivers that by several systems.
+
+    Raises ConfigurationError when there is none of this id.
+    """
+    feed = config.feed(feed_id)
+    label = f"{feed.department.name} · {config.dataset_of(feed_id).name}"
+    alike = [
+        one.department.name == feed.department.name and one.dataset == feed.dataset for one in config.feeds.values()
+    ]
+    return f"{label}（{feed_id}）" if sum(alike) > 1 else label
+
+
+def told_apart(batches: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return batches, each with its `system`: the feed's id where a department has several of a data set, else ""."""
+    rows = [dict(batch) for batch in batches]
+    alike = Counter((row["department_name"], row["dataset"]) for row in rows)
+    return [row | {"system": row["feed"] if alike[row["department_name"], row["dataset"]] > 1 else ""} for row in rows]
 
 
 def part_label(config: Configuration, part: str) -> str:

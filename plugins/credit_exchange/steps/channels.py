@@ -14,7 +14,7 @@ import os
 import smtplib
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from html import escape
 from typing import Any
@@ -31,6 +31,8 @@ WEBHOOK_CONNECTION = "credit_webhook"
 SEVERITY_NAMES = {"info": "提示", "warning": "警告", "critical": "严重"}
 _TIMEOUT = (5.0, 15.0)
 _MAX_REPLY = 64 * 1024
+_MAX_TEXT = 2000
+"""Bytes of a text for a group robot: WeCom refuses one of more than 2,048."""
 
 Resolve = Callable[[str], Connection]
 
@@ -88,7 +90,7 @@ def post_webhook(connection: Connection, alert: Alert) -> None:
     """
     url = connection.password if connection.password.startswith(("http://", "https://")) else connection.base_url
     text = "\n".join(lines(alert))
-    body: dict[str, Any] = {"msgtype": "text", "text": {"content": text}}
+    body: dict[str, Any] = {"msgtype": "text", "text": {"content": _within(alert)}}
     if connection.extra.get("form") == "json":
         body = {"incident": alert.incident_key, "severity": alert.severity, "text": text}
     try:
@@ -101,6 +103,17 @@ def post_webhook(connection: Connection, alert: Alert) -> None:
     if status != 200:
         raise ChannelFailed(f"webhook {connection.conn_id} answered HTTP {status}")
     _check_errcode(connection, raw)
+
+
+def _within(alert: Alert) -> str:
+    """Return the message as a robot takes it: of what is too long the detail is cut, since the link shows the rest."""
+    text = "\n".join(lines(alert))
+    over = len(text.encode("utf-8")) - _MAX_TEXT
+    if over <= 0:
+        return text
+    detail = alert.detail.encode("utf-8")
+    kept = detail[: max(0, len(detail) - over - len("……".encode()))].decode("utf-8", errors="ignore")
+    return "\n".join(lines(replace(alert, detail=f"{kept}……")))
 
 
 def _check_errcode(connection: Connection, raw: bytes) -> None:

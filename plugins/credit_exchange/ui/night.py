@@ -11,13 +11,15 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal
 
-from credit_exchange.config.labels import UNRELEASED
+from credit_exchange.config.labels import UNRELEASED, told_apart
 
 Row = Mapping[str, Any]
 Standing = Literal["none", "running", "again", "lost", "ended"]
 LONGEST = timedelta(hours=6)
 """Longer than a night takes: a run from the command line that has no verdict after it was killed."""
 COUNTS = ("total", "delivered", "rejected", "awaiting", "unknown", "backlog", "over")
+SHOWN = 30
+"""Things to do that a page lists at once; of more, the others unfold."""
 _NEXT = {"expected": ("collecting", "采集"), "collected": ("validating", "校验"), "validated": ("merging", "归并")}
 """By the stage that a batch has reached: what is being done with it, and the task that does it."""
 NO_REASON = "没有留下原因：运行中断，或出了意外的错误；见 Airflow 里的任务日志"
@@ -83,8 +85,8 @@ def while_running(batches: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def in_order(batches: Iterable[Row]) -> list[Row]:
-    """Return the batches with those in trouble first."""
-    return sorted(batches, key=lambda b: (_FIRST.get(b["state"], 9), b["department_name"], b["feed"]))
+    """Return the batches with those in trouble first, and told apart where a department has several of a data set."""
+    return sorted(told_apart(batches), key=lambda b: (_FIRST.get(b["state"], 9), b["department_name"], b["feed"]))
 
 
 def by_platform(deliveries: Iterable[Row], withheld: Iterable[Row]) -> dict[str, dict[str, int]]:
@@ -177,7 +179,8 @@ def to_do(
     )
     if running:
         found = [replace(task, detail="", command="") for task in found]
-    return sorted(found, key=lambda task: task.kind != "bad")
+    is_long = len(found) > SHOWN  # then what concerns everybody does not stand below hundreds of departments
+    return sorted(found, key=lambda task: (task.kind != "bad", is_long and task.about == "feed"))
 
 
 def of_lost(day: date, run: Row) -> Task:
@@ -283,6 +286,7 @@ def _counted(tasks: Sequence[Task], kind: str) -> str:
 
 def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bool, cause: str) -> Iterable[Task]:
     who = f"{batch['department_name']} · {datasets.get(batch['dataset'], batch['dataset'])}"
+    who += f"（{batch['system']}）" if batch.get("system") else ""
     href, feed, state = f"/exchange/batch/{batch['batch_id']}", batch["feed"], batch["state"]
     problem = str(batch["problem"] or "").removeprefix(f"{batch['department_name']}（{feed}）").lstrip(": ：")
     again = f"{_COMMAND} night --date {day} --feed {feed}"

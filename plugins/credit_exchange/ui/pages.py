@@ -121,6 +121,7 @@ class Pages:
             "progress": night.progress(batches, len(names["contacts"]), sums) if running else "",
             "verdict": told,
             "tasks": tasks,
+            "shown": night.SHOWN,
             "batches": batches,
             "totals": totals,
             "platforms": sums,
