@@ -116,7 +116,7 @@ def test_a_failing_feed_stops_only_itself_and_the_night_ends_visibly_failed(
     assert alert["incident_key"] == f"night:2026-11-20:feed {BROKEN}"
     assert alert["detail"].startswith("环节：采集；原因")
     assert f"{BROKEN}.yml 第 " in alert["detail"]
-    assert "清除这一环节的任务（含下游）" in alert["detail"]
+    assert "清除它的「采集」（含下游）" in alert["detail"]
     with create_session() as session:
         from airflow.models.asset import AssetEvent
 
