@@ -1,4 +1,4 @@
-"""One good permit of an invented company, as departments deliver it: what a test of deliveries begins with."""
+"""A good permit of an invented company, as departments deliver it, and what is other where it is a person's."""
 
 from __future__ import annotations
 
@@ -19,4 +19,12 @@ PERMIT = {
     "XK_ZT": "1",
     "XK_LYDW": "福州市市场监督管理局",
     "XK_LYDWDM": "11230500001755309F",
+}
+PERSON = {
+    "XK_XDR_LB": "自然人",
+    "XK_XDR_SHXYM": "",
+    "XK_FRDB": "",
+    "XK_XDR_MC": "陈某乙",
+    "XK_XDR_ZJLX": "身份证",
+    "XK_XDR_ZJHM": "11010519491231002X",
 }

@@ -16,19 +16,20 @@ from credit_exchange.ui import render
 from credit_exchange.ui.night import in_order, of_platforms, standing, to_do, verdict, while_running
 
 RUN = {"failed_parts": ["release"], "causes": {}}
+BATCH = {
+    "batch_id": 8,
+    "feed": "f_permit",
+    "department_name": "某局",
+    "dataset": "permit",
+    "state": "failed",
+    "stage": "collected",
+    "rows_held": 0,
+    "problem": "",
+}
 
 
 def test_a_held_delivery_is_approved_and_taken_by_what_can_be_typed() -> None:
-    batch = {
-        "batch_id": 8,
-        "feed": "f_permit",
-        "department_name": "某局",
-        "dataset": "permit",
-        "state": "held",
-        "stage": "collected",
-        "rows_held": 3,
-        "problem": "",
-    }
+    batch = BATCH | {"state": "held", "rows_held": 3}
     [task] = to_do(date(2026, 11, 22), [batch], {}, {}, None, [], [], {}, {}, {})
     approve, _, again = task.command.partition(" && ")
     assert approve.endswith('credit_exchange approve 8 --reason "原因"')
@@ -47,24 +48,14 @@ def test_a_held_delivery_is_approved_and_taken_by_what_can_be_typed() -> None:
     ],
 )
 def test_what_is_to_be_cleared_takes_what_the_department_delivers_again(stage: str, problem: str, step: str) -> None:
-    batch = {
-        "batch_id": 8,
-        "feed": "f_permit",
-        "department_name": "某局",
-        "dataset": "permit",
-        "state": "failed",
-        "stage": stage,
-        "rows_held": 0,
-        "problem": problem,
-    }
+    batch = BATCH | {"stage": stage, "problem": problem}
     [task] = to_do(date(2026, 11, 22), [batch], {}, {}, None, [], [], {}, {}, {})
     assert f"清除「{step}」（含下游）" in task.detail
 
 
 def test_two_systems_of_a_department_are_told_apart_in_every_list() -> None:
     """A real department has several systems for one data set: two red rows of the same name help nobody."""
-    row = {"department_name": "某局", "dataset": "permit", "state": "missing", "stage": "expected", "problem": ""}
-    row |= {"batch_id": 8, "rows_held": 0}
+    row = BATCH | {"state": "missing", "stage": "expected"}
     batches = in_order(
         [row | {"feed": "f_permit_b"}, row | {"feed": "f_permit_a"}, row | {"feed": "g", "dataset": "x"}]
     )
@@ -74,8 +65,8 @@ def test_two_systems_of_a_department_are_told_apart_in_every_list() -> None:
 
 
 def test_what_stops_a_platform_stands_above_hundreds_of_departments() -> None:
-    row = {"department_name": "某局", "dataset": "permit", "state": "missing", "stage": "expected", "problem": ""}
-    batches = [row | {"batch_id": n, "rows_held": 0, "feed": f"f{n}"} for n in range(300)]
+    row = BATCH | {"state": "missing", "stage": "expected"}
+    batches = [row | {"batch_id": n, "feed": f"f{n}"} for n in range(300)]
     counts = {"backlog": 5, "unknown": 0, "rejected": 0, "awaiting": 0}
     run = {"failed_parts": ["release"], "causes": {"release": "规则文件有错"}}
     found = to_do(date(2026, 11, 22), batches, {"china": counts}, {}, run, [], [], {"china": "信用中国"}, {}, {})
@@ -159,16 +150,7 @@ def test_a_run_without_a_verdict_is_running_only_as_long_as_something_may_give_i
 def test_while_a_night_runs_nothing_is_to_be_run_beside_it() -> None:
     """What waits for its turn is nobody's task; what has failed already is told, without a command."""
     day = date(2026, 11, 22)
-    batch = {
-        "batch_id": 8,
-        "feed": "f_permit",
-        "department_name": "某局",
-        "dataset": "permit",
-        "state": "failed",
-        "stage": "validated",
-        "rows_held": 0,
-        "problem": "",
-    }
+    batch = BATCH | {"stage": "validated"}
     broken = batch | {"feed": "g_permit", "problem": "文件打不开"}
     seen = while_running([batch, broken])
     assert [row["state"] for row in seen] == ["merging", "failed"]
@@ -194,16 +176,7 @@ def test_a_platform_that_is_not_done_says_what_happens_by_itself() -> None:
 def test_what_failed_says_why_also_where_only_its_task_knew() -> None:
     """A platform without a connection waits for a person: its night is red and so is the page, not yellow."""
     day, counts = date(2026, 11, 22), {"backlog": 3, "unknown": 0, "rejected": 0, "awaiting": 0}
-    batch = {
-        "batch_id": 8,
-        "feed": "f_permit",
-        "department_name": "某局",
-        "dataset": "permit",
-        "state": "failed",
-        "stage": "collected",
-        "rows_held": 0,
-        "problem": "",
-    }
+    batch = BATCH
     causes = {
         "platform china": "信用中国：没有定义连接 credit_china",
         "feed f_permit": "配置文件读不了",

@@ -79,10 +79,12 @@ class Follower:
         for task in tasks:
             if task.get("task_display_name") not in (None, "", task["task_id"]):
                 self._names[task["task_id"]] = task["task_display_name"]
-        # a step that was not run is told by its number: its siblings of the same group and index have a name
+        # a step that was not run is told by its number, one that has not begun by its feed's id: its siblings of the
+        # same group and index have a name
         for task in tasks:
-            if task.get("rendered_map_index") not in (None, "", str(task["map_index"])):
-                self._labels[(task["task_id"].split(".")[0], task["map_index"])] = task["rendered_map_index"]
+            place, told = (task["task_id"].split(".")[0], task["map_index"]), task.get("rendered_map_index")
+            if told not in (None, "", str(task["map_index"])) and not (place in self._labels and told.isascii()):
+                self._labels[place] = told
         tasks = [
             task
             | {

@@ -21,15 +21,6 @@ from samples import PERMIT
 FEED = "fz_test_permit"
 GOOD = PERMIT | {"XK_JDRQ": "2026/08/20", "XK_YXQZ": "2026/08/20", "XK_YXQZI": "2031/08/19"}
 WRONG = {"XK_XDR_SHXYM": "9135010026017703XA"}
-ID = "11010519491231002X"
-PERSON = {
-    "XK_XDR_LB": "自然人",
-    "XK_XDR_SHXYM": "",
-    "XK_FRDB": "",
-    "XK_XDR_MC": "陈某乙",
-    "XK_XDR_ZJLX": "身份证",
-    "XK_XDR_ZJHM": ID,
-}
 
 
 @dataclass

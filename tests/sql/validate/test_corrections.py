@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from office import PERSON, WRONG, Office
+from office import WRONG, Office
 from sqlalchemy import text
 
 from credit_exchange.errors import FatalError
@@ -11,6 +11,7 @@ from credit_exchange.steps import orders
 from credit_exchange.steps.merge import merge
 from credit_exchange.stores.database import transaction
 from credit_exchange.ui.pages import Pages
+from samples import PERSON
 
 
 def test_a_row_that_comes_again_keeps_its_first_day_and_a_good_one_corrects_it(

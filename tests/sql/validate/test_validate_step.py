@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from office import GOOD, ID, PERSON, WRONG, Office, Part
+from office import GOOD, WRONG, Office, Part
 from sqlalchemy import text
 
 from credit_exchange.core.crypto import open_sealed
@@ -16,6 +16,7 @@ from credit_exchange.errors import FatalError, HoldForPerson
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.validate import validate
 from credit_exchange.stores.database import transaction
+from samples import PERSON
 
 
 def test_every_row_is_accounted_for(office: Office) -> None:
@@ -123,14 +124,14 @@ def test_the_row_is_kept_whole_and_nothing_personal_is_in_clear(office: Office) 
     office.validate(number)
     row = office.rows("select * from exchange.quarantine")[0]
     kept = open_sealed(office.exchange.keys, bytes(row["row_sealed"])).decode()
-    assert ID in kept
+    assert PERSON["XK_XDR_ZJHM"] in kept
     assert "陈某乙" in kept
     page = office.exchange.landing.get_bytes(office.batch(number)["docs_uri"]).decode()
     shown = page + str(office.rows("select * from exchange.quarantine_reason")) + str(row) + str(office.batch(number))
-    for secret in (ID, "陈某乙", GOOD["XK_XDR_MC"], GOOD["XK_XDR_SHXYM"]):
+    for secret in (PERSON["XK_XDR_ZJHM"], "陈某乙", GOOD["XK_XDR_MC"], GOOD["XK_XDR_SHXYM"]):
         assert secret not in shown
     assert "许可内容" in page
-    assert ID not in str(office.accepted(number))
+    assert PERSON["XK_XDR_ZJHM"] not in str(office.accepted(number))
 
 
 def test_a_delivery_of_bad_rows_waits_until_a_person_approves_it(office: Office) -> None:

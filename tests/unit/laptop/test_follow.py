@@ -52,3 +52,16 @@ def test_a_step_that_was_not_run_is_told_by_its_department() -> None:
     assert state == "failed"
     assert "✗ 采集 福州市应急管理局 · 行政处罚：失败（2.0 秒）" in said.getvalue()
     assert "– 归并 福州市应急管理局 · 行政处罚：未运行，前一步失败" in said.getvalue()
+
+
+def test_a_step_that_has_not_begun_takes_its_departments_name_from_nobody() -> None:
+    """Until a step knows its department, Airflow has the feed's id for it."""
+    said = io.StringIO()
+    airflow = Airflow(
+        [
+            instance("feeds.validate", 0, "success", "福州市应急管理局 · 行政处罚", "校验"),
+            instance("feeds.merge", 0, "scheduled", "fz_yjj_penalty", "归并"),
+        ]
+    )
+    Follower(airflow, Console(file=said, width=120), lambda: None).follow("nightly_exchange", "a run")
+    assert "✓ 校验 福州市应急管理局 · 行政处罚：完成" in said.getvalue()

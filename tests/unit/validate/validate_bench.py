@@ -30,14 +30,7 @@ PERMIT = samples.PERMIT | {
     "XK_YXQZ": "2026/08/20",
     "XK_YXQZI": "2031/08/19",
 }
-PERSON = {
-    "XK_XDR_LB": "自然人",
-    "XK_XDR_SHXYM": "",
-    "XK_FRDB": "",
-    "XK_XDR_MC": "陈某乙",
-    "XK_XDR_ZJLX": "身份证",
-    "XK_XDR_ZJHM": "11010519491231002X",
-}
+PERSON = samples.PERSON
 PENALTY = {
     "CF_XDR_MC": "福州示例贸易有限公司",
     "CF_XDR_LB": "法人及非法人组织",
