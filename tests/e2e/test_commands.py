@@ -21,6 +21,7 @@ from credit_exchange.laptop.launcher import _locked
 from credit_exchange.laptop.ports import Ports, free_port
 from credit_exchange.laptop.postgres import EmbeddedPostgres
 from credit_exchange.laptop.settings import Laptop
+from credit_exchange.stores import sql
 
 FEEDS = ["fz_gulou_permit", "fz_xfj_penalty"]
 
@@ -151,6 +152,17 @@ def test_evidence_is_a_folder_with_the_platforms_own_words(city: Town, tmp_path:
     assert [taken["taken_by"] for taken in told["handed_out"]] == [getpass.getuser()], (
         "who took it before is part of it"
     )
+
+
+def test_the_summary_says_of_the_platforms_what_the_views_say(city: Town) -> None:
+    """It reads all that was decided once, by itself: the views are what the outside relies on."""
+    told = city.query(sql.source("summary/platforms"))
+    assert told
+    for row in told:
+        given = {"platform": row["platform"], "dataset": row["dataset"]}
+        for view in ("published", "withheld"):
+            counted = f"select count(*) as n from report.{view} where platform = :platform and dataset = :dataset"
+            assert city.query(counted, **given) == [{"n": row[view]}]
 
 
 def test_evidence_says_what_was_changed_after_it_was_written(
