@@ -16,6 +16,7 @@ from credit_exchange.adapters import notifiers, tasks
 from credit_exchange.adapters.exchange import NotReady
 from credit_exchange.config.loader import load
 from credit_exchange.steps import push
+from credit_exchange.steps.alerts import close_mended, open_incidents
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import close_night, open_night, remember_cause
 from credit_exchange.steps.push import DrainResult
@@ -167,6 +168,36 @@ def test_who_is_told_that_a_part_failed_is_told_why_and_what_to_do(closed: Excha
     assert {key for key, detail in told.items() if "下一夜自动再试" in detail} == told.keys() - alone
     # 校验 by itself judges what has landed again: only 采集 takes what the department has delivered since
     assert all(("清除它的「采集」（含下游）" in detail) == (key in alone) for key, detail in told.items())
+
+
+def test_what_was_mended_without_a_new_verdict_is_over(closed: Exchange) -> None:
+    """By a command, by the next night, by a person who waits no more; a task that died says nothing and is not over."""
+    with closed.engine.begin() as connection:
+        add_batch(connection, "fz_hbj_penalty", 1, "collected")
+        add_batch(connection, "fz_yjj_penalty", 1, "expected")
+    states = {"feeds.collect_0": "failed", "feeds.validate_1": "failed", "push_0": "failed", "release": "failed"}
+    verdict = tasks.Verdict(task_id="verdict", feeds_task="open_night", platforms_task="platforms")
+    with pytest.raises(AirflowFailException, match="4 个部分未完成"):
+        verdict.work(closed, states_of(["fz_yjj_penalty", "fz_hbj_penalty"], ["china"], **states))
+
+    def over(*statements: str) -> list[str]:
+        with closed.engine.begin() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        return [key.removeprefix("night:2026-11-22:") for key in close_mended(closed)]
+
+    assert over() == []
+    remember_cause(closed.engine, "manual__later", "platform china", None)  # another night's 上报 has worked
+    assert over() == ["platform china"]
+    taken = "update exchange.batch set stage = 'merged', {} where feed = 'fz_hbj_penalty'"
+    assert over(taken.format("rows_delivered = 2, rows_accepted = 1")) == [], "its run still says that it failed"
+    remember_cause(closed.engine, "scheduled__1", "feed fz_hbj_penalty", None)
+    assert over() == [], "its rows do not add up"
+    assert over(taken.format("rows_accepted = 2")) == ["feed fz_hbj_penalty"]
+    assert over("update exchange.batch set stage = 'merged', waived_by = 'x' where feed = 'fz_yjj_penalty'") == [
+        "feed fz_yjj_penalty"
+    ]
+    assert open_incidents(closed, "night:") == ["night:2026-11-22:release"]
 
 
 MERGED = """

@@ -17,6 +17,7 @@ from credit_exchange.cli.main import main
         (["night", "--date", "2026-11-22", "--feed"], "参数 --feed：后面要写一个值"),
         (["approve", "seven", "--reason", "x"], "'seven' 不是整数"),
         (["approve", "7", "--reason", "  "], "请写明原因"),
+        (["waive", "7", "--reason", "  "], "请写明原因"),
         (["forecast"], "没有 'forecast'，可选 "),
         (["withdraw", "r", "--authority", "court"], "缺少参数 --reason"),
         (["night", "--dates"], "没有这样的参数：--dates"),

@@ -39,6 +39,15 @@ def test_a_held_delivery_is_approved_and_taken_by_what_can_be_typed() -> None:
     assert "校验" not in task.detail
 
 
+@pytest.mark.parametrize("state", ["missing", "failed", "held"])
+def test_what_is_not_waited_for_is_nobodys_task_and_stands_last(state: str) -> None:
+    batch = BATCH | {"state": state, "stage": "merged", "problem": "没有收到", "waived_by": "office"}
+    run = {"failed_parts": ["feed f_permit"], "causes": {"feed f_permit": "没有收到"}}
+    assert to_do(date(2026, 11, 22), [batch], {}, {}, run, [], [], {}, {}, {}) == []
+    [first, last] = in_order([batch, BATCH | {"feed": "g_permit", "state": "partial"}])
+    assert (first["feed"], last["feed"]) == ("g_permit", "f_permit")
+
+
 @pytest.mark.parametrize(
     ("stage", "problem", "step"),
     [

@@ -1,8 +1,11 @@
 -- The bytes have landed; the batch counts as failed until it is merged. One that was missing before stays known as late.
+-- What was closed without it is waited for again.
 update exchange.batch
 set stage = 'collected',
     state = 'failed',
     problem = null,
+    waived_by = null,
+    waived_reason = null,
     was_missing = was_missing or state = 'missing',
     digest = :digest,
     landed_uri = :uri,

@@ -30,6 +30,8 @@ create table exchange.batch (
     code_version text not null default '',
     approved_by text,
     approved_reason text,
+    waived_by text,
+    waived_reason text,
     collected_at timestamptz,
     validated_at timestamptz,
     merged_at timestamptz,

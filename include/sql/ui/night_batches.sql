@@ -1,6 +1,7 @@
 -- What each feed delivered for a business date, newest generation. `replayed`: the earlier date whose delivery had these very
 -- bytes, where other ones came in between: an old file under a new name takes back whatever was corrected since.
 select distinct on (b.feed) b.batch_id, b.feed, b.department_name, b.dataset, b.stage, b.state, b.problem, b.generation, b.was_missing,
+       b.waived_by, b.waived_reason,
        b.rows_delivered, b.rows_accepted, b.rows_quarantined, b.rows_unchanged, b.rows_held, b.collected_at,
        case
            when b.rows_delivered > 0 and exists (

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from credit_exchange.adapters.business_date import business_date
 from credit_exchange.adapters.exchange import NotReady, die_with_parent, guarded, opened
-from credit_exchange.config.labels import STEP_WORDS, UNRELEASED, UNSENT, feed_label, part_label
+from credit_exchange.config.labels import NO_CAUSE, STEP_WORDS, UNRELEASED, UNSENT, feed_label, part_label
 from credit_exchange.errors import ConfigurationError, FatalError
 
 if TYPE_CHECKING:
@@ -298,6 +298,7 @@ class Verdict(ExchangeOperator):
         for part, step in failed.items():
             subject = f"业务日期 {night.business_date}：{part_label(exchange.config, part)} 没有完成"
             raise_alert(exchange, prefix + part, "warning", subject, _told(part, step, causes.get(part)), link)
+            remember_cause(exchange.engine, run.run_id, part, causes.get(part) or NO_CAUSE)
         clear_others(exchange, prefix, [prefix + part for part in failed])
         tell(exchange)
         if failed:

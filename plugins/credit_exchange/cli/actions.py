@@ -137,6 +137,19 @@ def approve(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
     return 0
 
 
+def waive(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """State that a delivery is not waited for any more."""
+    day, feed = orders.waive_batch(exchange, given.batch_id, given.reason, given.by)
+    console.print(
+        f"已登记：{day} 的这一批不再等待，其中的数据一行都没有收下；请在 Airflow 里清除该报送源的「采集」（含下游），"
+        "当夜即不再为它报错（以后送到了，再清除一次即收下），或运行："
+        f"python -m credit_exchange night --date {day} --feed {feed}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 0
+
+
 def dismiss(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Dismiss a quarantined row."""
     orders.dismiss(exchange, given.batch_id, given.line_no, given.reason, given.by)
@@ -193,6 +206,7 @@ ACTIONS: dict[str, Action] = {
     "withdraw": order,
     "reinstate": order,
     "approve": approve,
+    "waive": waive,
     "dismiss": dismiss,
     "settle": settle,
     "skip": skip,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
-from credit_exchange.config.labels import BATCH_WORDS, ROW_WORDS, part_label, told_apart
+from credit_exchange.config.labels import BATCH_WORDS, ROW_WORDS, WAIVED, part_label, told_apart
 from credit_exchange.config.loader import Configuration, as_it_is
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect, transaction
@@ -49,8 +49,10 @@ def show(engine: Engine, config: Configuration, business_date: date, console: Co
             who = f"{row['department_name']} · {names.get(row['dataset'], row['dataset'])}"
             # it names the department already, in front of what happened
             problem = str(row["problem"]).removeprefix(f"{row['department_name']}（{row['feed']}）").lstrip(": ：")
-            text = f"  {who}（报送批次 {row['batch_id']}）：{problem}"
-            console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+            text, style = f"  {who}（报送批次 {row['batch_id']}）：{problem}", "red"
+            if row["waived_by"]:
+                text, style = f"{text}；{row['waived_by']} 登记{WAIVED}：{row['waived_reason']}", ""
+            console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
     told = {f"feed {row['feed']}" for row in feeds if row["problem"]}
     for part, cause in (run["causes"] if run else {}).items():
         if part not in told:
@@ -86,9 +88,9 @@ def _feeds(rows: Any, business_date: date, names: dict[str, str]) -> Table:
         table.add_row(
             f"{row['department_name']}（{row['system']}）" if row["system"] else row["department_name"],
             names.get(row["dataset"], row["dataset"]),
-            BATCH_WORDS[row["state"]],
+            WAIVED if row["waived_by"] else BATCH_WORDS[row["state"]],
             *(str(row[key]) for key in ROW_WORDS),
-            style="red" if row["state"] in ("failed", "missing", "held") else "",
+            style="red" if row["state"] in ("failed", "missing", "held") and not row["waived_by"] else "",
         )
     return table
 

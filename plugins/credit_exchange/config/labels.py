@@ -23,6 +23,8 @@ STEP_WORDS = {
 UNRELEASED = "有 {:,} 条记录已经归并而没有发布：「发布」没有在归并之后运行"
 UNSENT = "有 {:,} 条已经发布而没有上报：「上报」没有在发布之后运行"
 """What is wrong where the number of such records is not 0."""
+NO_CAUSE = "最近一次运行中这一部分没有完成；原因见 Airflow 里的任务日志"
+"""Why a part failed that could not say it."""
 BATCH_WORDS = {
     "complete": "完整",
     "partial": "部分",
@@ -32,6 +34,8 @@ BATCH_WORDS = {
     "failed": "失败",
 }
 """The states of a batch."""
+WAIVED = "不再等待"
+"""What a person stated of a batch: nothing of it will be taken, and its night goes on without it."""
 SUBJECT_WORDS = {"legal": "法人及非法人组织", "person": "自然人", "sole_trader": "个体工商户"}
 """The kinds of subject."""
 

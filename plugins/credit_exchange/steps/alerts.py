@@ -96,6 +96,25 @@ def open_incidents(exchange: Exchange, prefix: str) -> list[str]:
         return list(connection.execute(sql.load("alerts/open_incidents"), {"prefix": prefix}).scalars())
 
 
+def close_mended(exchange: Exchange) -> list[str]:
+    """State that what a part of a night did not finish is over where it was mended without a new verdict of that night.
+
+    So by a command, by the next night, which sends what waits at a platform, or by a delivery that is not waited for
+    any more. One whose rows do not add up stays. Returns the keys of the incidents.
+    """
+    with transaction(exchange.engine) as connection:
+        found = connection.execute(sql.load("alerts/mended_parts")).all()
+        wrong = {
+            (day, f"feed {feed}")
+            for day in {row.business_date for row in found}
+            for feed in connection.execute(sql.load("ui/unbalanced"), {"business_date": day}).scalars()
+        }
+        keys = [row.incident_key for row in found if (row.business_date, row.part) not in wrong]
+        if keys:
+            connection.execute(sql.load("alerts/clear"), {"keys": keys, "now": business_time.now()})
+    return keys
+
+
 def notify(exchange: Exchange, channels: Sequence[Channel], limit: int = 100) -> int:
     """Tell every incident that nobody was told of yet, and return how many were told now.
 

@@ -73,6 +73,22 @@ def approve_batch(exchange: Exchange, batch_id: int, reason: str, approved_by: s
     return found.business_date, found.feed
 
 
+def waive_batch(exchange: Exchange, batch_id: int, reason: str, waived_by: str) -> tuple[date, str]:
+    """State that a delivery that is missing, failed or held is not waited for any more; return its date and feed.
+
+    Nothing of it is taken; running its feed again succeeds without it, and takes what is delivered after all. Raises
+    FatalError when nothing is wrong with it, it is being worked on, or it was collected again since.
+    """
+    with transaction(exchange.engine) as connection:
+        given = {"batch_id": batch_id, "reason": scrub_text(reason), "waived_by": waived_by}
+        found = connection.execute(sql.load("orders/waive_batch"), given).one_or_none()
+    if found is None:
+        raise FatalError(
+            f"报送批次 {batch_id} 不是未报送、失败或待人工确认的，或此后已重新采集，没有要登记的；请看夜间页上的批次"
+        )
+    return found.business_date, found.feed
+
+
 def dismiss(exchange: Exchange, batch_id: int, line_no: int, reason: str, dismissed_by: str) -> None:
     """Dismiss a quarantined row, however often it was or will be delivered: it will not be corrected.
 

@@ -17,7 +17,7 @@ from credit_exchange.config.labels import names_of, part_label
 from credit_exchange.core import business_time
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import ConfigurationError, without_values
-from credit_exchange.steps.alerts import Severity, clear_others, open_incidents, raise_alert
+from credit_exchange.steps.alerts import Severity, clear_others, close_mended, open_incidents, raise_alert
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import QUIET
 from credit_exchange.steps.retired import forgotten
@@ -77,6 +77,11 @@ def check(exchange: Exchange) -> list[Finding]:
         except Exception as error:  # noqa: BLE001 - raised below, when all others have looked
             log.warning("%s 没有查看成：%s", prefix, without_values(error))
             failed.append(error)
+    try:
+        close_mended(exchange)
+    except Exception as error:  # noqa: BLE001 - as above
+        log.warning("修复了的告警没有关闭：%s", without_values(error))
+        failed.append(error)
     if failed:
         raise failed[0]
     return found

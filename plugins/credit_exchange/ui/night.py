@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal
 
-from credit_exchange.config.labels import UNRELEASED, told_apart
+from credit_exchange.config.labels import NO_CAUSE, UNRELEASED, told_apart
 
 Row = Mapping[str, Any]
 Standing = Literal["none", "running", "again", "lost", "ended"]
@@ -86,7 +86,13 @@ def while_running(batches: Iterable[Row]) -> list[dict[str, Any]]:
 
 def in_order(batches: Iterable[Row]) -> list[Row]:
     """Return the batches with those in trouble first, and told apart where a department has several of a data set."""
-    return sorted(told_apart(batches), key=lambda b: (_FIRST.get(b["state"], 9), b["department_name"], b["feed"]))
+
+    def key(batch: Row) -> tuple[int, str, str]:
+        last = len(_FIRST)
+        place = last if batch.get("waived_by") else _FIRST.get(batch["state"], last)
+        return place, batch["department_name"], batch["feed"]
+
+    return sorted(told_apart(batches), key=key)
 
 
 def by_platform(deliveries: Iterable[Row], withheld: Iterable[Row]) -> dict[str, dict[str, int]]:
@@ -166,7 +172,7 @@ def to_do(
                     "bad",
                     "失败",
                     who,
-                    causes.get(part) or "最近一次运行中这一部分没有完成；原因见 Airflow 里的任务日志",
+                    causes.get(part) or NO_CAUSE,
                     _MEND,
                     command=command,
                     about="part",
@@ -298,6 +304,8 @@ def _of_batch(day: date, batch: Row, datasets: Mapping[str, str], unbalanced: bo
         why = f"与 {batch['replayed']} 的报送逐字节相同，而其间报送过别的：可能误报了旧文件，会把其后的更正改回去"
         told = "与部门核实；确系误报的，请部门重新报送正确的文件，再运行"
         yield Task("care", "疑似旧文件", who, why, told, href, f"{again} --recollect")
+    if batch.get("waived_by"):  # what was wrong with it is nobody's task any more
+        return
     if state == "missing":
         why = problem or "没有收到，或文件还没有写完"
         yield Task("bad", "未报送", who, why, f"请部门报送；收到后清除「{step}」（含下游），或运行", href, again)

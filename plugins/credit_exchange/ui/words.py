@@ -9,6 +9,7 @@ from credit_exchange.config.labels import (
     REFUSAL_WORDS,
     SHIPMENT_WORDS,
     SUBJECT_WORDS,
+    WAIVED,
 )
 
 WORKING_WORDS = {"collecting": "采集中", "validating": "校验中", "merging": "归并中"}
@@ -18,6 +19,7 @@ WORDS = {
     **SHIPMENT_WORDS,
     **OP_WORDS,
     **WORKING_WORDS,
+    "waived": WAIVED,
     "open": "待更正",
     "corrected": "已更正",
     "dismissed": "不再更正",
@@ -64,6 +66,7 @@ CARE = frozenset(
 IDLE = frozenset(
     {
         *WORKING_WORDS,
+        "waived",
         "superseded",
         "cancelled",
         "dismissed",

@@ -37,6 +37,7 @@ class Batch:
     digest: str | None
     landed_uri: str | None
     approved_by: str | None
+    waived_by: str | None
     source_detail: dict[str, Any]
 
 

@@ -50,7 +50,7 @@ def collect(exchange: Exchange, feed_id: str, business_date: date, *, recollect:
         if recollect:
             landed = _land(exchange, feed_id, feed, business_date)
             return _generation(exchange, feed_id, feed, business_date, batch.generation + 1, landed)
-        if batch.stage == "collected" and batch.problem and not batch.approved_by:
+        if batch.waived_by or (batch.stage == "collected" and batch.problem and not batch.approved_by):
             return _corrected(exchange, feed_id, feed, business_date, batch)
         log.info("%s %s：报送批次 %s 此前已经落地，沿用", feed_id, business_date, batch.batch_id)
         return batch.batch_id
@@ -63,16 +63,16 @@ def _first(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, ba
         landed = _land(exchange, feed_id, feed, business_date, approved=approved)
         if approved:
             landed.detail[APPROVED_UNSEEN] = True
-    except Absent as error:
-        accepted = feed.contract.missing == "accept"
-        batches.mark_missing(exchange.engine, batch_id, str(error), accepted=accepted)
-        if accepted:
-            return batch_id
-        raise
-    except NotDelivered as error:
-        batches.mark_missing(exchange.engine, batch_id, str(error), accepted=False)
-        raise
     except ExchangeError as error:
+        if batch and batch.waived_by:
+            log.info("%s %s：已登记不再等待，仍没有可收下的交付（%s）", feed_id, business_date, type(error).__name__)
+            return batch_id
+        if isinstance(error, NotDelivered):
+            accepted = isinstance(error, Absent) and feed.contract.missing == "accept"
+            batches.mark_missing(exchange.engine, batch_id, str(error), accepted=accepted)
+            if accepted:
+                return batch_id
+            raise
         state = "held" if isinstance(error, HoldForPerson) else "failed"
         batches.mark_problem(exchange.engine, batch_id, state, str(error))
         raise

@@ -1,0 +1,20 @@
+"""A delivery that never comes, cannot be read or is refused can be closed by a person.
+
+A database made from the present include/sql/schema has the columns already and is left as it is.
+"""
+
+from alembic import op
+
+from credit_exchange.stores import sql
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    op.get_bind().exec_driver_sql(sql.source("upgrade_0018/01_waived"))
+
+
+def downgrade() -> None:
+    """The version before does not read them."""
