@@ -100,6 +100,8 @@ def test_a_good_night_says_that_rows_have_to_go_back_to_their_departments() -> N
     assert verdict(day, [run], [], [{"rows_quarantined": 0}]).text == "全部完成，没有要处理的"
     told = verdict(day, [run], [], [{"rows_quarantined": 1}, {"rows_quarantined": 1234}])
     assert (told.kind, told.text) == ("good", "全部完成；1,235 行有问题，由部门更正")
+    waived = {"rows_quarantined": 0, "waived_by": "office"}
+    assert verdict(day, [run], [], [waived]).text == "全部完成，其中 1 个报送批次不再等待，没有要处理的"
 
 
 def test_the_platforms_page_says_first_what_does_not_arrive() -> None:

@@ -1,5 +1,6 @@
--- What each feed delivered for each business date and what became of the rows; the newest generation counts.
-create view report.batch as
+-- What each feed delivered for each business date and what became of the rows; the newest generation counts. waived_by: who
+-- said that nothing of it will be taken.
+create or replace view report.batch as
 select distinct on (b.feed, b.business_date)
     b.business_date,
     b.department,
@@ -17,6 +18,8 @@ select distinct on (b.feed, b.business_date)
     b.batch_id,
     b.generation,
     b.schema_version,
-    b.problem
+    b.problem,
+    b.waived_by,
+    b.waived_reason
 from exchange.batch as b
 order by b.feed, b.business_date, b.generation desc

@@ -1,6 +1,7 @@
 -- The last two weeks of business dates, for the links at the top and the comparison at the bottom of the night's page; the
 -- newest generation of a feed counts. What a run without a verdict has not reached yet is not in trouble. A date is bad as well
--- where a platform or a step of its newest run failed and has not succeeded since.
+-- where a platform or a step of its newest run failed and has not succeeded since. What is not waited
+-- for any more is no trouble of its date.
 with chosen as (
     select distinct business_date
     from exchange.batch
@@ -19,7 +20,15 @@ night as (
     order by business_date, started_at desc
 ),
 newest as (
-    select distinct on (business_date, feed) *
+    select distinct on (business_date, feed)
+        business_date,
+        case when waived_by is null then state else 'waived' end as state,
+        problem,
+        rows_delivered,
+        rows_accepted,
+        rows_unchanged,
+        rows_quarantined,
+        rows_held
     from exchange.batch
     where business_date in (select business_date from chosen)
     order by business_date, feed, generation desc
@@ -33,7 +42,7 @@ select
         or b.state = 'failed' and (b.problem is not null or n.is_open is not true)
         or n.has_failed is true
     ) as bad,
-    bool_or(b.state = 'held' or b.rows_held > 0) as care,
+    bool_or(b.state = 'held' or b.state <> 'waived' and b.rows_held > 0) as care,
     count(*) filter (where b.state = 'missing') as missing,
     count(*) filter (where b.state = 'failed' and (b.problem is not null or n.is_open is not true)) as failed,
     count(*) filter (where b.state = 'held') as held,

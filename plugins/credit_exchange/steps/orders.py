@@ -84,7 +84,8 @@ def waive_batch(exchange: Exchange, batch_id: int, reason: str, waived_by: str) 
         found = connection.execute(sql.load("orders/waive_batch"), given).one_or_none()
     if found is None:
         raise FatalError(
-            f"报送批次 {batch_id} 不是未报送、失败或待人工确认的，或此后已重新采集，没有要登记的；请看夜间页上的批次"
+            f"报送批次 {batch_id} 不是未报送、失败或待人工确认的，或此后已重新采集，或早已登记，没有要登记的；"
+            "请看夜间页上的批次"
         )
     return found.business_date, found.feed
 

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal
 
-from credit_exchange.config.labels import NO_CAUSE, UNRELEASED, told_apart
+from credit_exchange.config.labels import NO_CAUSE, UNRELEASED, WAIVED, told_apart
 
 Row = Mapping[str, Any]
 Standing = Literal["none", "running", "again", "lost", "ended"]
@@ -255,8 +255,9 @@ def verdict(
     if not runs and not batches:
         return Verdict("idle", f"{day} 还没有运行过")
     quarantined = sum(batch["rows_quarantined"] for batch in batches)
+    waived = sum(bool(batch.get("waived_by")) for batch in batches)
     told = f"；{quarantined:,} 行有问题，由部门更正" if quarantined else "，没有要处理的"
-    return Verdict("good", f"全部完成{told}")
+    return Verdict("good", f"全部完成{f'，其中 {waived} 个报送批次{WAIVED}' if waived else ''}{told}")
 
 
 def of_platforms(

@@ -12,8 +12,9 @@ down_revision = "0017"
 
 
 def upgrade() -> None:
-    """Add the columns."""
-    op.get_bind().exec_driver_sql(sql.source("upgrade_0018/01_waived"))
+    """Add the columns, to the reporting view too."""
+    for name in ("upgrade_0018/01_waived", "report/01_batch"):
+        op.get_bind().exec_driver_sql(sql.source(name))
 
 
 def downgrade() -> None:
