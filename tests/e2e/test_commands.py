@@ -109,6 +109,17 @@ def test_the_return_file_holds_the_rows_as_delivered_with_their_reasons(city: To
     assert not re.search(r"XK_|[^\w]_\w", str(rows))
 
 
+def test_who_delivers_an_older_table_finds_its_own_columns_in_the_reasons(city: Town, tmp_path: Path) -> None:
+    path = Path(city.environment["CREDIT_EXCHANGE_INBOX"]) / f"fz_jyj/XK_{UNTIL:%Y%m%d}.csv"
+    path.write_text(path.read_text("utf-8").replace(",普通,", ",普通许可,"), "utf-8")
+    assert main(["night", "--date", str(UNTIL), "--feed", "fz_jyj_permit", "--platform", "fuzhou"]) == 0
+    target = tmp_path / "rows.xlsx"
+    assert main(["return-file", "fz_jyj", "--out", str(target)]) == 0
+    head, *rows = load_workbook(target).active.iter_rows(values_only=True)
+    assert "审批类别" in head
+    assert any("S07 审批类别 审批类别不在规定范围内" in str(row[3]) for row in rows)
+
+
 def test_a_row_that_is_delivered_again_as_it_was_goes_back_once(city: Town, tmp_path: Path) -> None:
     part = ["--feed", "fz_gulou_permit", "--platform", "fuzhou"]
     assert main(["return-file", "fz_gulou", "--out", str(tmp_path / "before.xlsx")]) == 0

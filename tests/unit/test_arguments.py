@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,23 @@ def test_whoever_reads_only_the_beginning_sees_no_error(
         monkeypatch.setattr("sys.stdout", pipe)
         assert main(["schema", "dataset"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_work_goes_on_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    """`night … | head` stopped the night where its second line was due, with the platforms still to come."""
+    done = tmp_path / "done"
+    code = (
+        "import sys; from credit_exchange.cli.main import Lasting; told = Lasting()\n"
+        "for _ in range(99): told.print('福州' * 999)\n"
+        f"open({str(done)!r}, 'w').close(); sys.exit(2)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2] / "plugins")}
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        command = [sys.executable, "-c", code]
+        ended = subprocess.run(command, env=environment, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(theirs)
+    assert (ended.returncode, ended.stderr) == (2, "")
+    assert done.exists()

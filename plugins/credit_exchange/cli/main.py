@@ -161,11 +161,24 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+class Lasting(Console):
+    """A console whose reader may leave, as head does: the work goes on, and ends with the status that it has."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more; what is printed after this goes nowhere."""
+        self.quiet = True
+        _to_nowhere()
+
+
+def _to_nowhere() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     given = parser().parse_args(arguments)
     logging.basicConfig(level=logging.DEBUG if given.debug else logging.WARNING, format="%(levelname)s %(message)s")
-    console = Console()
+    console = Lasting()
     try:
         return _run(given, console)
     except ExchangeError as error:
@@ -174,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"错误：{error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # whoever reads it, as head or less, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
+        _to_nowhere()
         return 0
     except KeyboardInterrupt:
         print("已中断；做完的都保留，再运行一次即可做完其余的", file=sys.stderr)

@@ -83,7 +83,10 @@ def _write_sheet(exchange: Exchange, sheet: Any, feed: str, rows: list[Any]) -> 
 
 
 def _names(exchange: Exchange, feed_id: str, dataset_id: str) -> dict[str, str]:
-    """Return field -> what the department calls it, in its own order; then what the catalogue calls the others."""
+    """Return field -> what the department calls it, in its own order; then what the catalogue calls the others.
+
+    Reasons speak of today's fields: where the feed delivers an older table they have the names of that one's columns.
+    """
     feed, dataset = exchange.config.feeds.get(feed_id), exchange.config.datasets.get(dataset_id)
     names = {code: aliases[0] for code, aliases in feed.aliases().items()} if feed else {}
     operation = feed.operation if feed else None
@@ -94,6 +97,11 @@ def _names(exchange: Exchange, feed_id: str, dataset_id: str) -> dict[str, str]:
     }
     fields = {code: field.name for code, field in dataset.fields.items()} if dataset else {}
     told = names | {key: column for key, column in own.items() if column}
+    version = dataset.version(feed.schema_version) if feed and dataset and feed.schema_version else None
+    for code in fields:
+        columns = [names[old] for old in (version.origins(code) if version else ()) if old in names]
+        if columns and code not in told:
+            told[code] = "、".join(columns)
     return told | {code: name for code, name in fields.items() if code not in told}
 
 

@@ -250,6 +250,18 @@ class SchemaVersion(Model):
         default_factory=dict, description="current code left blank by this version <- another current code's value"
     )
     waived: list[str] = Field(default_factory=list, description="required fields this version never carried")
+    messages: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="current code -> {rule id: what those who deliver this version read, where the rule would mislead}",
+    )
+
+    def origins(self, code: str) -> list[str]:
+        """The codes of this older version that a current field is filled from, or stands in for; [] where none is."""
+        for wanted in (code, self.stand_ins.get(code, code)):
+            found = [old for old, new in self.crosswalk.items() if new == wanted] or self.join.get(wanted, [])
+            if found:
+                return list(found)
+        return []
 
 
 class SourcePriority(Model):

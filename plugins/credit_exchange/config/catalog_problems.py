@@ -168,10 +168,14 @@ def _version(dataset: Dataset, version: SchemaVersion, place: Place) -> Iterator
             for old in olds:
                 if old not in own:
                     yield (*place, key, old), f"{version.id} 的字段中没有 {old}；{like(old, own)}"
-    for key in ("join", "constants", "constants_when", "values", "stand_ins", "waived"):
+    for key in ("join", "constants", "constants_when", "values", "stand_ins", "waived", "messages"):
         yield from _fields(dataset, list(getattr(version, key)), (*place, key))
     for code, other in version.stand_ins.items():
         yield from _field(dataset, other, (*place, "stand_ins", code))
+    rules = {rule.id for rule in dataset.rules}
+    for code, texts in version.messages.items():
+        for rule_id in texts.keys() - rules:
+            yield (*place, "messages", code, rule_id), f"没有规则 {rule_id!r}；{like(rule_id, rules)}"
     for code, cases in version.constants_when.items():
         yield from _fields(dataset, list(cases), (*place, "constants_when", code))
 

@@ -92,6 +92,14 @@ def test_a_wrong_code_lies_under_the_name_where_the_corrected_row_finds_it(permi
     assert wrong.record_id[0] == right.by_name[0]
 
 
+@pytest.mark.parametrize("said", ["", "居民身份证", "护照"])
+def test_a_person_filed_with_an_unlisted_document_is_found_by_name_when_corrected(permit: Any, said: str) -> None:
+    """The number under a wrong word for its kind would be another one, and the row would wait for ever."""
+    wrong, right = who(permit, PERSON | {"XK_XDR_ZJLX": said}), who(permit, PERSON)
+    assert wrong.record_id[0] == right.by_name[0]
+    assert right.code.notna().all()
+
+
 def test_the_accepted_table_is_exactly_what_the_merge_reads(permit: Any) -> None:
     row = table(permit, {})[0]
     assert list(row) == SCHEMA.names

@@ -121,7 +121,8 @@ def test_a_state_or_scope_nobody_understands_waits_for_a_person(permit: Any, pen
 def test_a_warning_with_a_fine_in_one_phrase_is_no_mere_warning(
     penalty: Any, types: str, severity: str, rule: str
 ) -> None:
-    kept = content(penalty, PENALTY | {"CF_CFLB": types})
+    amount = PENALTY["CF_NR_FK"] if "罚款" in types else ""
+    kept = content(penalty, PENALTY | {"CF_CFLB": types, "CF_NR_FK": amount})
     assert kept["_severity"] == severity
     assert decision(penalty, kept).deciding_rule == (rule or "SH-10-PENALTY-LEGAL")
 
@@ -143,6 +144,7 @@ def test_a_department_is_asked_for_its_amounts_in_its_own_unit(penalty: Any, uni
             assert len(about) >= 1
             for text in about:
                 assert f"以{word}" in text, text
+                assert word == "万元" or "（万元）" not in text, "its column is not called so"
 
 
 @pytest.mark.parametrize("newer", ["told", "silent"])

@@ -147,6 +147,11 @@ PENALTY_CASES: list[tuple[str, dict[str, str], set[str]]] = [
     ("warning needs no amount", {"CF_CFLB": "警告&警告", "CF_NR_FK": ""}, OK),
     ("identity card with dots in a document number", {"CF_WSH": "榕罚110105.1949.1231.002X号"}, {"S19"}),
     ("operator's name beside the source", SHOP_FINED | {"CF_SJLY": "某局林某甲"}, {"S19-name"}),
+    ("a fine and no such type", {"CF_CFLB": "警告", "CF_NR_FK": "0.2"}, {"S08-type"}),
+    ("a fine beside a confiscation", {"CF_CFLB": "没收违法所得", "CF_NR_WFFF": "1", "CF_NR_FK": "2"}, {"S08-type"}),
+    ("a confiscation and no such type", {"CF_NR_WFFF": "1"}, {"S08-type"}),
+    ("no fine, told as 0", {"CF_CFLB": "警告", "CF_NR_FK": "0", "CF_NR_WFFF": "0.00"}, OK),
+    ("a type in own words may be a fine", {"CF_CFLB": "警告;罚金", "CF_NR_FK": "0.2"}, OK),
     ("negative amount", {"CF_NR_FK": "-1"}, {"S08"}),
     ("seven decimals", {"CF_NR_FK": "0.1234567"}, {"S08"}),
     ("no number", {"CF_NR_FK": "2000元"}, {"S08"}),
@@ -201,8 +206,39 @@ def test_every_message_says_which_field_and_holds_no_placeholder(permit: Any, pe
     for bench in (permit, penalty):
         for version in bench.dataset.versions:
             for item in plan(bench.dataset, version):
-                assert "{" not in item.message
+                assert "{" not in item.message, item.rule.id
                 assert "；" in item.message, item.rule.id
+
+
+@pytest.mark.parametrize(
+    ("formats", "told"),
+    [(["%Y-%m-%d"], "YYYY-MM-DD"), (["%Y%m%d"], "YYYYMMDD"), (["%Y年%m月%d日", "%Y/%m/%d"], "YYYY年MM月DD日")],
+)
+def test_a_department_is_asked_for_its_dates_in_a_form_that_is_taken(permit: Any, formats: Any, told: str) -> None:
+    """The catalogue said YYYY/MM/DD to everybody: who followed it was sent the row back again."""
+    texts = [text for rule, _, text in permit.messages(date_formats=formats) if rule == "S09" and "有效日期" in text]
+    assert len(texts) == 3
+    assert all(f"按{told}填写" in text for text in texts)
+    written = told.replace("YYYY", "2026").replace("MM", "08").replace("DD", "20")
+    row = {"XK_JDRQ": written, "XK_YXQZ": written, "XK_YXQZI": written}
+    assert permit.judge([row], date_formats=formats) == [OK]
+
+
+def test_who_delivers_an_older_table_reads_its_own_words(permit: Any, penalty: Any) -> None:
+    """In the table of 2016 a permit's status 1 is "revoked": asked for 1, a department would take it out of force."""
+    told = {(rule, code): text for rule, code, text in permit.messages(schema_version="v2016")}
+    assert told["S02-status", "XK_ZT"].endswith("；正常填0，撤销填1，异议填2，其他填3")
+    assert told["S07", "XK_XKLB"].startswith("审批类别不在")
+    assert told["S04", "XK_XDR_ZJHM"].startswith("居民身份证号不符合")
+    assert "统一社会信用代码、组织机构代码" in told["S01", "XK_XDR_LB"]  # the table has no category
+    assert "请至少填写一项" in told["S01", "XK_XDR_LB"]
+    assert ("S09", "XK_YXQZI", "许可决定日期晚于许可截止期；请核对两个日期") in permit.messages(schema_version="v2016")
+    told = {(rule, code): text for rule, code, text in penalty.messages(schema_version="v2016")}
+    assert told["S01", "CF_NR"].startswith("处罚结果为空")
+    assert told["S01", "CF_CFLB"].startswith("处罚类别1、处罚类别2为空")
+    assert "请至少填写一项" in told["S01", "CF_XDR_LB"]
+    now = {(rule, code): text for rule, code, text in permit.messages()}
+    assert now["S02-status", "XK_ZT"].endswith("；有效填1，无效填2")
 
 
 def test_the_catalogue_is_the_standard_of_790(permit: Any, penalty: Any) -> None:
@@ -212,5 +248,5 @@ def test_the_catalogue_is_the_standard_of_790(permit: Any, penalty: Any) -> None
     assert {f"S{n:02d}" for n in (*range(1, 11), 13, 14, 16)} <= ids
     for bench in (permit, penalty):
         for rule in bench.dataset.rules:
-            warns = rule.id in ("S05", "S10", "S08-unit", "S07-note", "S03-representative")
+            warns = rule.id in ("S05", "S10", "S08-unit", "S08-type", "S07-note", "S03-representative")
             assert (rule.on_failure == "warn") == warns, rule.id

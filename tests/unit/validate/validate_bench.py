@@ -96,9 +96,10 @@ class Bench:
                 found[position].add((item.rule.id, item.field))
         return found
 
-    def messages(self, units: dict[str, str]) -> list[tuple[str, str, str]]:
-        """Rule, field and what the department reads of it, for a feed that gives its amounts in these units."""
-        planned = plan(self.dataset, self.dataset.current, units)
+    def messages(self, **options: Any) -> list[tuple[str, str, str]]:
+        """Rule, field and what the department reads of it, for a feed of these options."""
+        the_feed = feed(self.dataset.dataset, **options)
+        planned = plan(self.dataset, version_of(self.dataset, the_feed.schema_version), the_feed)
         return [(item.rule.id, item.field, item.message) for item in planned]
 
     def rules(self, changes: list[dict[str, str]]) -> list[set[str]]:

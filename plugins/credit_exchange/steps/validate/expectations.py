@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +36,7 @@ from great_expectations.validator.validator import ValidationDependencies
 
 from credit_exchange.config.catalog import Dataset, SchemaVersion
 from credit_exchange.config.checks import BATCH_CHECKS
+from credit_exchange.config.feed import Feed
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.validate.checks import CHECKS, Case, applies
 from credit_exchange.steps.validate.plan import plan
@@ -104,9 +104,9 @@ class Judge:
         dataset: Dataset,
         version: SchemaVersion,
         window_rows: int = WINDOW_ROWS,
-        units: Mapping[str, str] | None = None,
+        feed: Feed | None = None,
     ) -> None:
-        self.planned = plan(dataset, version, units)
+        self.planned = plan(dataset, version, feed)
         self.tallies: dict[str, Tally] = defaultdict(Tally)
         self._chunkwise = [p for p in self.planned if p.rule.check not in BATCH_CHECKS]
         self._window_rows = window_rows

@@ -182,6 +182,9 @@ def _codes(
     # an ID number identifies a natural person; for others it is not theirs
     person = ~kind.isin(["legal", "sole_trader"]).to_numpy()
     number = number.where(person & np.where(card, _passing(id_card_valid, number), _numbered(number)))
+    # under a word that the list does not have (S04) it is no document's number, and would be another one when corrected
+    if who.id_type and dataset.fields[who.id_type].values:
+        number = number.where(number_type.isin(dataset.fields[who.id_type].values))
     number = number.where(card, number_type.fillna("") + ":" + number)
     plain = {
         "org": org,

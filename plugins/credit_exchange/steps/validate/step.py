@@ -159,7 +159,7 @@ def _validate(
             batch=batch,
             dataset=dataset,
             normaliser=Normaliser(dataset, feed, version),
-            judge=Judge(dataset, version, units=feed.units),
+            judge=Judge(dataset, version, feed=feed),
             contents=Contents(dataset, exchange.keys),
             quarantine=Quarantine(connection, exchange.keys, batch["feed"], batch_id),
             writer=Writer(first),
@@ -292,7 +292,8 @@ def _conflicts(exchange: Exchange, work: _Work, chunks: Iterator[Chunk], conflic
             "而本批次有同一记录内容不同的多行；请补上规则 S13"
         )
     code = rule.fields[0] if rule.fields else ""
-    message = message_of(work.dataset, rule, code)
+    version = version_of(work.dataset, work.batch["schema_version"])
+    message = message_of(work.dataset, version, rule, code)
     places = np.concatenate(work.positions)[conflicts]
     start = 0
     for chunk in chunks:
