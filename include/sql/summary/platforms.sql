@@ -32,7 +32,8 @@ by_record as (
         record_id,
         count(*) filter (where state in ('ready', 'retry', 'sending', 'unknown')) as waiting,
         count(*) filter (where state = 'awaiting_receipt') as awaiting,
-        count(*) filter (where state = 'rejected') as rejected,
+        -- what a newer version stands for is over, as on the pages (ui/platform_refused)
+        max(version) = max(version) filter (where state = 'rejected') as is_rejected,
         count(*) filter (where state = 'held') as held,
         count(op) as sent,
         max(version) = max(version) filter (where is_kept) as is_withheld,
@@ -53,7 +54,7 @@ select
     count(*) filter (where was_withdrawn and not is_published) as withdrawn,
     cast(sum(waiting) as bigint) as waiting,
     cast(sum(awaiting) as bigint) as awaiting,
-    cast(sum(rejected) as bigint) as rejected,
+    count(*) filter (where is_rejected) as rejected,
     cast(sum(held) as bigint) as held,
     count(*) filter (where is_withheld) as withheld
 from by_record

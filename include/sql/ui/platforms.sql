@@ -26,6 +26,17 @@ counted as (
     from told as t
     where t.state = 'ready'
 ),
+refused as ( -- as listed below (ui/platform_refused): what a newer version stands for is over
+    select r.platform, count(*) as records
+    from exchange.release as r
+    where
+        r.state = 'rejected'
+        and not exists (
+            select 1 from exchange.release as n
+            where n.record_id = r.record_id and n.platform = r.platform and n.version > r.version
+        )
+    group by r.platform
+),
 settled as (
     select platform, max(settled_at) as last_settled from exchange.shipment group by platform
 )
@@ -40,7 +51,7 @@ select
     cast(coalesce(sum(c.records) filter (where c.state = 'unknown'), 0) as bigint) as unknown,
     cast(coalesce(sum(c.records) filter (where c.state = 'held'), 0) as bigint) as held,
     cast(coalesce(sum(c.records) filter (where c.state = 'delivered'), 0) as bigint) as delivered,
-    cast(coalesce(sum(c.records) filter (where c.state = 'rejected'), 0) as bigint) as rejected,
+    coalesce(min(f.records), 0) as rejected,
     min(c.oldest) filter (
         where c.state in ('ready', 'retry', 'sending', 'awaiting_receipt', 'unknown', 'held')
     ) as oldest,
@@ -48,5 +59,6 @@ select
 from counted as c
 left join exchange.platform_state as p on c.platform = p.platform
 left join settled as s on c.platform = s.platform
+left join refused as f on c.platform = f.platform
 group by c.platform
 order by c.platform

@@ -11,7 +11,7 @@ from world import finish_tasks, names, outbox, put, query, run, states
 from credit_exchange.steps import watchdog
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import poll_receipts, settle
-from platforms import Sandbox
+from platforms import Sandbox, fujian
 
 pytestmark = pytest.mark.parametrize("kind", ["fujian"])
 
@@ -102,6 +102,27 @@ def test_a_login_that_fails_stores_nothing_and_is_tried_again(exchange: Exchange
     sandbox.faults.add("token", "503")
     assert run(exchange, "fujian").delivered == 2
     assert len(sandbox.ledger.requests("upload")) == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "seconds", "fits"),
+    [("t" * 4000, 1800, True), ("t", "1800", True), ("令牌", 1800, False), ("t", "", False)],
+)
+def test_a_token_may_be_long_and_must_fit_a_header(
+    exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, token: str, seconds: object, fits: bool
+) -> None:
+    """A signed one has some thousand characters; how long it lives, some gateways write as text."""
+    fine = fujian._fine
+
+    def login(data: dict[str, object]) -> object:
+        return fine(data | {"expires_in": seconds} if "access_token" in data else data)
+
+    monkeypatch.setattr(fujian.secrets, "token_urlsafe", lambda _size: token)
+    monkeypatch.setattr(fujian, "_fine", login)
+    put(exchange, "fujian", names(2))
+    result = run(exchange, "fujian")
+    assert (result.delivered, result.problem is None) == ((2, True) if fits else (0, False))
+    assert len(sandbox.ledger.applies()) == result.delivered
 
 
 def test_a_refused_login_opens_the_circuit_after_one_try(exchange: Exchange, sandbox: Sandbox) -> None:

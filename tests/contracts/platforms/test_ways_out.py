@@ -8,6 +8,7 @@ from world import SEND
 
 from credit_exchange.steps import orders, watchdog
 from credit_exchange.steps.context import Exchange
+from credit_exchange.stores import sql
 from platforms import Sandbox
 
 pytestmark = pytest.mark.usefixtures("a_night")
@@ -16,6 +17,11 @@ pytestmark = pytest.mark.usefixtures("a_night")
 def takedowns_told(exchange: Exchange) -> int:
     """How many incidents tell of takedowns that were not taken."""
     return sum(one.incident_key.startswith("shown:") for one in watchdog.check(exchange))
+
+
+def refused(exchange: Exchange) -> list[int]:
+    """How many records the summary and the page say that the platform refuses."""
+    return [row["rejected"] for of in ("summary", "ui") for row in query(exchange, sql.source(f"{of}/platforms"))]
 
 
 @pytest.mark.parametrize("kind", ["fujian"])
@@ -42,10 +48,12 @@ def test_what_was_refused_by_mistake_goes_again_by_two_orders(exchange: Exchange
     told(exchange, 20, "legal")
     push(exchange)
     assert history(exchange) == [(1, "upsert", "rejected")]
+    assert refused(exchange) == [1, 1]
     for action in ("withdraw", "reinstate"):
         ordered(exchange, action)
         push(exchange)
     assert history(exchange)[-1] == (3, "upsert", "delivered")
+    assert refused(exchange) == [0, 0], "it stands there now"
     assert shown(sandbox) == {"frxk": 3}
 
 

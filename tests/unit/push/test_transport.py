@@ -140,6 +140,24 @@ def test_a_redirect_to_no_address_is_an_answer_too(serve: Serve, address: bytes)
     assert transport().call("POST", serve(lambda connection: connection.sendall(head)), {}, b"x").status == 302
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 099 X\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 150 + b"\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nno gzip",
+    ],
+)
+def test_what_is_no_http_is_lost(serve: Serve, answer: bytes) -> None:
+    with pytest.raises(Lost):
+        transport().call("POST", serve(lambda connection: connection.sendall(answer)), {}, b"x")
+
+
 def test_a_closed_connection_without_a_byte_is_lost(serve: Serve) -> None:
     with pytest.raises(Lost):
         transport().call("POST", serve(lambda _connection: None), {}, b"x")

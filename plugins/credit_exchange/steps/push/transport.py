@@ -173,7 +173,7 @@ class Transport:
                 )
                 with response:
                     return self._read(response, guard, started)
-            except (requests.RequestException, OSError) as error:
+            except (requests.RequestException, OSError, ValueError) as error:  # http.client, of a chunk's negative size
                 # the text of the error may hold the URL with a person's document number: only its kind is kept
                 kind = type(error).__name__
                 if not guard.established:

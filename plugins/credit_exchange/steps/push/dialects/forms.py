@@ -21,6 +21,8 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _UNKEPT = re.compile("[\x00\ud800-\udfff]")
 """What JSON may say and our database cannot hold."""
 _TOKEN = re.compile(r"[A-Za-z0-9_.:-]{1,40}", re.ASCII)
+_IN_A_HEADER = re.compile(r"[!-~]+")
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 def _form_table() -> npt.NDArray[np.uint32]:
@@ -151,3 +153,16 @@ def text(data: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > 200 or _UNKEPT.search(value):
         raise BadReply(f"答复中缺少 {key}")
     return value
+
+
+def credential(data: Mapping[str, Any], key: str) -> str:
+    """Return what goes into a header and is kept nowhere, so it may be as long as a signed token. Raises BadReply."""
+    value = data.get(key)
+    if not isinstance(value, str) or not _IN_A_HEADER.fullmatch(value):
+        raise BadReply(f"答复中缺少 {key}")
+    return value
+
+
+def seconds(value: object) -> int:
+    """Return a number of whole seconds, which some gateways write as text. Raises BadReply."""
+    return int(value) if isinstance(value, str) and _SECONDS.fullmatch(value) else whole(value)

@@ -300,7 +300,7 @@ class FujianTask:
                 raise _Denied(_without_reply(data))
             raise NotSent("登录平台没有得到有效的答复")
         try:
-            token, seconds = forms.text(data, "access_token"), forms.whole(data.get("expires_in"))
+            token, seconds = forms.credential(data, "access_token"), forms.seconds(data.get("expires_in"))
         except forms.BadReply as bad:
             raise NotSent("登录平台没有得到有效的答复") from bad
         # a token is renewed a little before its end, a short-lived one after half its life
