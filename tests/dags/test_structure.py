@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,25 @@ def test_the_night_runs_at_0130_shanghai_for_the_day_before(night: Any) -> None:
     assert timetable["key_format"] == "%Y-%m-%d"
     assert night.catchup is True
     assert night.max_active_runs == 1
-    assert stored["deadline"][0]["reference"]["__class_path"] == "credit_exchange.adapters.deadline.NightDue"
+    [deadline] = stored["deadline"]
+    assert deadline["reference"]["__class_path"] == "credit_exchange.adapters.deadline.NightDue"
+    assert deadline["callback"]["__classname__"].endswith(".AsyncCallback"), "which finds connections, others do not"
+    assert deadline["callback"]["__data__"]["path"] == "credit_exchange.adapters.notifiers.NightLateNotifier"
+
+
+def test_what_fails_is_tried_again_within_the_night(night: Any) -> None:
+    for task in night.tasks:
+        given = getattr(task, "partial_kwargs", {}) | vars(task)
+        assert given["retries"] == (1 if task.task_id == "push" else 2), "a drain retries by itself"
+        assert given["retry_exponential_backoff"]
+        assert given["max_retry_delay"] <= timedelta(minutes=15)
+
+
+def test_receipts_are_asked_for_every_few_minutes_and_missed_rounds_are_not_made_up_for(bag: Any) -> None:
+    receipts = bag.dags["platform_receipts"]
+    assert receipts.timetable.expression == "*/5 * * * *"
+    assert receipts.catchup is False
+    assert receipts.max_active_runs == 1
 
 
 def test_a_feed_stops_only_itself_and_the_verdict_is_the_only_leaf(night: Any) -> None:

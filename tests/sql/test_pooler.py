@@ -1,4 +1,5 @@
-"""A pooler that drops the session's settings is refused: times would be another zone's, and no statement would end."""
+"""What every session of ours relies on. A pooler that drops it is refused: times would be another zone's, and no
+statement would end."""
 
 from __future__ import annotations
 
@@ -9,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import ProgrammingError
 
 from credit_exchange.errors import ConfigurationError
-from credit_exchange.stores.database import connect
+from credit_exchange.stores.database import connect, raw
 
 ENCRYPTION_REQUESTS = (80877103, 80877104)
 
@@ -63,3 +65,29 @@ def test_a_session_without_its_settings_does_nothing(pooler: str) -> None:
     with pytest.raises(ConfigurationError, match=r"DATABASE_URL：.*丢掉了会话的设置.*请直接连接 PostgreSQL"):
         engine.connect()
     engine.dispose()
+
+
+def test_no_session_waits_for_ever(database_url: str) -> None:
+    """Neither for a server that is gone, nor for a lock, nor with a transaction that its process has forgotten."""
+    engine = connect(database_url)
+    with engine.connect() as connection:
+        found = dict(
+            connection.exec_driver_sql(
+                "select name, setting::bigint from pg_settings where name in "
+                "('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')"
+            ).all()
+        )
+        given = raw(connection).info.get_parameters()
+    engine.dispose()
+    assert found == {
+        "statement_timeout": 1_800_000, "lock_timeout": 600_000, "idle_in_transaction_session_timeout": 600_000,
+    }  # fmt: skip
+    assert (given["connect_timeout"], given["tcp_user_timeout"], given["keepalives_idle"]) == ("5", "60000", "30")
+
+
+def test_an_error_of_the_database_names_no_value(database_url: str) -> None:
+    engine = connect(database_url)
+    with engine.connect() as connection, pytest.raises(ProgrammingError) as failed:
+        connection.execute(text("select * from nothing where name = :name"), {"name": "林某某"})
+    engine.dispose()
+    assert "林某某" not in str(failed.value)

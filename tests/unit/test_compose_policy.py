@@ -62,6 +62,13 @@ def test_the_builder_gets_what_the_image_is_made_of_and_nothing_else() -> None:
     assert rules == ["*", *sorted(f"!{name}" for name in copied), "**/__pycache__"]
 
 
+def test_no_task_waits_in_the_broker_for_a_place() -> None:
+    """There it counts as stuck: after three times ten minutes, behind eight long drains, Airflow fails it for ever. And
+    the broker knows no priority: what tells alerts would wait behind hundreds of a night's tasks."""
+    environment = COMPOSE["x-environment"]
+    assert environment["AIRFLOW__CORE__PARALLELISM"] == environment["AIRFLOW__CELERY__WORKER_CONCURRENCY"]
+
+
 def test_the_proxy_is_believed_when_it_says_that_a_browser_came_by_https() -> None:
     """Else Airflow takes every login for one by HTTP and sets a cookie that a browser sends unencrypted as well."""
     service = SERVICES["api-server"]

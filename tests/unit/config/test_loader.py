@@ -107,6 +107,13 @@ def test_a_lease_shorter_than_a_call_is_refused(copied: Path) -> None:
     assert "lease_seconds 不能短于 total_timeout" in problems(copied)
 
 
+def test_a_platform_that_says_nothing_else_is_waited_for_as_designed() -> None:
+    """Nobody has to know these to be safe: what may still arrive is not asked about sooner than the platform takes."""
+    for platform in load().platforms.values():
+        assert (platform.connect_timeout, platform.read_timeout, platform.total_timeout) == (5, 60, 120)
+        assert (platform.settle_after_seconds, platform.lease_seconds) == (120, 300)
+
+
 def test_another_directory_can_be_named(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDIT_EXCHANGE_CONFIG", str(copied))
     assert load().root == copied.resolve()

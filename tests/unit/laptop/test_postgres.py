@@ -14,10 +14,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import yaml
 
 from credit_exchange.errors import FatalError
 from credit_exchange.laptop.ports import free_port
-from credit_exchange.laptop.postgres import EmbeddedPostgres
+from credit_exchange.laptop.postgres import _SETTINGS, EmbeddedPostgres
+from credit_exchange.laptop.settings import REPOSITORY
 from credit_exchange.steps.collect.batches import only_one
 from credit_exchange.stores.database import connect, transaction
 
@@ -127,3 +129,21 @@ def test_root_finds_its_data_again_below_a_closed_directory(tmp_path: Path) -> N
     finally:
         server.delete()
     assert not server.cluster.exists()
+
+
+def test_the_log_of_the_server_shows_neither_statements_nor_rows(pg_server: EmbeddedPostgres) -> None:
+    with pg_server.connect() as connection:
+        connection.execute("create temporary table person (name text primary key)")
+        for values in ("('林测试'), ('林测试')", "(%s), (%s)"):
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                connection.execute(f"insert into person values {values}", ["林测试"] * 2 if "%" in values else None)
+    log = (pg_server.cluster / "server.log").read_text(encoding="utf-8")
+    assert "duplicate key" in log, "this is where it tells of errors"
+    assert "林测试" not in log
+
+
+def test_the_servers_of_laptop_and_production_are_told_the_same_about_their_logs() -> None:
+    compose = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8"))
+    given = dict(word.split("=") for word in compose["services"]["postgres"]["command"] if "=" in word)
+    said = {name: value for name, value in _SETTINGS.items() if name.startswith("log_")}
+    assert {name: value for name, value in given.items() if name.startswith("log_")} == said

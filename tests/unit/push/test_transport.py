@@ -161,3 +161,13 @@ def test_what_is_no_http_is_lost(serve: Serve, answer: bytes) -> None:
 def test_a_closed_connection_without_a_byte_is_lost(serve: Serve) -> None:
     with pytest.raises(Lost):
         transport().call("POST", serve(lambda _connection: None), {}, b"x")
+
+
+def test_a_proxy_of_the_machine_is_not_used(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials and personal data go to the host of the connection and to nobody else."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
+    url = serve(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+    assert transport().call("POST", url, {}, b"x").body == b"ok"
