@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ FEEDS = ["fz_gulou_permit", "fz_xfj_penalty"]
 
 
 @pytest.fixture(scope="module")
-def city(
+def before(
     pg_server: EmbeddedPostgres, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Town]:
     pg_server.create_database("commands", template=migrated_template)
@@ -35,10 +37,24 @@ def city(
         yield made
 
 
-def test_a_night_by_command_says_what_became_of_every_part(city: Town, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(scope="module")
+def night(before: Town) -> tuple[int, str]:
+    """The night of two feeds and a platform: its exit status, and what it said."""
     feeds = [part for feed in FEEDS for part in ("--feed", feed)]
-    assert main(["night", "--date", str(UNTIL), *feeds, "--platform", "fuzhou"]) == 0
-    told = capsys.readouterr().out
+    with redirect_stdout(StringIO()) as told:
+        status = main(["night", "--date", str(UNTIL), *feeds, "--platform", "fuzhou"])
+    return status, told.getvalue()
+
+
+@pytest.fixture
+def city(before: Town, night: tuple[int, str]) -> Town:
+    """The morning after it, whichever test is picked."""
+    return before
+
+
+def test_a_night_by_command_says_what_became_of_every_part(night: tuple[int, str]) -> None:
+    status, told = night
+    assert status == 0
     assert "福州市消防救援支队" in told
     assert "信用福州" in told
 

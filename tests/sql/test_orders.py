@@ -13,6 +13,7 @@ from credit_exchange.errors import FatalError
 from credit_exchange.steps import orders
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
+from credit_exchange.steps.release import release
 from credit_exchange.stores.database import transaction
 
 
@@ -41,3 +42,18 @@ def test_of_a_delivery_that_was_collected_again_only_the_newest_can_be_approved(
         orders.approve_batch(exchange, older, "已核实", "tester")
     for _ in range(2):
         assert orders.approve_batch(exchange, newest, "已核实", "tester") == (day, "fz_a_permit")
+
+
+def test_before_anything_is_decided_every_order_is_looked_at_whatever_merges_have_seen(exchange: Exchange) -> None:
+    """Merges look at orders that are new: what a hand in the database undid is put right by 发布, before it leaves."""
+    day = date(2026, 11, 10)
+    merge(exchange, batch(exchange, [row(exchange, "1号")], day))
+    (found,) = query(exchange, "select record_id from exchange.record")
+    orders.order(exchange, found["record_id"], "withdraw", "office", "核实", "", "tester")
+    status = "select status, applied from exchange.record inner join exchange.withdrawal_order using (record_id)"
+    assert query(exchange, status) == [{"status": "current", "applied": False}]
+    merge(exchange, batch(exchange, [], day, feed="fz_b_permit"))
+    assert query(exchange, status) == [{"status": "withdrawn", "applied": True}]
+    query(exchange, "update exchange.record set status = 'current' returning 1")
+    release(exchange)
+    assert query(exchange, status) == [{"status": "withdrawn", "applied": True}]

@@ -170,7 +170,7 @@ def test_a_small_batch_reads_no_table_of_records_or_waiting_orders_whole(exchang
         with transaction(exchange.engine) as connection:
             connection.exec_driver_sql("analyze exchange.record, exchange.order_ahead")
     read: dict[str, int] = {}
-    last = sql.source("merge/apply_orders").splitlines()[0]  # looks at every order, and so at many records
+    last = sql.source("merge/apply_orders").splitlines()[0]  # what comes before it is asked
 
     def note(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
         if last in statement:
@@ -286,18 +286,77 @@ def test_bad_rows_that_a_full_file_repeats_every_night_are_no_pairs(exchange: Ex
         assert len(found) == rows
 
 
-def test_orders_that_stand_let_no_merge_read_the_table_of_records_whole(settled_history: Exchange) -> None:
-    """Each of hundreds of merges a night asks whether an order stands that its record does not know of yet."""
-    query(
-        settled_history,
+def test_a_merge_looks_at_orders_that_are_new(settled_history: Exchange) -> None:
+    """Hundreds of merges a night ask for orders that their records do not know of yet, among all there ever were."""
+    order = (
         "insert into exchange.withdrawal_order (record_id, action, authority, reason, business_date, ordered_by) "
         "select record_id, 'withdraw', 'department', 'r', '2026-11-19', 'f' from exchange.record "
-        "where subject_id <= 4000 returning 1",
+        "where subject_id between :first and :last returning 1"
     )
-    query(settled_history, "update exchange.record set status = 'withdrawn' where subject_id <= 4000 returning 1")
+    query(settled_history, order, first=1, last=4000)
+    explained = text(f"explain (analyze, format json) {sql.source('merge/apply_orders')}")
+
+    def look(every: bool) -> Iterator[tuple[str, str, float]]:
+        with transaction(settled_history.engine) as connection:
+            [[[answer]]] = connection.execute(explained, {"today": date(2026, 11, 20), "every": every}).all()
+        for table in ("record", "withdrawal_order"):
+            for scan in scans(answer["Plan"], table):
+                read = scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)
+                yield table, scan["Node Type"], read * scan["Actual Loops"]
+
+    def withdrawn() -> int:
+        return len(query(settled_history, "select 1 from exchange.record where status = 'withdrawn'"))
+
+    list(look(every=False))
+    assert withdrawn() == 4000
     with transaction(settled_history.engine) as connection:
         connection.exec_driver_sql("analyze exchange.withdrawal_order, exchange.record")
-        explained = text(f"explain (analyze, format json) {sql.source('merge/apply_orders')}")
-        [[[answer]]] = connection.execute(explained, {"today": date(2026, 11, 20)}).all()
-    whole = [scan for scan in scans(answer["Plan"], "record") if scan["Node Type"] == "Seq Scan"]
-    assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in whole) <= 10
+    query(settled_history, order, first=4001, last=4010)
+    read = list(look(every=False))
+    assert withdrawn() == 4010
+    assert sum(rows for _, _, rows in read) <= 100, f"what was applied long ago was looked at: {read}"
+    query(settled_history, "update exchange.record set status = 'current' where subject_id = 1 returning 1")
+    assert sum(rows for _, _, rows in look(every=False)) <= 10
+    assert withdrawn() == 4009
+    list(look(every=True))
+    assert withdrawn() == 4010, "what leaves is decided after every order was looked at"
+
+
+@pytest.mark.parametrize("statement", ["alerts/held_batches", "alerts/undated_rows"])
+def test_deliveries_that_are_open_are_found_without_a_look_at_all_there_ever_were(
+    exchange: Exchange, statement: str
+) -> None:
+    """By the watchdog, every five minutes. A table has such rows by now, or had them once, or could not be asked."""
+    query(
+        exchange,
+        "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date, state, "
+        "source_detail) select f.feed, 'f', '某局', 'permit', '1', date '2024-01-01' + n, 'complete', f.detail::jsonb "
+        """from generate_series(0, 999) as n, (values ('csv', '{}'), ('sound', '{"undated": 0}'), """
+        """('table', '{"undated": 0}'), ('asks', '{"undated": null}')) as f (feed, detail) returning 1""",
+    )
+    put = "update exchange.batch set {} where feed = :feed and business_date = date '2024-01-01' + :night returning 1"
+    for feed, night, undated in (("table", 998, 3), ("table", 999, 2), ("sound", 997, 4), ("csv", 999, "null")):
+        given = {"feed": feed, "night": night, "detail": f'{{"undated": {undated}}}'}
+        query(exchange, put.format("source_detail = cast(:detail as jsonb)"), **given)
+    query(exchange, put.format("state = 'held'"), feed="csv", night=999)
+    with transaction(exchange.engine) as connection:
+        connection.exec_driver_sql("analyze exchange.batch")
+        [[[answer]]] = connection.execute(text(f"explain (analyze, format json) {sql.source(statement)}")).all()
+        found = [row.feed for row in connection.execute(sql.load(statement))]
+    assert found == (["csv"] if statement == "alerts/held_batches" else ["table"])
+    read = sum(
+        (scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)) * scan["Actual Loops"]
+        for scan in scans(answer["Plan"], "batch")
+    )
+    assert read <= 20, f"{read} deliveries of 4,000 were read"
+
+
+@pytest.mark.parametrize("statement", ["summary/platforms", "ui/platforms", "summary/backlog", "ui/night_deliveries"])
+def test_the_state_is_said_once_and_written_out_in_the_plan(exchange: Exchange, statement: str) -> None:
+    """A function that is called for each of millions of rows would cost more than all the rest."""
+    given = {"business_date": date(2026, 11, 20)} if ":business_date" in sql.source(statement) else {}
+    assert "exchange.state_of(" in sql.source(statement)
+    with transaction(exchange.engine) as connection:
+        plan = connection.execute(text(f"explain (verbose) {sql.source(statement)}"), given).scalars().all()
+        outbox = connection.exec_driver_sql("explain (verbose) select state from exchange.outbox").scalars().all()
+    assert "state_of" not in "\n".join([*plan, *outbox])

@@ -160,6 +160,33 @@ def test_what_is_found_by_its_subject_is_so_in_an_older_database_too(exchange: E
     assert query(exchange, indexes) == before
 
 
+def test_what_is_new_or_open_is_found_by_itself_in_an_older_database_too(exchange: Exchange) -> None:
+    found = (
+        "select indexname, indexdef from pg_indexes where schemaname = 'exchange' "
+        "and tablename in ('batch', 'withdrawal_order') order by 1"
+    )
+    present = query(exchange, found)
+    merge(exchange, batch(exchange, [row(exchange, "1号")], FIRST))
+    view = sql.source("schema/27_outbox")
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql(view.replace("exchange.state_of(r.state, coalesce(s.state, 'ready'))", "r.state"))
+        connection.exec_driver_sql("drop function exchange.state_of")
+        connection.exec_driver_sql("drop index exchange.batch_held, exchange.batch_undated")
+        connection.exec_driver_sql(
+            "insert into exchange.withdrawal_order (record_id, action, authority, reason, business_date, ordered_by) "
+            "select record_id, 'withdraw', 'office', 'x', '2026-11-18', 'o' from exchange.record"
+        )
+        connection.exec_driver_sql("alter table exchange.withdrawal_order drop column applied")
+        connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0017'")
+    migrate(exchange.engine.url.render_as_string(hide_password=False))
+    assert query(exchange, found) == present
+    (outbox,) = query(exchange, "select pg_get_viewdef('exchange.outbox'::regclass) as words")
+    assert "state_of" in outbox["words"]
+    merge(exchange, batch(exchange, [row(exchange, "2号")], FIRST + timedelta(days=1)))
+    status = query(exchange, "select status from exchange.record where document_no = '1号'")
+    assert status == [{"status": "withdrawn"}], "an order of before, that no merge had seen"
+
+
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
     assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0018"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]

@@ -12,7 +12,7 @@ from (
     ) as o
     where s.platform = :platform and s.state not in ('settled', 'held')
     union all
-    select case o.state when 'waiting' then 'ready' else o.state end
+    select exchange.state_of(o.state, null)
     from exchange.release as o
     where o.platform = :platform and o.state in ('waiting', 'retry')
     union all

@@ -38,3 +38,5 @@ create table exchange.batch (
     unique (feed, business_date, generation)
 );
 create index batch_by_date on exchange.batch (business_date, feed);
+create index batch_held on exchange.batch (business_date, feed) where state = 'held';
+create index batch_undated on exchange.batch (feed, business_date, generation) where source_detail @@ '$.undated > 0';

@@ -1,4 +1,5 @@
--- Explicit withdrawals and reinstatements; the newest one stands, whatever a full file says later.
+-- Explicit withdrawals and reinstatements; the newest one stands, whatever a full file says later. `applied`: its record was looked
+-- at since, so that a merge looks at the new ones only.
 create table exchange.withdrawal_order (
     order_id bigint generated always as identity primary key,
     record_id text not null,
@@ -12,6 +13,8 @@ create table exchange.withdrawal_order (
     line_no int,
     ordered_by text not null,
     created_at timestamptz not null default now(),
+    applied boolean not null default false,
     unique (record_id, action, business_date, sequence)
 );
 create index withdrawal_order_by_record on exchange.withdrawal_order (record_id, business_date desc, sequence desc, order_id desc);
+create index withdrawal_order_new on exchange.withdrawal_order (record_id) where not applied;

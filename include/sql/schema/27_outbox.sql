@@ -1,6 +1,6 @@
 -- What has to reach a platform and how far each record got: its own word, or else what its shipment says.
 -- `under_way`: packed, so that a platform may have it or get it; no other version may leave and none is overtaken.
-create view exchange.outbox as
+create or replace view exchange.outbox as
 select
     r.outbox_id,
     r.platform,
@@ -11,12 +11,7 @@ select
     r.priority,
     r.payload_digest,
     r.reason,
-    case
-        when r.state = 'waiting' then 'ready'
-        when r.state <> 'ready' then r.state
-        when s.state = 'settled' then 'delivered'
-        else coalesce(s.state, 'ready')
-    end as state,
+    exchange.state_of(r.state, coalesce(s.state, 'ready')) as state,
     r.not_before,
     s.shipment_no,
     s.shipment_id,

@@ -1,7 +1,6 @@
 -- What has not reached its platform yet, by state and age: what has a word of its own, and what is on its way.
 with waiting as (
-    select
-        platform, dataset, op, case state when 'waiting' then 'ready' else state end as state, decided_at, outcome_code
+    select platform, dataset, op, exchange.state_of(state, null) as state, decided_at, outcome_code
     from exchange.release
     where state in ('waiting', 'retry') and op is not null
     union all

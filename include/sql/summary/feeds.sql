@@ -4,4 +4,4 @@ select
     problem, waived_by, waived_reason
 from report.batch
 where business_date = :business_date
-order by department_name, dataset
+order by department_name, dataset, feed

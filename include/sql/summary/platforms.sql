@@ -1,6 +1,6 @@
 -- The platforms: what they hold now, what is on its way, what was refused and what is withheld by rule. All that was ever decided
--- has a part in it, so it is read once, and no row's shipment is looked for: the states are those of exchange.outbox, as what has
--- no word of its own and is not on its way has arrived.
+-- has a part in it, so it is read once, and no row's shipment is looked for: what is not on its way has arrived, where it has no
+-- word of its own.
 with on_its_way as materialized (
     select outbox_id, state from exchange.on_its_way
 ),
@@ -13,12 +13,7 @@ told as (
         r.version,
         r.op,
         d.effect in ('withhold', 'hold') as is_kept,
-        case
-            when r.op is null then 'none'
-            when r.state = 'waiting' then 'ready'
-            when r.state <> 'ready' then r.state
-            else coalesce(w.state, 'delivered')
-        end as state,
+        case when r.op is not null then exchange.state_of(r.state, coalesce(w.state, 'settled')) end as state,
         r.state = 'rejected' and r.outcome_code = 'REVOKED' as is_revoked -- as in report.published
     from exchange.release as r
     left join exchange.decision as d on r.decision_id = d.decision_id

@@ -1,5 +1,5 @@
--- Per platform and department: what became of the versions that this business date made. The states add up to total. They
--- are those of exchange.outbox: what has no word of its own and is not on its way has arrived.
+-- Per platform and department: what became of the versions that this business date made. The states add up to total. No row's
+-- shipment is looked for: what is not on its way has arrived, where it has no word of its own.
 with on_its_way as materialized (
     select outbox_id, state from exchange.on_its_way
 ),
@@ -8,11 +8,7 @@ delivery as (
         r.platform,
         c.department,
         r.dataset,
-        case
-            when r.state = 'waiting' then 'ready'
-            when r.state <> 'ready' then r.state
-            else coalesce(w.state, 'delivered')
-        end as state
+        exchange.state_of(r.state, coalesce(w.state, 'settled')) as state
     from exchange.record_version as v
     inner join exchange.release as r on v.record_id = r.record_id and v.version = r.version
     inner join exchange.record as c on v.record_id = c.record_id

@@ -1,5 +1,5 @@
--- Backlog and circuit of every platform that ever had something to get, and when it last settled a shipment. The states
--- are those of exchange.outbox: a row has a word of its own, is on its way, or else has arrived with its shipment.
+-- Backlog and circuit of every platform that ever had something to get, and when it last settled a shipment. No row's shipment
+-- is looked for: what has no word of its own is counted as arrived, and what is on its way as such instead.
 with told as (
     select platform, state, count(*) as records, min(decided_at) as oldest
     from exchange.release
@@ -12,19 +12,11 @@ on_its_way as (
     group by platform, state
 ),
 counted as (
-    select platform, case state when 'waiting' then 'ready' else state end as state, records, oldest
-    from told
-    where state <> 'ready'
+    select platform, exchange.state_of(state, 'settled') as state, records, oldest from told
     union all
     select platform, state, records, oldest from on_its_way
     union all
-    select
-        t.platform,
-        'delivered' as state,
-        t.records - (select coalesce(sum(w.records), 0) from on_its_way as w where w.platform = t.platform) as records,
-        null as oldest
-    from told as t
-    where t.state = 'ready'
+    select platform, 'delivered' as state, -records as records, null as oldest from on_its_way
 ),
 refused as ( -- as listed below (ui/platform_refused): what a newer version stands for is over
     select r.platform, count(*) as records

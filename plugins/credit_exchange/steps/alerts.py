@@ -12,9 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
-
-from sqlalchemy import Connection
+from typing import Literal, Protocol
 
 from credit_exchange.core import business_time
 from credit_exchange.errors import ExchangeError, without_values
@@ -130,7 +128,7 @@ def notify(exchange: Exchange, channels: Sequence[Channel], limit: int = 100) ->
     nobody = False
     for _ in range(limit):
         with transaction(exchange.engine) as connection:
-            rows = _pending(connection, tried)
+            rows = connection.execute(sql.load("alerts/pending"), {"tried": tried, "many": MANY}).mappings().all()
             if not rows:
                 break
             tried += [str(row["incident_key"]) for row in rows]
@@ -157,15 +155,6 @@ def notify(exchange: Exchange, channels: Sequence[Channel], limit: int = 100) ->
             "告警没有通知到任何人：没有可用的通知方式；请配置连接 credit_smtp（extra 的 to 写收件人）或 credit_webhook"
         )
     return told
-
-
-def _pending(connection: Connection, tried: list[str]) -> list[Any]:
-    """Return, locked, what is told next: one incident, or all of many that are alike."""
-    for name, given in (("pending_alike", {"tried": tried, "many": MANY}), ("pending", {"tried": tried})):
-        found = connection.execute(sql.load(f"alerts/{name}"), given).mappings().all()
-        if found:
-            return list(found)
-    return []
 
 
 def _together(some: list[Alert]) -> Alert:

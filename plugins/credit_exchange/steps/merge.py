@@ -161,7 +161,7 @@ def _with_array_literals(table: pa.Table) -> pa.Table:
 def _merge_staged(
     exchange: Exchange, connection: Connection, batch: dict[str, Any], accepted: pq.ParquetFile | None
 ) -> dict[str, int]:
-    parameters = {**batch, "today": today()}
+    parameters = {**batch, "today": today(), "every": False}
 
     def run(*names: str) -> None:
         for name in names:

@@ -142,7 +142,7 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
         for part in range(PARTS):
             connection.execute(sql.load("release/lock"), {"part": part})
         connection.execute(sql.load("orders/share"))
-        connection.execute(sql.load("merge/apply_orders"), {"today": today()})
+        connection.execute(sql.load("merge/apply_orders"), {"today": today(), "every": True})
         applied = {row.platform: row.ruleset_digest for row in connection.execute(sql.load("release/ruleset_applied"))}
         changed = [p for p in platforms if applied.get(p) != rules.digests[p]]
         for platform in changed:

@@ -49,3 +49,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_args: Any) -> None:
         """Say nothing."""
+
+
+def through_airflow() -> list[Any]:
+    """The channels as Airflow's tasks have them."""
+    from credit_exchange.adapters.connections import resolve
+    from credit_exchange.adapters.notifiers import channels
+
+    return list(channels(resolve))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import Mailbox, Robot
+from servers import Mailbox, Robot, through_airflow
 from sqlalchemy import text
 
 from credit_exchange.cli.main import main
@@ -29,13 +29,6 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import close_night, open_night
 
 TEXT = ("night:2026-11-22:feed fz_scjg_permit", "warning", "市场监管局 失败", "环节：collect <b>", "/exchange/night")
-
-
-def through_airflow() -> list[Any]:
-    from credit_exchange.adapters.connections import resolve
-    from credit_exchange.adapters.notifiers import channels
-
-    return list(channels(resolve))
 
 
 def row(exchange: Exchange) -> Any:
@@ -63,57 +56,6 @@ def test_an_incident_reaches_mail_and_webhook_once(
     assert found["times"] == 3
     assert found["notified_at"] is not None
     assert found["channels"] == ["mail:sent", "webhook:sent"]
-
-
-def raise_many(exchange: Exchange, number: int) -> None:
-    for one in range(number):
-        raise_alert(
-            exchange, f"night:2026-11-22:feed f{one:03}", "warning", f"第 {one:03} 局没有完成", "没有收到" * 99, "/x"
-        )
-
-
-def test_what_comes_by_the_hundred_is_told_in_one_message(
-    exchange: Exchange, mailbox: Mailbox, robot: Robot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As when the inbox is not mounted: a robot takes twenty messages a minute, and nobody reads three hundred mails.
-
-    What is worse is still told by itself, and what one channel refused goes there again in one message, too.
-    """
-    raise_many(exchange, 300)
-    raise_alert(exchange, "forgotten:china:permit", "critical", "仍在公示", "", "/y")
-    robot.errcode = 93000
-    assert notify(exchange, through_airflow()) == 0
-    assert (len(mailbox.mails), len(robot.bodies)) == (2, 2)
-    robot.errcode = 0
-    assert notify(exchange, without_airflow(from_environment)) == 301
-    assert (len(mailbox.mails), len(robot.bodies)) == (2, 4)
-    told = sorted((body["text"]["content"] for body in robot.bodies[2:]), key=len)
-    assert "仍在公示" in told[0]
-    assert "300 项告警" in told[1]
-    assert "第 000 局没有完成" in told[1]
-    assert "详情：/x" in told[1]
-    with exchange.engine.connect() as connection:
-        rows = connection.execute(text("select distinct channels, notified_at is null from exchange.alert")).all()
-    assert [tuple(found) for found in rows] == [(["mail:sent", "webhook:sent"], False)]
-    raise_many(exchange, 301)
-    assert notify(exchange, without_airflow(from_environment)) == 1
-    assert "第 300 局没有完成" in robot.bodies[-1]["text"]["content"]
-
-
-@pytest.mark.parametrize("number", [1, 300])
-def test_a_group_robot_gets_no_more_than_it_takes(exchange: Exchange, robot: Robot, number: int) -> None:
-    """WeCom refuses a text of more than 2,048 bytes: it would be tried again every five minutes, for ever."""
-    for one in range(number):
-        subject = f"配置文件有错，第 {one} 局的行政许可不能运行，其余照常"
-        raise_alert(
-            exchange, f"files:{one}", "critical", subject, "include/feeds/x.yml 第 3 行：应为文本；" * 60, "/exchange/z"
-        )
-    notify(exchange, without_airflow(from_environment))
-    [body] = robot.bodies
-    told = body["text"]["content"]
-    assert len(told.encode("utf-8")) <= 2048
-    assert told.startswith("[信用信息交换·严重]")
-    assert "\n详情：/exchange/" in told
 
 
 def test_many_workers_tell_an_incident_once(exchange: Exchange, robot: Robot) -> None:

@@ -44,13 +44,27 @@ ROW_BACKLOG = """
     where state not in ('delivered', 'superseded', 'cancelled')
     group by platform, dataset, op, state order by platform, dataset, op, state"""
 
+SUMMARY = (
+    "select platform, dataset, published, waiting, awaiting, rejected, held "
+    f"from ({sql.source('summary/platforms')}) as summary"
+)
+ROW_SUMMARY = """
+    select platform, dataset,
+        (select count(*) from report.published as p where p.platform = o.platform and p.dataset = o.dataset),
+        count(*) filter (where state in ('ready', 'retry', 'sending', 'unknown')),
+        count(*) filter (where state = 'awaiting_receipt'),
+        count(*) filter (where state = 'rejected'),
+        count(*) filter (where state = 'held')
+    from exchange.outbox as o group by platform, dataset order by platform, dataset"""
+
 
 def counted_as_the_rows_say(exchange: Exchange) -> None:
-    """The platforms page, the backlog and the night page."""
+    """The platforms page, the backlog, the night page and the summary."""
     assert query(exchange, PAGE_COUNTS) == query(exchange, ROW_COUNTS)
     assert query(exchange, sql.source("summary/backlog")) == query(exchange, ROW_BACKLOG)
     day = {"business_date": "2026-11-22"}
     assert query(exchange, sql.source("ui/night_deliveries"), **day) == query(exchange, ROW_NIGHT)
+    assert query(exchange, SUMMARY) == query(exchange, ROW_SUMMARY)
 
 
 def overtake(exchange: Exchange, record: str) -> None:

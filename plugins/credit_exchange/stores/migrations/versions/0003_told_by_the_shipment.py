@@ -20,6 +20,7 @@ _STEPS = (
     "schema/17_shipment_run",
     "upgrade_0003/05_fill_runs",
     "upgrade_0003/06_drop_lines",
+    "schema/20_state_of",
     "schema/27_outbox",
     "upgrade_0018/01_waived",  # the reporting views are those of today, and read it
 )
