@@ -30,7 +30,9 @@ UNKNOWN_DAYS: int = Operation.model_fields["unknown_days"].default
 CLOCK, FILES, LATE, HOLE, UNJUDGED = "clock:", "files:", "late:", "hole:", "unjudged:"
 CIRCUIT, UNKNOWN, OVERDUE = "circuit:", "unknown:", "overdue:"
 SHOWN, HELD, FORGOTTEN, NOWHERE, UNDATED = "shown:", "held:", "forgotten:", "nowhere:", "undated:"
-OPENLY = "openly:"
+OPENLY, REPLAYED = "openly:", "replayed:"
+REPLAYED_DAYS = 7
+"""For so long an old file that came again is told: whoever sent it has been asked by then."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def check(exchange: Exchange) -> list[Finding]:
         (NOWHERE, _nowhere),
         (UNDATED, _undated),
         (OPENLY, _shown_openly),
+        (REPLAYED, _replayed),
     )
     unseen = (FORGOTTEN, UNDATED) if exchange.config.problems else ()  # what nobody can judge stays as it was told
     for prefix, look in looks:
@@ -290,6 +293,21 @@ def _held(exchange: Exchange) -> Iterable[Finding]:
             "warning",
             f"{row['department_name']} 的报送批次等待人工确认（{row['feed']}，{row['business_date']}）",
             str(row["problem"])[:500],
+            f"/exchange/batch/{row['batch_id']}",
+        )
+
+
+def _replayed(exchange: Exchange) -> Iterable[Finding]:
+    since = business_time.last_business_date() - timedelta(days=REPLAYED_DAYS)
+    for row in _rows(exchange, "alerts/replayed", {"since": since}):
+        yield Finding(
+            f"{REPLAYED}{row['feed']}:{row['business_date']}",
+            "warning",
+            f"{row['department_name']} 报送的可能是旧文件（{row['feed']}，{row['business_date']}）",
+            f"与 {row['same_as']} 的报送逐字节相同，而其间报送过别的，会把其后的更正改回去：请与部门核实；"
+            "确系误报的，请部门重新报送正确的文件，再运行 python -m credit_exchange night "
+            f"--date {row['business_date']} --feed {row['feed']} --recollect；"
+            f"无误的不用处理，{REPLAYED_DAYS} 天后自动关闭",
             f"/exchange/batch/{row['batch_id']}",
         )
 

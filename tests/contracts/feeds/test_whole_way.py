@@ -356,7 +356,7 @@ def test_a_row_that_is_gone_from_quarantine_is_missed(way_of: Callable[..., Way]
         assert connection.execute(found, {"business_date": DAY}).scalars().all() == ["t"]
 
 
-def test_an_old_file_under_a_new_name_is_told(way_of: Callable[..., Way]) -> None:
+def test_an_old_file_under_a_new_name_is_told(way_of: Callable[..., Way], monkeypatch: pytest.MonkeyPatch) -> None:
     """Yesterday's file once more is quiet; one of before the corrections takes them back, and looks like good news."""
     way = way_of(CSV)
     old, corrected = csv_of({"XK_NR": "准予销售"}), csv_of({"XK_NR": "准予零售"})
@@ -368,3 +368,7 @@ def test_an_old_file_under_a_new_name_is_told(way_of: Callable[..., Way]) -> Non
         assert [why for why in told if "逐字节相同" in why] == [
             "与 2026-09-01 的报送逐字节相同，而其间报送过别的：可能误报了旧文件，会把其后的更正改回去"
         ] * (day == 4)
+    for now, told_of in (("2026-09-05", ["replayed:t:2026-09-04"]), ("2026-09-13", [])):
+        monkeypatch.setenv("CREDIT_EXCHANGE_NOW", f"{now}T07:00:00")
+        keys = [finding.incident_key for finding in watchdog.check(way.exchange)]
+        assert [key for key in keys if key.startswith("replayed:")] == told_of

@@ -255,3 +255,40 @@ def test_a_receipt_that_says_something_else_than_was_sent_delivers_nothing_and_i
 
 def _first_waiting(exchange: Exchange) -> str:
     return next(record for (record, _), row in outbox(exchange).items() if row.state == "awaiting_receipt")
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "told"),
+    [
+        ("必填项", "NOCODE", "必填项"),
+        ("", "NOCODE", ""),
+        (None, "NOCODE", ""),
+        (["LEN"], "NOCODE", ""),
+        ("身份证11010519491231002X", "NOCODE", f"身份证{'*' * 18}"),
+        (1002, "1002", ""),
+    ],
+)
+def test_a_record_is_refused_whatever_its_code_looks_like(
+    exchange: Exchange, sandbox: Sandbox, kind: str, bend: Callable[..., None], said: object, code: str, told: str
+) -> None:
+    """A receipt that nobody could read for it kept all its records from their outcome."""
+    key = "code" if kind == "fuzhou" else "rule"
+
+    def refused(_path: str, body: bytes) -> bytes:
+        receipt = orjson.loads(body)
+        found = receipt.get("results") or (receipt.get("data") or {}).get("rejected") or []
+        for one in found:
+            if one.get("status", "rejected") == "rejected":
+                one[key] = said
+        return orjson.dumps(receipt)
+
+    put(exchange, kind, names(3))
+    sandbox.faults.add(SEND[kind], "reject", records=1)
+    bend(refused)
+    result = run(exchange, kind)
+    assert (result.delivered, result.rejected, result.problem) == (2, 1, None)
+    ((found, message),) = query(
+        exchange, "select outcome_code, outcome_message from report.delivery where state = 'rejected'"
+    )
+    assert found == code
+    assert told in message

@@ -104,6 +104,18 @@ def code_of(value: object) -> str:
     return value
 
 
+def refused_by(value: object) -> tuple[str, str]:
+    """Return the code of a record that a platform says it refused, and what of it belongs to the message.
+
+    That it was refused is clear whatever the code looks like: one that we may not keep as it is, is NOCODE and told.
+    """
+    written = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    try:
+        return code_of(written), ""
+    except BadReply:
+        return "NOCODE", said(written)
+
+
 def _no_constant(_name: str) -> Any:
     raise BadReply("答复中有 NaN 或 Infinity")
 

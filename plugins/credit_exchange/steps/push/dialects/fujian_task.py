@@ -376,8 +376,8 @@ def _task(shipment: Shipment, reply: Reply, data: Mapping[str, Any]) -> CallResu
 
 
 def _verdict(op: str, item: Mapping[str, Any]) -> Verdict:
-    rule = forms.code_of(item.get("rule"))
-    message = forms.said(item.get("msg"))
+    rule, odd = forms.refused_by(item.get("rule"))
+    message = " ".join(part for part in (odd, forms.said(item.get("msg"))) if part)
     if rule == "DUP" or (rule == "NONE" and op == "withdraw"):
         return Verdict(Outcome.DELIVERED, rule, message)
     if rule == "OLD":

@@ -200,9 +200,9 @@ def _verdict(op: str, result: Mapping[str, Any]) -> Verdict:
         return _DUPLICATE
     if status != "rejected":
         raise forms.BadReply("回执中某条结果的状态不在约定之内")
-    code = forms.code_of(result.get("code"))
-    field = result.get("field")
-    message = " ".join(part for part in (forms.said(field), forms.said(result.get("message"))) if part)
+    code, odd = forms.refused_by(result.get("code"))
+    parts = (odd, forms.said(result.get("field")), forms.said(result.get("message")))
+    message = " ".join(part for part in parts if part)
     if code == "1006":
         return Verdict(Outcome.RECONCILE, code, message)
     if code == "1007" and op == "withdraw":
