@@ -56,6 +56,18 @@ class Alert:
     times: int
 
 
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong now; `is_new` when no open incident said so before."""
+
+    incident_key: str
+    severity: Severity
+    subject: str
+    detail: str
+    link: str
+    is_new: bool = False
+
+
 class Channel(Protocol):
     """A way to people: mail, a group chat's webhook."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -17,7 +16,8 @@ from credit_exchange.config.labels import names_of, part_label
 from credit_exchange.core import business_time
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import ConfigurationError, without_values
-from credit_exchange.steps.alerts import Severity, clear_others, close_mended, open_incidents, raise_alert
+from credit_exchange.steps import signs
+from credit_exchange.steps.alerts import Finding, clear_others, close_mended, open_incidents, raise_alert
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import QUIET
 from credit_exchange.steps.retired import forgotten
@@ -33,18 +33,6 @@ SHOWN, HELD, FORGOTTEN, NOWHERE, UNDATED = "shown:", "held:", "forgotten:", "now
 OPENLY, REPLAYED = "openly:", "replayed:"
 REPLAYED_DAYS = 7
 """For so long an old file that came again is told: whoever sent it has been asked by then."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is wrong now; `is_new` when no open incident said so before."""
-
-    incident_key: str
-    severity: Severity
-    subject: str
-    detail: str
-    link: str
-    is_new: bool = False
 
 
 def check(exchange: Exchange) -> list[Finding]:
@@ -70,6 +58,8 @@ def check(exchange: Exchange) -> list[Finding]:
         (UNDATED, _undated),
         (OPENLY, _shown_openly),
         (REPLAYED, _replayed),
+        (signs.CERTIFICATE, signs.certificates),
+        (signs.APART, signs.clocks),
     )
     unseen = (FORGOTTEN, UNDATED) if exchange.config.problems else ()  # what nobody can judge stays as it was told
     for prefix, look in looks:

@@ -45,6 +45,8 @@ def test_everything_arrives_once_and_the_same_again_makes_no_call(
     assert (result.delivered, result.rejected, result.problem) == (7, 0, None)
     arrived_once(sandbox, 7)
     assert states(exchange) == {"delivered": 7}
+    seen = "select certificate_ends, abs(clock_ahead) < 60, seen_at is not null from exchange.platform_state"
+    assert query(exchange, seen) == [(None, True, True)], "what the platform shows in passing, by plain http"
     before = len(sandbox.ledger.requests())
     counts = query(exchange, "select (select count(*) from exchange.shipment), (select count(*) from exchange.attempt)")
     assert run(exchange, kind).calls == 0

@@ -144,7 +144,9 @@ def transport(ca_bundle: str | None) -> Transport:
 
 def test_a_platform_behind_a_private_authority_is_reached(serve: Serve, tmp_path: Path) -> None:
     url = serve(authority("ours").issue(HERE, -1, 1))
-    assert transport(bundle(tmp_path, "ours")).call("GET", url, {}, b"").status == 200
+    one = transport(bundle(tmp_path, "ours"))
+    assert one.call("GET", url, {}, b"").status == 200
+    assert one.signs.certificate_ends == (NOW + timedelta(days=1)).replace(microsecond=0), "seen in passing"
 
 
 @pytest.mark.parametrize(

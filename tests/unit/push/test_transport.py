@@ -7,6 +7,8 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -156,6 +158,28 @@ def test_a_redirect_to_no_address_is_an_answer_too(serve: Serve, address: bytes)
 def test_what_is_no_http_is_lost(serve: Serve, answer: bytes) -> None:
     with pytest.raises(Lost):
         transport().call("POST", serve(lambda connection: connection.sendall(answer)), {}, b"x")
+
+
+@pytest.mark.parametrize(
+    ("said", "ahead"),
+    [
+        (lambda now: format_datetime(now + timedelta(seconds=90), usegmt=True), 90),
+        (lambda now: format_datetime(now - timedelta(hours=1)), -3600),
+        (lambda _now: "yesterday", None),
+        (lambda now: f"{now:%a, %d %b %Y %H:%M:%S}", None),
+        (lambda _now: "", None),
+    ],
+)
+def test_the_clock_of_a_platform_is_seen_in_passing(
+    serve: Serve, said: Callable[[datetime], str], ahead: float | None
+) -> None:
+    def answer(connection: socket.socket) -> None:
+        date = said(datetime.now(UTC)).encode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nDate: " + date + b"\r\nContent-Length: 2\r\n\r\n{}")
+
+    one = transport()
+    assert one.call("POST", serve(answer), {}, b"x").status == 200
+    assert one.signs.clock_ahead == (None if ahead is None else pytest.approx(ahead, abs=20))
 
 
 def test_a_closed_connection_without_a_byte_is_lost(serve: Serve) -> None:

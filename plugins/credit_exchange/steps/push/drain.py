@@ -165,6 +165,7 @@ class _Drain:
             self._desk.give_back()
             if left_over is not None:
                 self._settler.counts.update(left_over.aside)
+        self._gate.saw(self._transport.signs)
         left = self._desk.left() if left is None or problem else left
         overdue = self._desk.overdue()
         sending, stale = self._sending, self._stale

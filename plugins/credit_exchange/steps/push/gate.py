@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from credit_exchange.config.platform import Platform
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.steps.push.dialects.base import Reply
-from credit_exchange.steps.push.transport import Transport
+from credit_exchange.steps.push.transport import Signs, Transport
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
@@ -116,6 +116,11 @@ class Gate:
     def pause(self, seconds: float) -> None:
         """All workers wait: the platform said so."""
         self._do("state_pause", seconds=seconds)
+
+    def saw(self, signs: Signs) -> None:
+        """Keep what the platform showed in passing, for the watchdog."""
+        if signs != Signs():
+            self._do("state_signs", certificate_ends=signs.certificate_ends, clock_ahead=signs.clock_ahead)
 
     def success(self) -> None:
         """The platform took a shipment."""

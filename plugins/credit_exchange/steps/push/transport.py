@@ -14,6 +14,9 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,15 @@ from credit_exchange.steps.push.dialects.base import Lost, NotSent, Reply
 _PIECE = 65536
 _EXPIRED, _NOT_YET, _OTHER_HOST = (10,), (9,), (62, 64)
 """What OpenSSL found wrong with a certificate (X509_V_ERR_*); of anything else the signer is not trusted."""
+
+
+@dataclass
+class Signs:
+    """What a platform showed in passing: until when its certificate is good, how many seconds its clock is ahead of
+    ours (behind it: negative); None: not seen."""
+
+    certificate_ends: datetime | None = None
+    clock_ahead: float | None = None
 
 
 class _Guard:
@@ -68,6 +80,7 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self) -> None:
         self.guard = _Guard(0)
+        self.signs = Signs()
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -83,6 +96,7 @@ class _Adapter(HTTPAdapter):
             def connect(self) -> None:
                 super().connect()
                 adapter.guard.opened(self.sock)
+                adapter.signs.certificate_ends = _end_of(self.sock)
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
@@ -99,6 +113,12 @@ class _Adapter(HTTPAdapter):
                 super()._put_conn(conn)
 
         self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+
+
+def _end_of(sock: Any) -> datetime | None:
+    """Return until when the certificate of a connection, which was verified, is good."""
+    ends = (sock.getpeercert() or {}).get("notAfter") if isinstance(sock, ssl.SSLSocket) else None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(ends)), UTC) if ends else None
 
 
 def _ended(connection: Any) -> None:
@@ -147,6 +167,11 @@ class Transport:
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
         self._lock = threading.Lock()
+
+    @property
+    def signs(self) -> Signs:
+        """What the platform showed last."""
+        return self._adapter.signs
 
     @staticmethod
     def target(url: str) -> str:
@@ -209,6 +234,9 @@ class Transport:
             # a body without a length ends where the connection ends: this end was ours
             raise Lost(f"{self._total:g} 秒内没有收到完整的答复", bytes(body), response.status_code)
         names = {name.lower(): value for name, value in response.headers.items()}
+        with contextlib.suppress(ValueError, TypeError, OverflowError):  # in another form, or without a zone
+            said = parsedate_to_datetime(names["date"]) if "date" in names else None
+            self.signs.clock_ahead = (said - datetime.now(UTC)).total_seconds() if said else None
         return Reply(response.status_code, names, bytes(body))
 
 
