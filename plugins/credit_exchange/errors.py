@@ -25,6 +25,9 @@ _NO_CONNECTION = ("08", "57P")
 _NO_ROOM = ("53",)
 """How SQLSTATEs begin of a server that is gone, ends or starts, and of one that lacks space, memory or connections."""
 
+_BUSY = ("55P03", "57014", "40")
+"""SQLSTATEs, or how they begin, of what waited or took too long, or was one of two in each other's way."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_SPACE = "这台机器的磁盘（多半是临时目录）没有空间，请腾出后再重新运行（做完的都保留）："
 
@@ -86,4 +89,6 @@ def _remedy(driver: object, sqlstate: object) -> str:
         return "与数据库的连接断了，请检查 PostgreSQL，恢复后再重新运行（做完的都保留）："
     if sqlstate.startswith(_NO_ROOM):
         return "数据库没有空间、内存或连接可用，请检查 PostgreSQL 的机器，恢复后再重新运行（做完的都保留）："
+    if sqlstate.startswith(_BUSY):
+        return "数据库里有别的运行或命令占着同样的数据，等了太久，请待它们结束后再重新运行（做完的都保留）："
     return ""

@@ -45,6 +45,9 @@ def test_what_the_database_does_not_know_yet_leads_to_the_migration() -> None:
         (psycopg.OperationalError("server closed the connection unexpectedly"), "与数据库的连接断了"),
         (psycopg.errors.DiskFull("could not extend file for 张三"), "数据库没有空间、内存或连接可用"),
         (psycopg.errors.TooManyConnections("sorry"), "数据库没有空间、内存或连接可用"),
+        (psycopg.errors.LockNotAvailable("canceling statement of 张三"), "数据库里有别的运行或命令"),
+        (psycopg.errors.QueryCanceled("canceling statement of 张三"), "数据库里有别的运行或命令"),
+        (psycopg.errors.DeadlockDetected("deadlock detected: 张三"), "数据库里有别的运行或命令"),
     ],
 )
 def test_a_database_that_is_gone_is_told_first_and_what_to_do(error: Exception, words: str) -> None:
@@ -55,6 +58,6 @@ def test_a_database_that_is_gone_is_told_first_and_what_to_do(error: Exception, 
         assert "张三" not in text
 
 
-@pytest.mark.parametrize("error", [psycopg.errors.LockNotAvailable(), psycopg.errors.QueryCanceled(), OSError(5, "")])
+@pytest.mark.parametrize("error", [psycopg.errors.UniqueViolation(), OSError(5, "")])
 def test_a_database_that_is_there_is_not_told_to_be_gone(error: Exception) -> None:
     assert told(error).startswith("unexpected ")

@@ -1,5 +1,6 @@
 -- The bytes have landed; the batch counts as failed until it is merged. One that was missing before stays known as late.
--- What was closed without it is waited for again.
+-- What was closed without it is waited for again. Whoever approved it before did not see what has landed. No row: another run
+-- has landed it, since the lock went with its session.
 update exchange.batch
 set stage = 'collected',
     state = 'failed',
@@ -11,5 +12,7 @@ set stage = 'collected',
     landed_uri = :uri,
     landed_bytes = :size,
     collected_at = :at,
-    source_detail = source_detail || cast(:detail as jsonb)
-where batch_id = :batch_id
+    source_detail = source_detail
+    || cast(:detail as jsonb)
+    || case when approved_by is null then '{}' else '{"approved_unseen": true}' end::jsonb
+where batch_id = :batch_id and landed_uri is null

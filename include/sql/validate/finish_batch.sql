@@ -1,4 +1,4 @@
--- The batch is validated: its numbers and where its accepted rows are.
+-- The batch is validated: its numbers and where its accepted rows are. No row: it was given up meanwhile.
 update exchange.batch set
     stage = 'validated',
     state = 'failed',
@@ -14,4 +14,4 @@ update exchange.batch set
     identities_uri = :identities_uri,
     docs_uri = :docs_uri,
     validated_at = clock_timestamp()
-where batch_id = :batch_id
+where batch_id = :batch_id and waived_by is null

@@ -217,10 +217,10 @@ def _release_chunk(connection: Connection, rules: _Rules, record_ids: list[str],
     parameters = {"record_ids": record_ids}
     rows = connection.execute(sql.load("release/chunk"), parameters).all()
     standing = _standing(connection, record_ids)
-    waited_for = sorted({platform for (platform, _), row in standing.items() if row.waiting})
-    if waited_for:
-        # what waits may be packed at any moment; from here on it is not, so that what is seen now stays true
-        for platform in waited_for:
+    if any(row.waiting for row in standing.values()):
+        # what waits may be packed at any moment; from here on it is not, so that what is seen now stays true: on all
+        # platforms, since what travels may come back and wait there until the second look
+        for platform in sorted({platform for platform, _ in standing}):
             connection.execute(sql.load("push/lock"), {"platform": platform})
         standing = _standing(connection, record_ids)
     known = {record_id for _, record_id in standing}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import text
 
 from credit_exchange.errors import FatalError, HoldForPerson, NotDelivered
-from credit_exchange.steps.collect import collect
+from credit_exchange.steps.collect import batches, collect, read, run
 from credit_exchange.steps.collect.batches import by_id, newest
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
 from credit_exchange.steps.night import run_feed
 from credit_exchange.steps.orders import approve_batch, waive_batch
 from credit_exchange.steps.validate import validate
@@ -111,3 +112,98 @@ def test_a_batch_with_which_nothing_is_wrong_or_that_is_worked_on_is_not_given_u
         step()
         with pytest.raises(FatalError, match=f"报送批次 {number} 不是未报送"):
             waive_batch(exchange, number, "x", "office")
+
+
+def test_what_is_given_up_while_it_is_validated_is_not_taken(exchange_of: OPEN, inbox: Path) -> None:
+    """Whoever gave it up was told that nothing of it is taken: the run that was at it finds that, and is good."""
+    exchange = exchange_of(CSV, contract=FEW)
+    deliver(inbox, f"{HEADER}\n{ROW}")
+    with pytest.raises(HoldForPerson):
+        run_feed(exchange, "t", DAY)
+    number = collect(exchange, "t", DAY)
+    approve_batch(exchange, number, "部门说是对的", "office")
+
+    def given_up(*given: Any) -> Iterator[Any]:
+        waive_batch(exchange, number, "部门又说不要", "office")
+        yield from read(*given)
+
+    validate(exchange, number, reader=given_up)
+    assert merge(exchange, number) == {
+        "rows_delivered": 1, "rows_accepted": 0, "rows_quarantined": 0, "rows_unchanged": 0, "rows_held": 1,
+    }  # fmt: skip
+    found = by_id(exchange.engine, number)
+    assert (found.stage, found.state, found.waived_by) == ("merged", "held", "office")
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_what_is_given_up_while_it_is_looked_for_stays_given_up(
+    exchange_of: OPEN, inbox: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    exchange = exchange_of(CSV)
+    with pytest.raises(NotDelivered):
+        collect(exchange, "t", DAY)
+    if content is not None:
+        deliver(inbox, content)
+    batch = newest(exchange.engine, "t", DAY)
+    assert batch is not None
+    land = run._land
+
+    def given_up(*given: Any, **options: Any) -> Any:
+        waive_batch(exchange, batch.batch_id, "系统停用", "office")
+        return land(*given, **options)
+
+    monkeypatch.setattr(run, "_land", given_up)
+    assert counts(exchange) == {}
+    monkeypatch.setattr(run, "_land", land)
+    assert counts(exchange) == {}
+    found = by_id(exchange.engine, batch.batch_id)
+    assert (found.stage, found.waived_by) == ("merged", "office")
+
+
+@pytest.mark.parametrize("content", [None, "", f"{HEADER}\n{ROW}{ROW.replace('文1号', '文2号')}"])
+def test_a_run_whose_lock_went_with_its_session_leaves_what_another_has_taken(
+    exchange_of: OPEN, inbox: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    """The database was restarted while a department was still being read, and another run was quicker."""
+    exchange = exchange_of(CSV)
+    with pytest.raises(NotDelivered):
+        collect(exchange, "t", DAY)
+    land = run._land
+    cut = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+
+    def overtaken(*given: Any, **options: Any) -> Any:
+        monkeypatch.setattr(run, "_land", land)
+        with exchange.engine.connect() as connection:
+            connection.execute(text(cut))
+        deliver(inbox, f"{HEADER}\n{ROW}")
+        run_feed(exchange, "t", DAY)
+        (inbox / "t" / "20260105.csv").unlink()
+        if content is not None:
+            deliver(inbox, content)
+        return land(*given, **options)
+
+    monkeypatch.setattr(run, "_land", overtaken)
+    number = collect(exchange, "t", DAY)
+    taken = {name: count for name, count in merge(exchange, number).items() if count}
+    assert taken == {"rows_delivered": 1, "rows_quarantined": 1}
+
+
+def test_who_approves_while_another_delivery_comes_has_not_seen_its_size(
+    exchange_of: OPEN, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = exchange_of(CSV, contract=FEW)
+    deliver(inbox, f"{HEADER}\n{ROW}")
+    number = batches.create(
+        exchange.engine, feed="t", department="d", department_name="d", dataset="permit", schema_version="v2019_790",
+        business_date=DAY, generation=1,
+    )  # fmt: skip
+    batches.mark_problem(exchange.engine, number, "held", "有新增的列")
+    land = run._land
+
+    def approved(*given: Any, **options: Any) -> Any:
+        approve_batch(exchange, number, "列名核实过", "office")
+        return land(*given, **options)
+
+    monkeypatch.setattr(run, "_land", approved)
+    with pytest.raises(HoldForPerson, match="少于约定的下限"):
+        run_feed(exchange, "t", DAY)

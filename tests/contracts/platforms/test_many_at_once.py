@@ -16,6 +16,7 @@ from world import SEND, arrived_once, environment, names, outbox, put, query, ru
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import DrainResult
+from credit_exchange.steps.push.desk import Desk
 from platforms import Sandbox
 
 WORLD = Path(__file__).parent / "world.py"
@@ -59,6 +60,24 @@ def test_two_drains_at_once_share_the_work(exchange_with: Callable[..., Exchange
     assert [result.problem for result in results] == [None] * 3
     assert sum(result.delivered for result in results) == 40
     arrived_once(sandbox, 40)
+
+
+@pytest.mark.parametrize("kind", ["fuzhou"])
+def test_what_another_drain_sends_during_the_last_look_is_not_missing(
+    exchange: Exchange, sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = Desk.left
+
+    def beside_another_night(desk: Desk) -> dict[str, int]:
+        monkeypatch.undo()
+        put(exchange, kind, names(3))
+        found = count(desk)
+        assert run(exchange, kind).delivered == 3
+        return found
+
+    monkeypatch.setattr(Desk, "left", beside_another_night)
+    assert run(exchange, kind).problem is None
+    arrived_once(sandbox, 3)
 
 
 @pytest.mark.parametrize("kind", ["fuzhou"])

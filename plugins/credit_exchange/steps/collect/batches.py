@@ -84,24 +84,25 @@ def create(engine: Engine, **values: Any) -> int:
         return int(connection.execute(load("collect/create"), values | {"code_version": code_version()}).scalar_one())
 
 
-def mark_collected(engine: Engine, batch_id: int, digest: str, uri: str, size: int, detail: dict[str, Any]) -> None:
-    """Note that the bytes have landed."""
+def mark_collected(engine: Engine, batch_id: int, digest: str, uri: str, size: int, detail: dict[str, Any]) -> bool:
+    """Note that the bytes have landed. False: others had landed before, and stay."""
     values = {"batch_id": batch_id, "digest": digest, "uri": uri, "size": size, "detail": json.dumps(detail)}
     with transaction(engine) as connection:
-        connection.execute(load("collect/mark_collected"), values | {"at": business_time.now()})
+        return bool(connection.execute(load("collect/mark_collected"), values | {"at": business_time.now()}).rowcount)
 
 
-def mark_missing(engine: Engine, batch_id: int, problem: str, *, accepted: bool) -> None:
-    """Note that nothing was delivered; accepted when the feed's contract allows it."""
+def mark_missing(engine: Engine, batch_id: int, problem: str, *, accepted: bool) -> bool:
+    """Note that nothing was delivered; accepted when the feed's contract allows it. False: as :func:`mark_problem`."""
     values = {"batch_id": batch_id, "problem": problem, "stage": "merged" if accepted else "expected"}
     with transaction(engine) as connection:
-        connection.execute(load("collect/mark_missing"), values)
+        return bool(connection.execute(load("collect/mark_missing"), values).rowcount)
 
 
-def mark_problem(engine: Engine, batch_id: int, state: str, problem: str) -> None:
-    """Note why a delivery could not be collected (state failed or held)."""
+def mark_problem(engine: Engine, batch_id: int, state: str, problem: str) -> bool:
+    """Note why a delivery could not be collected (state failed or held). False: it is waived or has landed."""
+    values = {"batch_id": batch_id, "state": state, "problem": problem}
     with transaction(engine) as connection:
-        connection.execute(load("collect/mark_problem"), {"batch_id": batch_id, "state": state, "problem": problem})
+        return bool(connection.execute(load("collect/mark_problem"), values).rowcount)
 
 
 def remember(engine: Engine, batch_id: int, detail: dict[str, Any]) -> None:

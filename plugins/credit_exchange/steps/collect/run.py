@@ -22,7 +22,7 @@ from credit_exchange.stores.landing import Stored
 
 log = logging.getLogger(__name__)
 RAW = "raw"
-APPROVED_UNSEEN = "approved_unseen"
+APPROVED_UNSEEN = "approved_unseen"  # written by collect/mark_collected.sql
 """In a batch's source_detail: what was approved is its columns; how many rows it has nobody knew before it landed."""
 
 
@@ -59,22 +59,24 @@ def collect(exchange: Exchange, feed_id: str, business_date: date, *, recollect:
 def _first(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, batch: batches.Batch | None) -> int:
     batch_id = batch.batch_id if batch else _create(exchange, feed_id, feed, business_date, 1)
     try:
-        approved = bool(batch and batch.approved_by)
-        landed = _land(exchange, feed_id, feed, business_date, approved=approved)
-        if approved:
-            landed.detail[APPROVED_UNSEEN] = True
+        landed = _land(exchange, feed_id, feed, business_date, approved=bool(batch and batch.approved_by))
     except ExchangeError as error:
-        if batch and batch.waived_by:
-            log.info("%s %s：已登记不再等待，仍没有可收下的交付（%s）", feed_id, business_date, type(error).__name__)
-            return batch_id
+        accepted = False
         if isinstance(error, NotDelivered):
             accepted = isinstance(error, Absent) and feed.contract.missing == "accept"
-            batches.mark_missing(exchange.engine, batch_id, str(error), accepted=accepted)
-            if accepted:
-                return batch_id
-            raise
-        state = "held" if isinstance(error, HoldForPerson) else "failed"
-        batches.mark_problem(exchange.engine, batch_id, state, str(error))
+            noted = batches.mark_missing(exchange.engine, batch_id, str(error), accepted=accepted)
+        else:
+            state = "held" if isinstance(error, HoldForPerson) else "failed"
+            noted = batches.mark_problem(exchange.engine, batch_id, state, str(error))
+        if not noted:  # perhaps a moment ago
+            log.info(
+                "%s %s：没有可收下的交付（%s），但已登记不再等待，或已由另一次运行收下",
+                feed_id,
+                business_date,
+                type(error).__name__,
+            )
+        if accepted or not noted:
+            return batch_id
         raise
     _mark(exchange, feed_id, business_date, batch_id, landed)
     return batch_id
@@ -117,8 +119,10 @@ def _mark(exchange: Exchange, feed_id: str, business_date: date, batch_id: int, 
     earlier = batches.earlier_with(exchange.engine, feed_id, landed.stored.digest, business_date)
     detail = landed.detail | ({"same_bytes_as": earlier} if earlier else {})
     stored = landed.stored
-    batches.mark_collected(exchange.engine, batch_id, stored.digest, stored.uri, stored.size, detail)
-    log.info("%s %s：报送批次 %s 已落地，%s 字节", feed_id, business_date, batch_id, stored.size)
+    if batches.mark_collected(exchange.engine, batch_id, stored.digest, stored.uri, stored.size, detail):
+        log.info("%s %s：报送批次 %s 已落地，%s 字节", feed_id, business_date, batch_id, stored.size)
+    else:
+        log.warning("%s %s：报送批次 %s 已由另一次运行收下，本次读到的不用", feed_id, business_date, batch_id)
 
 
 def _land(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, *, approved: bool = False) -> _Landed:

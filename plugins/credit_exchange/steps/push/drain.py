@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -166,7 +166,9 @@ class _Drain:
             if left_over is not None:
                 self._settler.counts.update(left_over.aside)
         self._gate.saw(self._transport.signs)
-        left = self._desk.left() if left is None or problem else left
+        now_left = self._desk.left()
+        if left is None or problem or _undone(now_left) < _undone(left):
+            left = now_left  # what another drain was sending at the last look may have arrived
         overdue = self._desk.overdue()
         sending, stale = self._sending, self._stale
         return result_of(
@@ -381,6 +383,11 @@ class _Drain:
             return False
         time.sleep(min(max(min(waits), 0.01), _LONGEST_NAP))
         return True
+
+
+def _undone(left: Mapping[str, int]) -> int:
+    """Return how many records have not reached the platform for certain; tasks have."""
+    return sum(records for state, records in left.items() if state != "awaiting_receipt")
 
 
 def _not_sent(problem: str) -> CallResult:

@@ -95,7 +95,7 @@ def validate(
 
     reader: where the chunks come from, `steps.collect.read` by default. Raises HoldForPerson when the batch as a whole
     waits for a person (its size or quality, or its header), FatalError when it cannot be validated at all; both are
-    written to the batch. A batch that is validated or merged is left as it is.
+    written to the batch. A batch that is validated or merged is left as it is, and so is one that is waived meanwhile.
     """
     try:
         with transaction(exchange.engine) as connection:
@@ -112,6 +112,8 @@ def validate(
             counts = _validate(exchange, connection, batch, reader or _collected, chunk_rows)
             faultpoint("validate.before_commit")
         return counts
+    except _Waived:
+        return validate(exchange, batch_id)
     except _Held as held:
         _put_aside(exchange, batch_id, held)
         raise HoldForPerson(f"{held.feed} 的报送批次 {batch_id} 等待人工确认：{held.problem}") from None
@@ -128,6 +130,10 @@ def validate(
         with transaction(exchange.engine) as connection:
             connection.execute(sql.load("validate/fail_batch"), {"batch_id": batch_id, "problem": str(problem)})
         raise
+
+
+class _Waived(Exception):
+    """A person gave the batch up while it was read, and was told that nothing of it is taken: so it is."""
 
 
 class _Held(Exception):
@@ -199,20 +205,19 @@ def _validate(
             good = (good_records(*(group[name] for name in _GOOD)) for group in groups)
             work.quarantine.correct(chain(good, _kept(work.alternatives, keep)))
     _store_checks(connection, batch_id, checks)
-    connection.execute(
-        sql.load("validate/finish_batch"),
-        {
-            "batch_id": batch_id,
-            "delivered": work.delivered,
-            "quarantined": numbers[1],
-            "held": numbers[2],
-            "repeats": numbers[3],
-            "accepted_uri": stored.uri,
-            "accepted_digest": stored.digest,
-            "identities_uri": identities.uri,
-            "docs_uri": docs_uri,
-        },
-    )
+    finished = {
+        "batch_id": batch_id,
+        "delivered": work.delivered,
+        "quarantined": numbers[1],
+        "held": numbers[2],
+        "repeats": numbers[3],
+        "accepted_uri": stored.uri,
+        "accepted_digest": stored.digest,
+        "identities_uri": identities.uri,
+        "docs_uri": docs_uri,
+    }
+    if not connection.execute(sql.load("validate/finish_batch"), finished).rowcount:
+        raise _Waived
     counts = (work.delivered, accepted, numbers[1], numbers[3], numbers[2])
     return dict(zip(_COUNTS, counts, strict=True)) | {REPEATS: numbers[3]}
 
@@ -383,12 +388,5 @@ def _store_checks(connection: Connection, batch_id: int, checks: list[dict[str, 
 def _put_aside(exchange: Exchange, batch_id: int, held: _Held) -> None:
     with transaction(exchange.engine) as connection:
         _store_checks(connection, batch_id, held.checks)
-        connection.execute(
-            sql.load("validate/hold_batch"),
-            {
-                "batch_id": batch_id,
-                "problem": held.problem,
-                "delivered": held.delivered,
-                "docs_uri": held.docs_uri,
-            },
-        )
+        parameters = {"problem": held.problem, "delivered": held.delivered, "docs_uri": held.docs_uri}
+        connection.execute(sql.load("validate/hold_batch"), {"batch_id": batch_id, **parameters})
