@@ -21,7 +21,7 @@ select
                     cross join jsonb_each_text(v.content::jsonb) as f
                     cross join lateral regexp_split_to_table(f.value, '[、，,；;/／|｜&＆]') as part
                     cross join lateral upper(regexp_replace(
-                        normalize(part, nfkd), '[\s\u200b-\u200f\u2060\ufeff\u00ad·•‧∙⋅・●]', '', 'g'
+                        normalize(part, nfkd), '[\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff·•‧∙⋅・●]', '', 'g'
                     )) as folded
                     cross join lateral unnest(array[
                         regexp_replace(folded, '[(\[{【〔<〈《][^])}】〕>〉》]*[])}】〕>〉》]?', '', 'g'),

@@ -18,6 +18,7 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 import psycopg
@@ -100,9 +101,7 @@ class EmbeddedPostgres:
         command = [str(programs / "postgres"), "-D", str(self.cluster)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        with (self.cluster / "server.log").open("ab") as log:
-            if self._uid is not None:
-                os.chown(log.fileno(), self._uid, -1)
+        with open_log(self.cluster / "server.log", self._uid) as log:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -312,6 +311,23 @@ class EmbeddedPostgres:
             )
         passwords: dict[str, str] = json.loads(self._passwords_file.read_text(encoding="utf-8"))
         return passwords
+
+
+def open_log(path: Path, uid: int | None) -> BinaryIO:
+    """Open the server's log to write at its end, as a file of the server's user where it has one of its own.
+
+    The directory is that user's: a link there would have root write, and give away, whatever it names. Raises
+    FatalError for one.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise FatalError(f"{path} 打不开（{why}）；应为普通文件，请移走后重新运行") from None
+    log = os.fdopen(handle, "ab")
+    if uid is not None:
+        os.chown(handle, uid, -1)
+    return log
 
 
 def _serves(pid: int, cluster: Path) -> bool:

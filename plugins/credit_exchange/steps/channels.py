@@ -24,6 +24,7 @@ import requests
 from credit_exchange.config.connections import Connection
 from credit_exchange.errors import ConfigurationError, RetriableError
 from credit_exchange.steps.alerts import Alert, ChannelAbsent, ChannelFailed, ChannelSilent
+from credit_exchange.steps.session import Session
 
 log = logging.getLogger(__name__)
 SMTP_CONNECTION = "credit_smtp"
@@ -94,7 +95,10 @@ def post_webhook(connection: Connection, alert: Alert) -> None:
     if connection.extra.get("form") == "json":
         body = {"incident": alert.incident_key, "severity": alert.severity, "text": text}
     try:
-        with requests.post(url, json=body, timeout=_TIMEOUT, allow_redirects=False, stream=True) as reply:
+        with (
+            Session() as session,
+            session.post(url, json=body, timeout=_TIMEOUT, allow_redirects=False, stream=True) as reply,
+        ):
             raw = reply.raw.read(_MAX_REPLY, decode_content=True)
             status = reply.status_code
     except requests.RequestException as error:

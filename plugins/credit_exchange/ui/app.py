@@ -45,6 +45,8 @@ DOCS_POLICY = (
 )
 RecordId = Annotated[str, FromPath(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Id = Annotated[int, FromPath(ge=1, le=2**62)]
+_NO_NUL = r"^[^\x00]*$"
+"""The database refuses it in any text."""
 Word = Annotated[str, Query(max_length=64, pattern=r"^[A-Za-z0-9_.-]*$")]
 
 
@@ -104,7 +106,7 @@ def build(pages: Pages | None = None) -> FastAPI:
     @app.get("/night", response_class=HTMLResponse)
     def night(
         day: Annotated[date | None, Query(alias="date")] = None,
-        run_id: Annotated[str, Query(max_length=250)] = "",
+        run_id: Annotated[str, Query(max_length=250, pattern=_NO_NUL)] = "",
     ) -> str:
         return page("night.html", **answers.night(day, run_id))
 
@@ -127,7 +129,9 @@ def build(pages: Pages | None = None) -> FastAPI:
         return page("quarantine.html", **answers.quarantine(feed, rule, before))
 
     @app.get("/record", response_class=HTMLResponse)
-    def find_record(record_id: Word = "", document_no: Annotated[str, Query(max_length=200)] = "") -> Response:
+    def find_record(
+        record_id: Word = "", document_no: Annotated[str, Query(max_length=200, pattern=_NO_NUL)] = ""
+    ) -> Response:
         if record_id:
             return HTMLResponse(page("record.html", **_found(answers.record(record_id), "没有这条记录")))
         return HTMLResponse(page("record_search.html", **answers.find(document_no.strip())))

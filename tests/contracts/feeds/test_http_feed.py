@@ -18,7 +18,7 @@ import tenacity.nap
 
 from credit_exchange.config.connections import Connection
 from credit_exchange.errors import FatalError, HoldForPerson, RetriableError
-from credit_exchange.steps.collect import collect, read
+from credit_exchange.steps.collect import collect, pages, read
 from credit_exchange.steps.collect.batches import by_id
 from credit_exchange.steps.context import Exchange
 
@@ -30,6 +30,8 @@ def rows(exchange: Exchange, batch_id: int) -> list[dict[str, str]]:
     return [row for chunk in read(exchange, batch_id) for row in chunk.frame.to_dict("records")]
 
 
+FLOOD = 64 * 1024 * 1024
+"""Bytes, many times what sockets hold."""
 HTTP = {"form": "http", "connection": "service", "path": "/api/x", "page_size": 2, "code": "code", "overlap_hours": 0}
 
 
@@ -45,6 +47,7 @@ class Service:
         self.always = ""
         self.elsewhere = "http://127.0.0.1:1/elsewhere"
         self.calls: list[dict[str, str]] = []
+        self.flooded = 0
         self.stopped = threading.Event()
         service = self
 
@@ -76,6 +79,9 @@ class Service:
                 if fault.startswith("drip"):
                     self.drip(fault, body)
                     return
+                if fault == "302 flood":
+                    self.flood()
+                    return
                 self.send_response(status)
                 if status == 302:
                     self.send_header("Location", service.elsewhere)
@@ -84,6 +90,13 @@ class Service:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def flood(self) -> None:
+                """Send a redirect with a body without a length, until nobody wants more of it."""
+                self.wfile.write(b"HTTP/1.0 302 Found\r\nLocation: /elsewhere\r\n\r\n")
+                with suppress(OSError):
+                    while service.flooded < FLOOD:
+                        service.flooded += self.wfile.write(b"x" * 65_536)
 
             def drip(self, where: str, body: bytes) -> None:
                 """Send a byte now and then, of a header or of the body, and never come to an end."""
@@ -155,13 +168,24 @@ def test_a_service_without_total_is_read_to_its_empty_page(exchange_of: OPEN, se
 
 
 def test_a_redirect_to_what_is_no_address_is_told_in_the_batch(exchange_of: OPEN, service: Service) -> None:
-    """The library reads it although it shall not follow, and fails with an error that is none of its own."""
+    """The library would read it although it shall not follow, and fail with an error that is none of its own."""
     service.always, service.elsewhere = "302", "http://[a"
     exchange = exchange_of(HTTP, service.connection)
-    with pytest.raises(RetriableError, match="服务没有答复"):
+    with pytest.raises(FatalError, match="HTTP 302"):
         collect(exchange, "t", DAY)
     with exchange.engine.connect() as connection:
-        assert "服务没有答复" in connection.exec_driver_sql("select problem from exchange.batch").scalar_one()
+        assert "HTTP 302" in connection.exec_driver_sql("select problem from exchange.batch").scalar_one()
+
+
+def test_a_redirect_without_end_fills_no_memory(
+    exchange_of: OPEN, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library would read all of it, to no purpose and past every limit, to see where it leads."""
+    monkeypatch.setattr(pages, "MAX_PAGE_BYTES", 65_536)
+    service.always = "302 flood"
+    with pytest.raises(FatalError, match="超过 65536 字节"):
+        collect(exchange_of(HTTP, service.connection), "t", DAY)
+    assert service.flooded < FLOOD
 
 
 @pytest.mark.parametrize(

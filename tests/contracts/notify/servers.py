@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -30,6 +31,8 @@ class Robot(ThreadingHTTPServer):
     """A group robot that answers HTTP 200 whatever it thinks, as WeCom does."""
 
     errcode = 0
+    flood = 0
+    """How many bytes of a redirect without a length to send instead, as far as somebody wants them."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
@@ -41,6 +44,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        if self.server.flood:
+            self.wfile.write(b"HTTP/1.0 302 Found\r\nLocation: /elsewhere\r\n\r\n")
+            with suppress(OSError):
+                while self.server.flood > 0:
+                    self.server.flood -= self.wfile.write(b"x" * 65_536)
+            return
         answer = json.dumps({"errcode": self.server.errcode, "errmsg": "x"}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))

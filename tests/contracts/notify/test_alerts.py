@@ -80,6 +80,14 @@ def test_a_refusal_inside_http_200_is_not_taken_for_delivery_and_is_tried_again(
     assert len(robot.bodies) == 2
 
 
+def test_a_robot_that_leads_elsewhere_without_end_fills_no_memory(exchange: Exchange, robot: Robot) -> None:
+    robot.flood = 64 * 1024 * 1024
+    raise_alert(exchange, *TEXT)
+    assert notify(exchange, without_airflow(from_environment)) == 0
+    assert row(exchange)["channels"] == ["mail:skipped", "webhook:failed"]
+    assert robot.flood > 0
+
+
 def test_without_connections_nobody_is_told_and_the_alert_says_so(
     exchange: Exchange, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,13 +12,15 @@ import pytest
 from openpyxl import Workbook
 from openpyxl.styles import Font
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
+from python_calamine import CalamineWorkbook
 from test_readers import HEADER, layout, lines, problems, records, xlsx_of
 
 from credit_exchange.config.feed import XlsxSource
 from credit_exchange.errors import FatalError
+from credit_exchange.steps.collect import sheet_xml
 from credit_exchange.steps.collect.rows import RawChunk
-from credit_exchange.steps.collect.sheet_xml import flaws_of
-from credit_exchange.steps.collect.workbook import read_workbook
+from credit_exchange.steps.collect.sheet_xml import check_extent, flaws_of
+from credit_exchange.steps.collect.workbook import _Merged, read_workbook
 
 DATED = {"columns": {"XK_XDR_MC": "名称", "XK_WSH": "文号", "XK_JDRQ": "日期", "BZ": "备注"}}
 NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -156,6 +158,12 @@ def test_a_value_merged_over_several_rows_is_not_lost_in_silence() -> None:
     assert problems(chunks) == []
 
 
+def test_what_is_merged_beyond_the_columns_is_not_looked_at_for_each_row() -> None:
+    rows = [["甲", "9", "1", "同上"], ["乙", "8", "2", "x"]]
+    book = CalamineWorkbook.from_filelike(book_of(HEADER.split(","), *rows, merge="D2:XFD3"))
+    assert _Merged(book.get_sheet_by_index(0), 0).columns(2, 4) == [3]
+
+
 @pytest.mark.parametrize("cell", ["XFD50000", "AAA1048576"])
 def test_a_stray_cell_far_away_is_told_before_room_is_made_for_all_that_lies_between(cell: str) -> None:
     book = Workbook()
@@ -164,6 +172,34 @@ def test_a_stray_cell_far_away_is_told_before_room_is_made_for_all_that_lies_bet
     book.active[cell] = "x"
     with pytest.raises(FatalError, match=rf"第 {cell[3:]} 行.*第 {cell[:3]} 列.*请部门清除多余的内容后重新报送"):
         xlsx_of(saved(book))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '<row r="90000000"><c><v>1</v></c></row>',
+        '<row r="90000000"><c r="A90000000"><v>1</v></c></row>',
+        '<row r="2"><c r="ZZZZZZ2"><v>1</v></c></row>',
+        '<row><c r="D90000000"><v>1</v></c></row>',
+        f'<row r="2"><c x="{"y" * 300}" r="XFD1048576"><v>1</v></c></row>',
+        """<row r="2"><c x=' r="A1"' r="XFD1048576"><v>1</v></c></row>""",
+        '<row r="1048576">' + "<c><v>1</v></c>" * 100 + "</row>",
+        '<row r="2"><c r="XFD1048576"><v>1</v></c></row>',
+    ],
+)
+@pytest.mark.parametrize("says", ["", '<dimension ref="A1:D2"/>'])
+def test_no_way_to_write_a_cell_far_away_ends_the_process(rows: str, says: str) -> None:
+    """calamine asks for room for all that lies between, and a process that gets none ends at once."""
+    head = "".join(f'<c r="{c}1"><v>1</v></c>' for c in "ABCD")
+    sheet = f'<worksheet xmlns="{NAMESPACE}">{says}<sheetData><row r="1">{head}</row>{rows}</sheetData></worksheet>'
+    with zipfile.ZipFile(with_sheet(sheet)) as archive, pytest.raises(FatalError, match=r"延伸到|顺序错乱"):
+        check_extent(archive, "Sheet", "某局")
+
+
+def test_a_large_sheet_is_not_followed_cell_by_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet_xml, "_followed", None)
+    with zipfile.ZipFile(book_of(*([["甲", "9135", "文1", None, 5]] * 30_000))) as archive:
+        check_extent(archive, "Sheet", "某局")
 
 
 def test_cells_far_away_that_only_have_a_format_take_no_room() -> None:

@@ -63,6 +63,17 @@ def problems(chunks: Iterable[RawChunk]) -> list[tuple[int, str, str]]:
     return [(int(c.line_no[p[0]]), p[1], p[2]) for c in chunks for p in c.row_problems]
 
 
+def test_a_row_that_goes_on_from_line_to_line_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line is long, and all of them are one row, which would have to be held as a whole."""
+    monkeypatch.setattr(delimited, "MAX_ROW", 1000)
+    endless = '"x\n",' * 200_000
+    for head in ("", HEADER + "\n"):
+        file = io.BytesIO((head + endless).encode())
+        with pytest.raises(FatalError, match="没有正确闭合"):
+            list(read_delimited(file, layout(), ",", "utf-8", 1000))
+        assert file.tell() < len(endless) / 2
+
+
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "gb18030"])
 def test_names_survive_every_encoding(codec: str) -> None:
     chunks = csv_of(f"{HEADER}\n䶮𬭎㛃公司,,文1,　x\n".encode(codec))

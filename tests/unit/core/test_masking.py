@@ -167,6 +167,7 @@ PIECES = st.one_of(
             "·",
             "\u3000",
             "\u200b",
+            "\u202c",
             "X",
             "×",
             "Ｘ",
@@ -257,6 +258,7 @@ def test_a_masked_name_is_masked_in_the_text_beside_it_as_well():
     [
         ("陈榕生", "准予陈 榕\u3000生（陈榕\u200b生）执业", "准予陈**（陈**）执业"),
         ("陈 榕生", "准予陈榕生执业", "准予陈**执业"),
+        ("陈榕生", "准予陈\u202e榕\u2063生\ufe0f执业", "准予陈**\ufe0f执业"),
         ("买买提·艾力", "准予买买提艾力、买买提•艾力执业", "准予买**、买**执业"),
         ("Wang Li", "准予ＷＡＮＧ　ＬＩ、wang li、Wang Limited、WangLi执业", "准予W**、W**、Wang Limited、W**执业"),
         ("José Ruiz", "Jose\u0301 RUIZ 执业", "J** 执业"),

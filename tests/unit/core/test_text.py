@@ -54,6 +54,16 @@ def test_what_departments_write_for_nothing_is_blank():
     assert not text.blank(series("无锡", "0", "-1", "无。")).any()
 
 
+@pytest.mark.parametrize("mark", ["\u202a", "\u202c", "\u202e", "\u2066", "\u2069", "\u061c", "\u2063", "\ufe0f"])
+def test_marks_of_direction_and_others_that_nobody_sees_are_no_part_of_what_is_compared(mark: str) -> None:
+    """Copied numbers bring them along; two records that look the same would be published side by side."""
+    assert values(text.clean(series(f"{mark}甲公司{mark}"))) == ["甲公司"]
+    assert values(text.clean_code(series(f"{mark}9{mark}1"))) == ["91"]
+    assert values(text.document_no_key(series(f"榕罚〔2026〕{mark}1号{mark}"))) == ["榕罚〔2026〕1号"]
+    assert values(text.name_key(series(f"甲{mark}公司"))) == ["甲公司"]
+    assert text.blank(series(mark)).all()
+
+
 def test_document_numbers_meet_in_one_form_and_keep_leading_zeros():
     s = series(
         "榕环罚（2019）第５０号", "榕环罚【2019】50 号", "榕环罚[2019]50号", "榕环罚〔2019〕50号", "榕环罚［2019］50号"

@@ -18,7 +18,7 @@ import yaml
 
 from credit_exchange.errors import FatalError
 from credit_exchange.laptop.ports import free_port
-from credit_exchange.laptop.postgres import _SETTINGS, EmbeddedPostgres
+from credit_exchange.laptop.postgres import _SETTINGS, EmbeddedPostgres, open_log
 from credit_exchange.laptop.settings import REPOSITORY
 from credit_exchange.steps.collect.batches import only_one
 from credit_exchange.stores.database import connect, transaction
@@ -140,6 +140,16 @@ def test_the_log_of_the_server_shows_neither_statements_nor_rows(pg_server: Embe
     log = (pg_server.cluster / "server.log").read_text(encoding="utf-8")
     assert "duplicate key" in log, "this is where it tells of errors"
     assert "林测试" not in log
+
+
+def test_a_link_in_the_place_of_the_log_is_not_followed(tmp_path: Path) -> None:
+    """The directory is the server's user's: root would write, and give away, whatever file the link names."""
+    other = tmp_path / "other"
+    other.write_text("ours")
+    (tmp_path / "server.log").symlink_to(other)
+    with pytest.raises(FatalError, match=r"server\.log 打不开"):
+        open_log(tmp_path / "server.log", None)
+    assert other.read_text() == "ours"
 
 
 def test_the_servers_of_laptop_and_production_are_told_the_same_about_their_logs() -> None:

@@ -61,8 +61,8 @@ def test_messages_of_platforms_are_kept_without_numbers_of_persons() -> None:
     assert len(forms.said("长" * 9000)) == 2000
 
 
-@pytest.mark.parametrize("odd", ["\0", "\ud800"])
-def test_what_the_database_cannot_hold_is_never_kept_of_an_answer(odd: str) -> None:
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "\x1b", "\x08", "\x7f", "\x9b", "\u202e", "\u2067", "\u2028"])
+def test_what_the_database_cannot_hold_or_a_terminal_obeys_is_never_kept_of_an_answer(odd: str) -> None:
     assert forms.said(f"甲{odd}乙") == "甲\ufffd乙"
     with pytest.raises(forms.BadReply, match="receipt_no"):
         forms.text({"receipt_no": f"FZ{odd}"}, "receipt_no")

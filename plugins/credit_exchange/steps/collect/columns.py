@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 from credit_exchange.config.catalog import CatalogField, Dataset, SchemaVersion
 from credit_exchange.config.feed import Feed, TableSource
+from credit_exchange.core.text import ZERO_WIDTH
 from credit_exchange.errors import FatalError, HoldForPerson
 
-_SPACE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff\u00ad]+")
+_SPACE = re.compile(rf"[\s{ZERO_WIDTH}]+")
 _NAMES_A_COLUMN = re.compile(
     r"(?=\w*_)(?!\w*\d{6})[A-Za-z][A-Za-z0-9_]{0,39}|"
     r"[\u4e00-\u9fff]{0,30}(?:名称|编号|号码|文号|序号|代码|日期|时间|期限|类别|类型|种类|状态|方式|范围|"

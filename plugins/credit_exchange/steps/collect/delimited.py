@@ -30,7 +30,9 @@ from credit_exchange.steps.collect.own_csv import Cut, own_rows
 from credit_exchange.steps.collect.rows import BROKEN_ROW, ChunkBuilder, RawChunk, frame_of
 
 MAX_LINE = 1024 * 1024
-"""Bytes (and characters) of one line or one row."""
+"""Bytes (and characters) of one line."""
+MAX_ROW = 16 * MAX_LINE
+"""Characters of a row of several lines: no line of it may be long, and no row is so long."""
 csv.field_size_limit(MAX_LINE)  # else a value of 131,072 characters ends the reading; a line is bounded by us
 _ARROW_BLOCK = 256 * 1024
 """Bytes that Arrow parses at a time; a longer row is one of those that it leaves to csv."""
@@ -253,6 +255,7 @@ class _SlowReader:
         self._chunk_rows = chunk_rows
         self._ends_with_newline = True
         self._line = ""
+        self._row_size = 0
         self.header_line = 0
         self.filled: list[list[str]] = []
         self._header(self._records())
@@ -271,6 +274,9 @@ class _SlowReader:
                 )
             self._ends_with_newline = line[-1] in "\r\n"
             self._line = line
+            self._row_size += len(line)
+            if self._row_size > MAX_ROW:
+                raise self._unclosed(number)
             yield line
 
     def _records(self) -> Iterator[tuple[int, list[str] | None]]:
@@ -281,6 +287,7 @@ class _SlowReader:
         reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
         while True:
             line = reader.line_num + 1
+            self._row_size = 0
             try:
                 values = next(reader)
             except StopIteration:

@@ -24,6 +24,7 @@ from credit_exchange.steps.collect.columns import Layout
 from credit_exchange.steps.collect.deadline import Deadline
 from credit_exchange.steps.collect.rows import BROKEN_ROW, NUMERIC_CELL, ChunkBuilder, RawChunk
 from credit_exchange.steps.collect.table import window
+from credit_exchange.steps.session import Session
 
 MAX_PAGE_BYTES = 64 * 1024 * 1024
 MAX_BYTES = 4 * 1024**3
@@ -78,7 +79,7 @@ def fetch_pages(
     """
     start, end = window(business_date, source.overlap_hours)
     parameters = {source.from_parameter: start.isoformat(), source.to_parameter: end.isoformat()}
-    with requests.Session() as session, Deadline(session, source.total_timeout) as deadline:
+    with Session() as session, Deadline(session, source.total_timeout) as deadline:
         session.auth = _Token(source.token_header, source.token_prefix + connection.password)
         session.headers["Accept"] = "application/json"
         url = connection.base_url + "/" + source.path.lstrip("/")
@@ -198,7 +199,7 @@ def _once(service: _Service, query: dict[str, str], place: str) -> tuple[bytes, 
             "自签名或私有 CA 的证书请加入 REQUESTS_CA_BUNDLE 所指的文件"
         ) from None
     except (requests.RequestException, ValueError) as error:
-        # ValueError: it leads to what is no address; the text holds the address, which may hold more than it should
+        # ValueError: http.client, of a chunk's negative size; the text holds the address, and that may hold too much
         raise RetriableError(f"{place}：服务没有答复（{type(error).__name__}）") from None
     if service.deadline.over:  # a body without a length ends where the connection ends: this end was ours
         raise RetriableError(f"{place}：服务没有给完数据")

@@ -20,16 +20,16 @@ from credit_exchange.errors import FatalError
 _SAFE: dict[str, Any] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
 _BLOCK = 1024 * 1024
 _OVERLAP = 128
+_LONGEST_TEXT = 256 * 1024
+"""Bytes from one tag to the next one; a cell holds 32,767 characters."""
 _MAX_DIRECTORY = 16 * 1024 * 1024
 _SUSPECT = re.compile(rb"""<(?:[^\s<>/"']{1,60}:)?f[\s/>]|\st\s{0,9}=\s{0,9}(?:"e"|'e')""")
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
-_EXTENT = re.compile(
-    rb"""<(?:[^\s<>/"']{1,60}:)?dimension\s[^<>]{0,200}?ref="[A-Z]{1,3}[0-9]{1,7}:([A-Z]{1,3})([0-9]{1,7})\""""
+_CELL = re.compile(
+    rb"""<(?:[^\s<>/"']{1,60}:)?c(?=[\s/>])"""
+    rb"""(?: r="([A-Z]{1,3})([0-9]{1,7})"(?: [a-z]{1,2}="[A-Za-z0-9]{0,12}")*\s?(/?>(?:</)?))?"""
 )
-_FILLED = re.compile(
-    rb"""<(?:[^\s<>/"']{1,60}:)?c\s[^<>]{0,200}?\br\s{0,9}=\s{0,9}["']\$?([A-Za-z]{1,3})\$?([0-9]{1,7})["'][^<>]{0,200}(?<!/)>(?!</)(?=[^\x00]{2})"""
-)
-_LONGEST_CELL = 600
+"""The tag of a cell, with its place and how it ends where it is written as programs write it."""
 _MOST_CELLS = 2**25
 """calamine makes room for all cells from the first to the last, 32 bytes each: one stray cell may cost 500 GB."""
 _MAX_ROWS, _MAX_COLUMNS = 1_048_576, 16_384
@@ -54,30 +54,68 @@ def counts_from_1904(archive: zipfile.ZipFile) -> bool:
 def check_extent(archive: zipfile.ZipFile, sheet: str, where: str) -> None:
     """Raise FatalError when the cells that hold something reach so far that there is no room for all between them.
 
-    What the sheet says of itself is enough where that is small; cells with a format only are in it, and do not count.
+    Cells with a format only do not count. What the sheet says of itself is not asked: not all programs keep it true.
     """
     name = _sheet_member(archive, sheet)
     if name is None:
         return  # flaws_of tells
     with archive.open(name) as file:
-        block = file.read(_BLOCK)
-        told = _EXTENT.search(block)
-        if told and int(told[2]) * (_column(told[1].decode()) + 1) <= _MOST_CELLS:
-            return
-        rows, columns, column = 0, 0, ""
-        while block:
-            found = _FILLED.findall(block)
-            rows = max([rows, *(int(number) for number in {number for _, number in found})])
-            for letters in {letters.decode().upper() for letters, _ in found}:
-                if _column(letters) >= columns:
-                    columns, column = _column(letters) + 1, letters
-            more = file.read(_BLOCK)
-            block = block[-_LONGEST_CELL:] + more if more else b""
+        reach = _reach(file)
+    if reach is None:
+        with archive.open(name) as file:
+            reach = _followed(file, where)
+    rows, columns = reach
     if rows * columns > _MOST_CELLS:
         raise FatalError(
-            f"{where}：工作表的内容一直延伸到第 {rows} 行、第 {column} 列，区域过大，未打开；"
+            f"{where}：工作表的内容一直延伸到第 {rows} 行、第 {_letters(columns)} 列，区域过大，未打开；"
             "多半是远处的单元格中误填了内容，请部门清除多余的内容后重新报送"
         )
+
+
+def _reach(file: IO[bytes]) -> tuple[int, int] | None:
+    """Return how many rows and columns there are up to the last cells that hold something, by the bytes of their tags;
+    None where one is not written as programs write them."""
+    rows, columns, rest = 0, 0, b""
+    while block := file.read(_BLOCK):
+        block = rest + block
+        end = max(block.rfind(b"<"), 0)  # all before it is whole
+        found = set[tuple[bytes, bytes]]()
+        for letters, digits, ends in _CELL.findall(block, 0, end):
+            if not letters:
+                return None
+            if ends == b">":
+                found.add((letters, digits))
+        rows = max([rows, *(int(digits) for digits in {digits for _, digits in found})])
+        columns = max([columns, *(_column(letters.decode()) + 1 for letters in {letters for letters, _ in found})])
+        rest = block[end:]
+        if len(rest) > _LONGEST_TEXT:
+            return None
+    return rows, columns
+
+
+def _followed(file: IO[bytes], where: str) -> tuple[int, int]:
+    """:func:`_reach` by following the XML, each cell placed as calamine places it: it need not say where it stands."""
+    rows = columns = row = column = 0
+    events: Any = etree.iterparse(file, events=("start", "end"), tag=("{*}row", "{*}c"), **_SAFE)
+    for event, element in events:
+        if element.tag.endswith("}row") or element.tag == "row":
+            if event == "start":
+                row, column = _row_number(element, row, where), 0
+        elif event == "start":
+            continue
+        else:
+            place = _REFERENCE.fullmatch(str(element.get("r", "")).replace("$", "").upper())
+            if place is not None:
+                row, column = int(place[2]), _column(place[1]) + 1
+            elif element.get("r") is None:
+                column += 1
+            else:
+                raise _damaged(where)
+            if len(element):
+                rows, columns = max(rows, row), max(columns, column)
+        if event == "end":
+            _let_go(element)
+    return rows, columns
 
 
 def flaws_of(archive: zipfile.ZipFile, sheet: str, where: str) -> Iterator[tuple[int, dict[int, Flaw]]]:
@@ -85,7 +123,7 @@ def flaws_of(archive: zipfile.ZipFile, sheet: str, where: str) -> Iterator[tuple
 
     Raises FatalError when the sheet's XML cannot be found or followed: what it hides would be lost.
     """
-    damaged = FatalError(f"{where}：工作表的内容不完整或行列顺序错乱，无法核对公式；请部门重新另存为 .xlsx 后报送")
+    damaged = _damaged(where)
     try:
         name = _sheet_member(archive, sheet)
         if name is None:
@@ -94,12 +132,32 @@ def flaws_of(archive: zipfile.ZipFile, sheet: str, where: str) -> Iterator[tuple
             if not _suspect(file):
                 return
         with archive.open(name) as file:
-            yield from _flaws(file, damaged)
+            yield from _flaws(file, where)
     except etree.XMLSyntaxError:
         raise damaged from None
 
 
-def _flaws(file: IO[bytes], damaged: FatalError) -> Iterator[tuple[int, dict[int, Flaw]]]:
+def _damaged(where: str) -> FatalError:
+    return FatalError(f"{where}：工作表的内容不完整或行列顺序错乱，无法核对公式；请部门重新另存为 .xlsx 后报送")
+
+
+def _row_number(row: Any, before: int, where: str) -> int:
+    """Return the number of a row, from 1, which need not say it. Raises FatalError where no sheet has such a row."""
+    told = row.get("r")
+    number = before + 1 if told is None else int(told) if told.isascii() and told.isdigit() and len(told) < 9 else 0
+    if not 0 < number <= _MAX_ROWS:
+        raise _damaged(where)
+    return number
+
+
+def _let_go(element: Any) -> None:
+    element.clear()
+    while (earlier := element.getprevious()) is not None:
+        element.getparent().remove(earlier)
+
+
+def _flaws(file: IO[bytes], where: str) -> Iterator[tuple[int, dict[int, Flaw]]]:
+    damaged = _damaged(where)
     row, column, last = -1, -1, -1
     found: dict[int, Flaw] = {}
     events: Any = etree.iterparse(file, events=("start", "end"), tag=("{*}row", "{*}c"), **_SAFE)
@@ -107,10 +165,7 @@ def _flaws(file: IO[bytes], damaged: FatalError) -> Iterator[tuple[int, dict[int
         is_row = element.tag.endswith("}row") or element.tag == "row"
         if event == "start":
             if is_row:
-                number = element.get("r")
-                row = row + 1 if number is None else int(number) - 1 if number.isascii() and number.isdigit() else -1
-                if not 0 <= row < _MAX_ROWS:
-                    raise damaged
+                row = _row_number(element, row + 1, where) - 1
                 column, found = -1, {}
             continue
         if is_row:
@@ -131,9 +186,7 @@ def _flaws(file: IO[bytes], damaged: FatalError) -> Iterator[tuple[int, dict[int
                 raise damaged
             if flaw := _flaw(element):
                 found[column] = flaw
-        element.clear()
-        while (earlier := element.getprevious()) is not None:
-            element.getparent().remove(earlier)
+        _let_go(element)
 
 
 def _flaw(cell: Any) -> Flaw | None:
@@ -152,6 +205,15 @@ def _column(letters: str) -> int:
     for letter in letters:
         number = number * 26 + ord(letter) - 64
     return number - 1
+
+
+def _letters(column: int) -> str:
+    """Return what a column is called, counted from 1."""
+    text = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        text = chr(65 + rest) + text
+    return text
 
 
 def _suspect(file: IO[bytes]) -> bool:

@@ -148,14 +148,14 @@ class _Merged:
         )
         self._open: list[tuple[tuple[int, int], tuple[int, int]]] = []
 
-    def columns(self, row: int) -> list[int]:
-        """Return the columns whose value stands in a row above; rows must be asked in order."""
+    def columns(self, row: int, width: int) -> list[int]:
+        """Return which of the first `width` columns have their value in a row above; rows must be asked in order."""
         while self._ahead and self._ahead[-1][0][0] < row:
             self._open.append(self._ahead.pop())
         if not self._open:
             return []
         self._open = [one for one in self._open if one[1][0] >= row]
-        return [column for first, last in self._open for column in range(first[1], last[1] + 1)]
+        return [column for first, last in self._open for column in range(first[1], min(last[1] + 1, width))]
 
 
 def _read(
@@ -200,8 +200,8 @@ def _read(
                 values[position[column]], problem = _value(cell, column, layout, from_1904)
                 if problem:
                     problems.append(problem)
-        for index in merged.columns(number):
-            if index < len(filled) and _is_blank(row[index]):
+        for index in merged.columns(number, len(filled)):
+            if _is_blank(row[index]):
                 problems += [(BROKEN_ROW, column, _MERGED_MESSAGE) for column in filled[index]]
         chunk = builder.add(number + 1, values, problems)
         if chunk:

@@ -27,6 +27,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.push.dialects.base import Lost, NotSent, Reply
+from credit_exchange.steps.session import Session
 
 _PIECE = 65536
 _EXPIRED, _NOT_YET, _OTHER_HOST = (10,), (9,), (62, 64)
@@ -127,14 +128,6 @@ def _ended(connection: Any) -> None:
         connection.close()
 
 
-class _Session(requests.Session):
-    """Does not even read where a redirect leads: requests would, the body with no limit, and fail on an address it
-    cannot parse."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        return None
-
-
 class Transport:
     """Sends requests to one platform. Certificates are always verified, against `ca_bundle` where one is given.
 
@@ -161,7 +154,7 @@ class Transport:
         self._limit = max_reply_bytes
         self._verify: str | bool = ca_bundle or True
         self._adapter = _Adapter()
-        self._session = _Session()
+        self._session = Session()
         self._session.trust_env = False  # no proxy, no .netrc: credentials go to the configured host only
         self._session.headers.clear()
         self._session.mount("http://", self._adapter)

@@ -18,8 +18,9 @@ from credit_exchange.core.masking import scrub_text
 
 _XML_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_UNKEPT = re.compile("[\x00\ud800-\udfff]")
-"""What JSON may say and our database cannot hold."""
+_UNKEPT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON may say and our database cannot hold, a terminal obeys (`explain` shows it there) or a reader is misled by:
+controls, and marks that turn the direction of a text."""
 _TOKEN = re.compile(r"[A-Za-z0-9_.:-]{1,40}", re.ASCII)
 _IN_A_HEADER = re.compile(r"[!-~]+")
 _SECONDS = re.compile(r"[0-9]{1,9}")
