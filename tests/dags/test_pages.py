@@ -100,6 +100,11 @@ def test_what_cannot_be_meant_is_refused(client: Any, path: str) -> None:
     assert client.get(path).status_code == 422
 
 
+def test_a_feed_may_have_a_chinese_name(client: Any) -> None:
+    """Its file's name is its id, and the page links to it."""
+    assert client.get("/quarantine", params={"feed": "福州_红名单 2.v1-新"}).status_code == 200
+
+
 def test_a_document_that_cannot_be_read_is_told_on_a_page() -> None:
     """The object store is away, or lost it: a bare "Internal Server Error" says neither what nor where."""
     from fastapi.testclient import TestClient

@@ -127,7 +127,7 @@ def as_json(told: dict[str, Any]) -> str:
 
 def show(told: dict[str, Any], config: Configuration, console: Console) -> None:
     """Print an explanation, a line for each fact: as columns a row would need three times the width of a terminal."""
-    names = _names(config)
+    names = _names(config, told["record"]["dataset"])
     for part, title in {"record": "记录", **PARTS}.items():
         rows = [told["record"]] if part == "record" else told[part]
         if not rows:
@@ -146,9 +146,9 @@ def show(told: dict[str, Any], config: Configuration, console: Console) -> None:
         console.print(table)
 
 
-def _names(config: Configuration) -> dict[str, dict[str, str]]:
+def _names(config: Configuration, dataset: str) -> dict[str, dict[str, str]]:
     """Return how people call what an explanation names by its id, by the key it stands under."""
-    names = names_of(config)
+    names = names_of(config, dataset)
     fields = dict.fromkeys(("field", "drop_fields", "mask_fields", "stands_for"), names["fields"])
     others = {"dataset": "datasets", "department": "departments", "platform": "platforms", "deciding_rule": "rules"}
     return fields | {key: names[kind] for key, kind in others.items()}

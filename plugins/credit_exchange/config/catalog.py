@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from credit_exchange.config.base import Model
-from credit_exchange.config.checks import CHECKS
+from credit_exchange.config.checks import CHECKS, MEANING
 
 FieldType = Literal["text", "code", "enum", "date", "decimal"]
 Effect = Literal["reject", "warn", "hold"]
@@ -47,8 +47,14 @@ class CatalogField(Model):
     unit: Literal["wan_yuan"] | None = Field(default=None, description="amounts are kept in 万元")
     internal: bool = Field(default=False, description="kept and usable by rules, never on any wire")
     long_term: bool = Field(default=False, description="2099-12-31 stands for long-term here")
-    sharing: Literal["unconditional", "conditional", "none"] = "unconditional"
-    publication: Literal["public", "government", "authorised"] = "public"
+    sharing: Literal["unconditional", "conditional", "none"] = Field(
+        default="unconditional",
+        description="none: leaves for no platform, whatever the rules say; conditional: a note to people, rules decide",
+    )
+    publication: Literal["public", "government", "authorised"] = Field(
+        default="public",
+        description="who may see it. Rules decide what leaves: `config check` tells which let out what is not public",
+    )
 
 
 class SubjectFields(Model):
@@ -136,19 +142,36 @@ def _known_check(name: str) -> str:
 class Rule(Model):
     """One check of domain rule list S01-S16. `check` names an expectation, the rest are its parameters."""
 
-    id: str = Field(pattern=r"^[A-Z]\d{2}[A-Za-z0-9_-]*$")
-    check: Annotated[str, AfterValidator(_known_check)]
-    on_failure: Effect = "reject"
-    message: str = Field(description="what the department reads: what is wrong and what to do (Chinese)")
-    fields: list[str] = Field(default_factory=list)
-    when: list[Condition] = Field(default_factory=list)
+    id: str = Field(
+        pattern=r"^[A-Z]\d{2}[A-Za-z0-9_-]*$",
+        description="pages add what the numbers of the standard's list are about: S01 required, S02 code list, "
+        "S03 code of the subject, S04 document, S08 required by case, S09 dates, S10 agency, S13 repeats, S14 length, "
+        "S16 identity, S18 characters, S19 personal numbers; another id stands as it is",
+    )
+    check: Annotated[str, AfterValidator(_known_check)] = Field(
+        description="what is asked of the fields:\n" + "\n".join(f"{name}: {what}" for name, what in MEANING.items())
+    )
+    on_failure: Effect = Field(
+        default="reject", description="reject and hold: the row goes to quarantine, hold waits for a person; warn: told"
+    )
+    message: str = Field(
+        description="what the department reads: what is wrong and what to do (Chinese). Filled in: {name} of the "
+        "field, {first} of the rule's first field, {values}, {length}, {limit}, {unit} and {date} as the feed has them"
+    )
+    fields: list[str] = Field(default_factory=list, description="current codes")
+    when: list[Condition] = Field(
+        default_factory=list,
+        description="only rows for which all hold; beside fields: _subject_kind (legal, person, sole_trader), "
+        "_subject_code (present, absent)",
+    )
     limit: str | None = Field(default=None, description="a bound, where the check takes one")
 
     @model_validator(mode="after")
     def _takes(self) -> Rule:
         takes = CHECKS[self.check]
         if len(self.fields) < takes.least or (takes.most is not None and len(self.fields) > takes.most):
-            wanted = f" {takes.least} 个" if takes.least == takes.most else f"至少 {takes.least} 个"
+            wanted = f"至少 {takes.least} 个" if takes.most is None else f" {takes.least} 至 {takes.most} 个"
+            wanted = f" {takes.least} 个" if takes.least == takes.most else wanted
             raise ValueError(f"规则 {self.id}：检查 {self.check} 的 fields 应有{wanted}，现有 {len(self.fields)} 个")
         if takes.limit and not self.limit:
             raise ValueError(f"规则 {self.id}：检查 {self.check} 需要 limit；请补上")
@@ -219,10 +242,12 @@ class Clock(Model):
     id: str
     name: str
     basis: str
-    starts: str = Field(description="the date field it runs from")
+    starts: str = Field(description="the date field it runs from: identity.decided_on")
     amber: Duration
     red: Duration
-    tell: list[str] = Field(default_factory=list)
+    tell: list[str] = Field(
+        default_factory=list, description="who is told, a note to people: alerts go to all whom the connections name"
+    )
 
 
 class SchemaVersion(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from credit_exchange.config.catalog import Dataset, Rule, SchemaVersion, no_bound
+from credit_exchange.config.catalog import Dataset, Duration, Rule, SchemaVersion, no_bound
 from credit_exchange.config.checks import CHECKS, NEEDED
 from credit_exchange.config.conditions import misread
 from credit_exchange.config.files import Place, like
@@ -43,10 +43,17 @@ def problems_of(dataset: Dataset) -> Iterator[Problem]:
 
 def unguarded(dataset: Dataset) -> Iterator[Problem]:
     """Yield what the fields say and no rule holds: rows that break it would be accepted, a date or an amount that
-    cannot be read be left out.
+    cannot be read be left out; subjects of no kind, columns of an older table that go nowhere.
 
     For `config check` only: no night stops for it. Code lists may be left open on purpose, as that of penalties is.
     """
+    yield from _kinds(dataset)
+    for number, version in enumerate(dataset.versions[1:], start=1):
+        yield from _crosswalk(version, ("versions", number, "crosswalk"))
+    for number, clock in enumerate(dataset.clocks):
+        if not _sooner(clock.amber, clock.red):
+            shown = [f"{one.days} {'天' if one.kind == 'calendar' else '个工作日'}" for one in (clock.amber, clock.red)]
+            yield ("clocks", number, "amber"), f"预警（{shown[0]}）不早于超期（{shown[1]}）；请更正其一"
     for number, field in enumerate(dataset.current.fields):
         says = {
             "required": field.required,
@@ -63,6 +70,48 @@ def unguarded(dataset: Dataset) -> Iterator[Problem]:
                     f"没有规则以 {check} 检查 {field.code}，不合格的行会被收下；"
                     f"请把 {field.code} 写入这类规则的 fields{every}",
                 )
+
+
+def _kinds(dataset: Dataset) -> Iterator[Problem]:
+    """Who is of no kind is nobody to the rules: a natural person's name would leave as it stands."""
+    field = dataset.fields.get(dataset.identity.subject.kind or "")
+    kind_of: dict[str, str] = {}
+    for kind, words in dataset.kinds.items():
+        strange = [word for word in words if field and field.values and word not in field.values]
+        if field and strange:
+            yield ("kinds", kind), f"{field.code} 的 values 中没有 {'、'.join(strange)}；请更正"
+        for word in words:
+            if word in kind_of:
+                yield ("kinds", kind), f"{word} 又是 {kind_of[word]}；请只留一处"
+            kind_of[word] = kind
+        if strange:
+            return  # what is missing below follows from it
+    left = [word for word in field.values if word not in kind_of] if field else []
+    if field and left:
+        number = dataset.current.fields.index(field)
+        yield (
+            ("versions", 0, "fields", number),
+            f"没有说明 {field.code} 为 {'、'.join(left)} 的是哪类主体：按单位还是个人遮蔽和校验无从判断；请写入 kinds",
+        )
+
+
+def _crosswalk(version: SchemaVersion, place: Place) -> Iterator[Problem]:
+    joined = {old for olds in version.join.values() for old in olds}
+    for field in version.fields:
+        if field.code not in version.crosswalk and field.code not in joined:
+            yield place, f"没有说明 {field.code} 现在叫什么；请补上，不要的写 ''"
+    taken: dict[str, str] = {}
+    for old, new in version.crosswalk.items():
+        if new and new in taken:
+            what = f"{new} 已由 {taken[new]} 填写，后写的会盖掉先写的；几项合为一项的请写入 join，不要的写 ''"
+            yield (*place, old), what
+        taken.setdefault(new, old)
+
+
+def _sooner(amber: Duration, red: Duration) -> bool:
+    """Whether a warning can come before what it warns of; seven holidays at most lie in a run of working days."""
+    longest = red.days * 7 / 5 + 2 + 7 if (amber.kind, red.kind) == ("calendar", "working") else red.days
+    return amber.days <= longest
 
 
 def _twice(dataset: Dataset) -> Iterator[Problem]:

@@ -79,6 +79,9 @@ class _StrictLoader(yaml.CSafeLoader):
 def _no_duplicates(loader: Any, node: Any) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            what = "键应为文本，不能是列表或“键: 值”：以 [ 或 { 开头的文本请加引号"
+            raise yaml.constructor.ConstructorError(None, None, what, key_node.start_mark)
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"键 {key!r} 写了两次", key_node.start_mark)
@@ -86,7 +89,15 @@ def _no_duplicates(loader: Any, node: Any) -> dict[Any, Any]:
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
+def _real_date(loader: Any, node: Any) -> Any:
+    try:
+        return yaml.SafeLoader.construct_yaml_timestamp(loader, node)
+    except ValueError:
+        raise yaml.constructor.ConstructorError(None, None, f"没有 {node.value} 这一天", node.start_mark) from None
+
+
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _no_duplicates)
+_StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _real_date)
 
 
 def _content(text: str) -> Any:
@@ -179,6 +190,21 @@ def like(name: str, known: Collection[str]) -> str:
     """Return the remedy for an unknown name: the known one that looks most like it, else all of them."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"是否应为 {near[0]}？" if near else f"可用：{'、'.join(sorted(known)) or '（无）'}"
+
+
+def run_together(text: str) -> Iterator[tuple[int, str]]:
+    """Yield line and text of what stands without quotes in a list [ ] and holds a Chinese comma: mostly several items
+    that were typed as one."""
+    waiting = [yaml.compose(text, yaml.CSafeLoader)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.MappingNode):
+            waiting += [one for pair in node.value for one in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+            for one in node.value if node.flow_style else ():
+                if isinstance(one, yaml.ScalarNode) and not one.style and "，" in one.value:
+                    yield one.start_mark.line + 1, one.value
 
 
 def _line_of(text: str, loc: Place) -> int:

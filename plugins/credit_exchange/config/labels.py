@@ -94,13 +94,13 @@ REFUSAL_WORDS = {
 
 RULE_WORDS = {
     "S01": "必填项",
-    "S02": "主体类别",
+    "S02": "代码表",
     "S03": "主体代码",
     "S04": "证件",
     "S05": "类别与代码不符",
     "S06": "代表人证件",
     "S07": "类别用词",
-    "S08": "金额与证照",
+    "S08": "条件必填与金额",
     "S09": "日期",
     "S10": "机关代码",
     "S13": "同批重复",
@@ -135,11 +135,19 @@ def rule_label(rule_id: str) -> str:
     return f"{rule_id} {word}".rstrip()
 
 
-def names_of(config: Configuration) -> dict[str, dict[str, str]]:
-    """Return by kind how people call what tables know by id: data sets, fields, departments, platforms, rules."""
+def names_of(config: Configuration, dataset: str | None = None) -> dict[str, dict[str, str]]:
+    """Return by kind how people call what tables know by id: data sets, fields, departments, platforms, rules.
+
+    dataset: whose fields come first, since two data sets may call one code differently.
+    """
+    mine = config.datasets.get(dataset or "")
     return {
         "datasets": {key: dataset.name for key, dataset in config.datasets.items()},
-        "fields": {code: field.name for dataset in config.datasets.values() for code, field in dataset.fields.items()},
+        "fields": {
+            code: field.name
+            for one in (*config.datasets.values(), *([mine] if mine else []))
+            for code, field in one.fields.items()
+        },
         "departments": {feed.department.code: feed.department.name for feed in config.feeds.values()},
         "platforms": {key: platform.name for key, platform in config.platforms.items()},
         "rules": DECISION_WORDS | {rule.id: rule.name for rule in config.sharing},

@@ -58,9 +58,13 @@ def feed_problems(file: File, feed: Feed, datasets: Datasets) -> Iterator[str]:
         for code in getattr(feed, part):
             if code not in known_codes:
                 what = "金额字段" if part == "units" else "字段"
-                yield file.problem(
-                    (part, code), f"{feed.dataset} {version.id} 没有这个{what}；{like(code, known_codes)}"
-                )
+                wrong = f"{feed.dataset} {version.id} 没有这个{what}；{like(code, known_codes)}"
+                if part == "columns" and any(field.code == code for field in version.fields):
+                    wrong = (
+                        f"catalog/{feed.dataset}.yml 中 {version.id} 的 crosswalk 没有说明它现在叫什么；"
+                        "请在那里补上，不要的写 ''"
+                    )
+                yield file.problem((part, code), wrong)
 
     used = {name: code for code, names in feed.aliases().items() for name in names}
     for number, name in enumerate(feed.ignore):

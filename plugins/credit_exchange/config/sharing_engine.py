@@ -130,6 +130,7 @@ class RuleSet:
         self._floor_drop -= {dataset.shared_code}  # an ID number in it is sealed, and what is sealed never leaves
         subject = dataset.identity.subject
         self._floor_drop |= {f for f in (subject.representative_id_type, subject.representative_id_number) if f}
+        self._floor_drop |= {f.code for f in dataset.current.fields if f.sharing == "none"}
         self._names = {f.code for f in dataset.current.fields if f.personal == "name"}
         # the note of a 其他- value is free text as well
         self._floor_mask = {

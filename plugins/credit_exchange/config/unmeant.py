@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from pathlib import Path
 
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.conditions import foreign
 from credit_exchange.config.feed import CsvSource, Feed, RowdataZipSource, XlsxSource
+from credit_exchange.config.files import paths, run_together
+from credit_exchange.config.platform import Platform
 from credit_exchange.config.sharing import SharingRule
 from credit_exchange.core.canonical import canonical_json
 
 
 def unmeant_rules(rules: tuple[SharingRule, ...], datasets: Mapping[str, Dataset]) -> Iterator[str]:
-    """Yield conditions of sharing rules that hold for no value of the code list."""
+    """Yield conditions of sharing rules, and of the catalogue's rules, that hold for no value of the code list."""
+    for name, dataset in datasets.items():
+        for check in dataset.rules:
+            for condition in check.when:
+                if strange := list(foreign(condition, dataset)):
+                    yield (
+                        f"catalog/{name}.yml：规则 {check.id} 的条件 {condition.field} 为 {'、'.join(strange)}，"
+                        "不在代码表中，规则不会生效；请对照目录更正"
+                    )
     for rule in rules:
         about = [d for name, d in datasets.items() if "*" in rule.datasets or name in rule.datasets]
         for condition in rule.match:
@@ -41,10 +52,78 @@ def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset]) ->
                 f"feeds/{name}.yml：source.path 没有 {{date}}，每个业务日期都读同一个文件：部门停止更新时仍算报送，"
                 "补数时读到的是今天的内容；请让部门按日期命名"
             )
+        yield from _foreign_words(name, feed, datasets[feed.dataset])
         source = canonical_json([feed.dataset, feed.source.model_dump(mode="json")])
         other = sources.setdefault(source, name)
         if other != name:
             yield f"feeds/{name}.yml 与 feeds/{other}.yml 读取同一来源，同样的行会算作两家的说法；请更正其一"
+
+
+def _foreign_words(name: str, feed: Feed, dataset: Dataset) -> Iterator[str]:
+    """Words that a feed gives a field and its code list does not have, where a rule sends such rows back."""
+    checked = {code for rule in dataset.rules if rule.check == "in_values" for code in rule.fields}
+    version = dataset.version(feed.schema_version) if feed.schema_version else dataset.current
+    given = [("constants", code, [word], "每一行都会被退回") for code, word in feed.constants.items()]
+    given += [("values", code, [*words.values()], "这样的行会被退回") for code, words in feed.values.items()]
+    for part, code, words, what in given:
+        field = dataset.fields.get(code)
+        if field is None or code not in checked or field.separator or field.other_prefix:
+            continue
+        again = version.values.get(code, {}) if version and part == "values" else {}  # constants are taken as they are
+        known = {*field.values, *again, ""}
+        if wrong := [word for word in dict.fromkeys(words) if word not in known]:
+            yield (
+                f"feeds/{name}.yml：{part} 中 {code} 为 {'、'.join(wrong)}，不在代码表中，{what}；"
+                f"请填写：{'、'.join(field.values)}"
+            )
+
+
+def unmeant_files(root: Path) -> Iterator[str]:
+    """Yield files that nobody reads since they lie too deep, and items of lists that were typed as one."""
+    for folder in ("catalog", "feeds", "platforms", "sharing"):
+        for path in sorted((root / folder).glob("*/**/*.y*ml")):
+            yield f"{path.relative_to(root)} 不会被读取；请移到 {folder}/ 下"
+        for path in paths(root, folder):
+            for line, text in run_together(path.read_text(encoding="utf-8-sig")):
+                yield (
+                    f"{folder}/{path.name} 第 {line} 行：“{text}”是一项；几项之间用半角逗号和空格，确是一项的请加引号"
+                )
+
+
+def unmeant_platforms(platforms: Mapping[str, Platform]) -> Iterator[str]:
+    """Yield platforms that send to the same place: one would replace and withdraw what the other published."""
+    known: dict[str, str] = {}
+    for name, platform in platforms.items():
+        other = known.setdefault(platform.connection, name)
+        if other != name:
+            yield (
+                f"platforms/{other}.yml 与 platforms/{name}.yml 用同一个连接 {platform.connection}，会报送到同一处，"
+                "互相覆盖和撤下；请更正其一"
+            )
+
+
+def goes_nowhere(
+    feeds: Mapping[str, Feed],
+    platforms: Mapping[str, Platform],
+    rules: tuple[SharingRule, ...],
+    datasets: Mapping[str, Dataset],
+) -> Iterator[str]:
+    """Yield data sets that are delivered and reach no platform."""
+    for name in sorted({feed.dataset for feed in feeds.values()}):
+        takers = [key for key, one in platforms.items() if name in one.datasets and not one.datasets[name].retired]
+        releases = any(
+            rule.effect == "release"
+            and ("*" in rule.datasets or name in rule.datasets)
+            and ("*" in rule.platforms or set(takers) & set(rule.platforms))
+            for rule in rules
+        )
+        if not takers:
+            yield f"{datasets[name].name}没有平台接收，收下后不会报送任何平台；请写入 platforms/ 下某个文件的 datasets"
+        elif not releases:
+            yield (
+                f"{datasets[name].name}没有规则放行，收下后不会报送任何平台；"
+                "请参照 sharing/10_release.yml 写一条放行的规则"
+            )
 
 
 def unmeant_versions(datasets: Mapping[str, Dataset], today: date) -> Iterator[str]:

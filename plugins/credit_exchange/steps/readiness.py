@@ -13,8 +13,16 @@ from credit_exchange.config.catalog_problems import unguarded
 from credit_exchange.config.files import File
 from credit_exchange.config.labels import SUBJECT_WORDS
 from credit_exchange.config.loader import Configuration, told
+from credit_exchange.config.sharing import SharingRule
 from credit_exchange.config.sharing_engine import RuleSet
-from credit_exchange.config.unmeant import unmeant_feeds, unmeant_rules, unmeant_versions
+from credit_exchange.config.unmeant import (
+    goes_nowhere,
+    unmeant_feeds,
+    unmeant_files,
+    unmeant_platforms,
+    unmeant_rules,
+    unmeant_versions,
+)
 from credit_exchange.core import business_time
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.push.dialects.base import problems_of
@@ -41,21 +49,54 @@ def check(config: Configuration) -> None:
 
 
 def notes(config: Configuration) -> list[str]:
-    """Return what is allowed and rarely meant, a line each: names of persons that a rule lets out as they are, rules
-    and feeds that can come to nothing, CA bundles that are of no use on this machine."""
+    """Return what is allowed and rarely meant, a line each: names of persons that a rule lets out as they are, fields
+    that are not for the public, rules, feeds and data sets that can come to nothing, files that are not read, CA
+    bundles that are of no use on this machine."""
     today = business_time.today()
     told = [*unmeant_versions(config.datasets, today), *unmeant_feeds(config.feeds, config.datasets)]
     told += unmeant_rules(config.sharing, config.datasets)
+    told += [*unmeant_platforms(config.platforms), *unmeant_files(config.root)]
+    told += goes_nowhere(config.feeds, config.platforms, config.sharing, config.datasets)
     bundles = {name: unusable(one.ca_bundle) for name, one in config.platforms.items() if one.ca_bundle}
     told += [f"platforms/{name}.yml：ca_bundle：{why}" for name, why in bundles.items() if why]
-    return told + [
-        f"规则 {rule} 把{dataset.name}中{SUBJECT_WORDS[kind]}的 {code} 以原文发往{config.platforms[platform].name}；"
-        "除非有法律依据，请参照 sharing/20_privacy.yml 写一条遮蔽或去掉它的规则"
+    sent = [
+        (dataset, one, RuleSet(config.sharing, dataset, platform, today))
         for name, dataset in config.datasets.items()
         for platform, one in config.platforms.items()
         if name in one.datasets
-        for rule, kind, code in _open_names(RuleSet(config.sharing, dataset, platform, today))
     ]
+    for dataset, one, rules in sent:
+        if closed := _not_public(rules, one.datasets[dataset.dataset].omit):
+            told.append(
+                f"{closed[0]} 等规则把{dataset.name}中不向社会公开的 {'、'.join(closed[1])} 发往{one.name}；"
+                "除非有依据，请写一条去掉它的规则，或列入平台文件的 omit"
+            )
+    return told + [
+        f"规则 {rule} 把{dataset.name}中{SUBJECT_WORDS[kind]}的 {code} 以原文发往{one.name}；"
+        "除非有法律依据，请参照 sharing/20_privacy.yml 写一条遮蔽或去掉它的规则"
+        for dataset, one, rules in sent
+        for rule, kind, code in _open_names(rules)
+    ]
+
+
+def _not_public(rules: RuleSet, omitted: list[str]) -> tuple[str, list[str]] | None:
+    """The first rule that lets out fields whose class says that they are not for the public, and these; None: none."""
+    for rule in (one for one in rules.rules if one.effect == "release"):
+        decision = rules.decide(_said(rule))
+        hidden = {*decision.drop_fields, *omitted, rules.dataset.shared_code}
+        codes = [f.code for f in rules.dataset.current.fields if f.publication != "public" and f.code not in hidden]
+        if codes and decision.deciding_rule == rule.id:
+            return rule.id, codes
+    return None
+
+
+def _said(rule: SharingRule) -> dict[str, str]:
+    """A content that this rule's conditions ask for, as far as they name words."""
+    return {
+        c.field: c.value if isinstance(c.value, str) else (c.value or [""])[0]
+        for c in rule.match
+        if c.op in ("eq", "in")
+    }
 
 
 def _open_names(rules: RuleSet) -> Iterator[tuple[str, str, str]]:
@@ -65,11 +106,7 @@ def _open_names(rules: RuleSet) -> Iterator[tuple[str, str, str]]:
     told = {field.code for field in rules.dataset.current.fields if field.personal == "name"}
     names = told | {code for code in (subject.name, subject.representative) if code}
     for rule in (one for one in rules.rules if one.effect == "release"):
-        said = {
-            c.field: c.value if isinstance(c.value, str) else (c.value or [""])[0]
-            for c in rule.match
-            if c.op in ("eq", "in")
-        }
+        said = _said(rule)
         for kind, open_ones in (("person", names), ("sole_trader", names - shop)):
             if subject.kind is None:
                 continue  # all of them are organisations

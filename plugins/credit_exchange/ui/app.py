@@ -48,6 +48,7 @@ Id = Annotated[int, FromPath(ge=1, le=2**62)]
 _NO_NUL = r"^[^\x00]*$"
 """The database refuses it in any text."""
 Word = Annotated[str, Query(max_length=64, pattern=r"^[A-Za-z0-9_.-]*$")]
+FeedId = Annotated[str, Query(max_length=255, pattern=r"^[\w. -]*$")]  # the name of a file, which may be Chinese
 
 
 def build(pages: Pages | None = None) -> FastAPI:
@@ -124,7 +125,7 @@ def build(pages: Pages | None = None) -> FastAPI:
 
     @app.get("/quarantine", response_class=HTMLResponse)
     def quarantine(
-        feed: Word = "", rule: Word = "", before: Annotated[int | None, Query(ge=1, le=2**62)] = None
+        feed: FeedId = "", rule: Word = "", before: Annotated[int | None, Query(ge=1, le=2**62)] = None
     ) -> str:
         return page("quarantine.html", **answers.quarantine(feed, rule, before))
 

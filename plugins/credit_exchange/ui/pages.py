@@ -153,7 +153,7 @@ class Pages:
                 "problems": _all(connection, "batch_problems", batch_id=batch_id, size=PAGE_SIZE),
                 "states": _all(connection, "batch_states", batch_id=batch_id)[0],
                 "size": PAGE_SIZE,
-                **_names(),
+                **_names(found[0]["dataset"]),
             }
 
     def _standing(self, runs: list[dict[str, Any]]) -> Standing:
@@ -222,7 +222,7 @@ class Pages:
                 "record": found[0],
                 "claims": [dict(claim) for claim in claims if not claim["history"]],
                 **{part: _all(connection, f"record_{part}", record_id=record_id) for part in parts},
-                **_names(),
+                **_names(found[0]["dataset"]),
             }
 
     def platforms(self, platform: str) -> dict[str, Any]:
@@ -275,11 +275,11 @@ def _wrong_files() -> dict[str, tuple[str, ...]]:
     return whole | {part_label(config, part): problems for part, problems in config.broken.items()}
 
 
-def _names() -> dict[str, dict[str, str]]:
-    """Names by id; where the files are wrong a page works all the same, and shows ids."""
+def _names(dataset: str | None = None) -> dict[str, dict[str, str]]:
+    """Names by id, fields as this data set calls them; where the files are wrong a page works, and shows ids."""
     config = as_it_is()
     parts = [*STEP_WORDS, *(f"feed {key}" for key in config.feeds), *(f"platform {key}" for key in config.platforms)]
-    names = names_of(config)
+    names = names_of(config, dataset)
     return {
         "platform_names": names.pop("platforms"),  # pages have rows of their own under these names
         "rule_names": names.pop("rules"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from credit_exchange.cli.main import main
+from credit_exchange.config.labels import names_of
 from credit_exchange.config.loader import as_it_is, load, usable
 from credit_exchange.errors import ConfigurationError
 
@@ -169,3 +170,15 @@ columns: {JGQC: 名称, TYSHXYDM: 代码, RDWH: 文号, RDRQ: 日期, RDBM: 部�
 def test_the_schema_of_every_kind_is_printed(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", kind]) == 0
     assert '"properties"' in capsys.readouterr().out
+
+
+def test_a_code_that_two_data_sets_have_is_called_as_its_own_calls_it(copied: Path) -> None:
+    path = copied / "catalog" / "permit.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("{code: BZ, name: 备注", "{code: BZ, name: 许可说明", 1), encoding="utf-8")
+    config = load(copied)
+    assert {name: names_of(config, name)["fields"]["BZ"] for name in ("permit", "penalty")} == {
+        "permit": "许可说明",
+        "penalty": "备注",
+    }
+    assert names_of(config)["fields"].keys() == names_of(config, "permit")["fields"].keys()

@@ -192,3 +192,15 @@ def test_a_code_that_organisations_and_persons_share_goes_out_for_what_is_not_se
     shared = PERMIT.model_copy(update={"identity": identity, "versions": versions})
     assert "XK_XDR_SHXYM" not in RuleSet((rule("release"),), shared, "fuzhou", DAY).decide({}).drop_fields
     assert "XK_XDR_ZJHM" in RuleSet((rule("release"),), shared, "fuzhou", DAY).decide({}).drop_fields
+
+
+def test_what_is_not_shared_leaves_for_nobody() -> None:
+    """`sharing: none` in the catalogue is a promise: who adds a data set need not know to repeat it in a rule."""
+    fields = [f.model_copy(update={"sharing": "none"} if f.code == "XK_XKBH" else {}) for f in PERMIT.current.fields]
+    current = PERMIT.current.model_copy(update={"fields": fields})
+    closed = PERMIT.model_copy(update={"versions": [current, *PERMIT.versions[1:]]})
+    rules = (rule("release"), rule("mask", "T-2", fields=["XK_XKBH"], mask="free_text"))
+    open_, shut = (RuleSet(rules, one, "fuzhou", DAY) for one in (PERMIT, closed))
+    assert "XK_XKBH" not in open_.decide({}).drop_fields
+    assert set(shut.decide({}).drop_fields) == {*open_.decide({}).drop_fields, "XK_XKBH"}
+    assert "XK_XKBH" not in dict(shut.decide({}).mask_fields)

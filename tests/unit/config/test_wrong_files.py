@@ -14,6 +14,7 @@ import pytest
 
 from credit_exchange.cli.main import main
 from credit_exchange.config import checks
+from credit_exchange.config.catalog import Rule
 from credit_exchange.config.loader import load
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps import readiness
@@ -71,6 +72,9 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         (FEED, "  encoding: utf-8", "   encoding: utf-8", "缩进与同一层的其他行不一致"),
         (FEED, "  encoding: utf-8", "  encoding: gbk", "encoding：应为 'utf-8'、'gb18030'、'auto' 之一"),
         (PRIVACY, 'op: ge, value: "92"', "op: ge, value: 2026-04-01", "value：此处应为文本，不加引号会被读作日期"),
+        (PENALTY, "since: 2023-05-01", "since: 2023-05-32", "没有 2023-05-32 这一天"),
+        (PRIVACY, "valid_from: 2021-11-01", "valid_from: 2021-13-01", "没有 2021-13-01 这一天"),
+        (FEED, "sequence:", "[values, units]: 1\nsequence:", "键应为文本，不能是列表或“键: 值”"),
         # a feed's columns and operations
         (FEED, "  XK_WSH:", "  XK_WHS:", "columns.XK_WHS：permit v2019_790 没有这个字段；是否应为 XK_WSH？"),
         (OLD, "  CF_CFLB1:", "  CF_CFLB:", "columns.CF_CFLB：penalty v2016 没有这个字段；是否应为 CF_CFLB"),
@@ -141,6 +145,16 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
          "versions.1.messages.CF_XDR_LB.S00：没有规则 'S00'"),
         (PENALTY, 'constants: {CF_YXQ: "2', 'constants: {CF_YXO: "2',
          "constants.CF_YXO：现行版本没有字段"),
+        (PENALTY, "      CF_FR: CF_FRDB\n", "      CF_FR: CF_XDR_MC\n",
+         "versions.1.crosswalk.CF_FR：CF_XDR_MC 已由 CF_XDR_MC 填写，后写的会盖掉先写的；几项合为一项的请写入 join"),
+        # a word that is of no kind: a person would be nobody, and no rule for persons would apply
+        (PENALTY, "person: [自然人]", "person: [个人]", "kinds.person：CF_XDR_LB 的 values 中没有 个人；请更正"),
+        (PENALTY, "person: [自然人]", "person: [自然人, 法人及非法人组织]",
+         "kinds.person：法人及非法人组织 又是 legal；请只留一处"),
+        (PENALTY, "[法人及非法人组织, 自然人, 个体工商户]}", "[法人及非法人组织, 自然人, 个体工商户, 其他]}",
+         "没有说明 CF_XDR_LB 为 其他 的是哪类主体：按单位还是个人遮蔽和校验无从判断；请写入 kinds"),
+        (PENALTY, "amber: {days: 7, kind: calendar}", "amber: {days: 30, kind: calendar}",
+         "clocks.0.amber：预警（30 天）不早于超期（7 个工作日）；请更正其一"),
         # platforms
         (CHINA, "dialect: china_xml", "dialect: china_xmll",
          "dialect：没有接口方言 'china_xmll'；现有：china_xml、fujian_task"),
@@ -283,6 +297,16 @@ def test_a_persons_name_that_would_leave_in_clear_is_told(
         (CHINA, "limits:", "ca_bundle: /nowhere/ca.pem\nlimits:",
          "platforms/china.yml：ca_bundle：/nowhere/ca.pem 不能用（No such file or directory）；请"),
         (PENALTY, "since: 2019-01-01\n", "since: 2099-01-01\n", "现行版本 v2019_790 自 2099-01-01 起适用，但从今夜起"),
+        (PENALTY, "{field: _subject_kind, op: eq, value: legal}", "{field: PROCEDURE, op: eq, value: 简单程序}",
+         "catalog/penalty.yml：规则 S03 的条件 PROCEDURE 为 简单程序，不在代码表中，规则不会生效；请对照目录更正"),
+        (OLD, "constants:", "constants:\n  PROCEDURE: 一般程序",
+         "feeds/fz_xfj_penalty.yml：constants 中 PROCEDURE 为 一般程序，不在代码表中，每一行都会被退回；请填写："),
+        (FEED, "sequence:", "values: {XK_XDR_LB: {企业: 法人}}\nsequence:",
+         "feeds/fz_gulou_permit.yml：values 中 XK_XDR_LB 为 法人，不在代码表中，这样的行会被退回；请填写：法人及非"),
+        (FEED, "withdraw: [撤销, 注销]", "withdraw: [撤销，注销]",
+         "feeds/fz_gulou_permit.yml 第 51 行：“撤销，注销”是一项；几项之间用半角逗号和空格，确是一项的请加引号"),
+        (CHINA, "connection: credit_china", "connection: credit_fuzhou",
+         "platforms/china.yml 与 platforms/fuzhou.yml 用同一个连接 credit_fuzhou，会报送到同一处，互相覆盖和撤下"),
     ],
 )  # fmt: skip
 def test_what_can_come_to_nothing_is_told(copied: Path, name: str, old: str, new: str, told: str) -> None:
@@ -297,7 +321,62 @@ def test_what_can_come_to_nothing_is_told(copied: Path, name: str, old: str, new
     assert told in found[0]
 
 
+def test_a_data_set_that_goes_nowhere_is_told(copied: Path) -> None:
+    """Delivered, checked, merged, and every night green: the commonest slip of who adds one is the forgotten rule."""
+    for name, old in (("10_release.yml", "datasets: [penalty]"), ("20_privacy.yml", "datasets: [none]")):
+        path = copied / "sharing" / name
+        path.write_text(path.read_text(encoding="utf-8").replace(old, "datasets: [black_list]"), encoding="utf-8")
+    assert readiness.notes(load(copied)) == [
+        "行政处罚没有规则放行，收下后不会报送任何平台；请参照 sharing/10_release.yml 写一条放行的规则"
+    ]
+    for name in (CHINA, FUJIAN, FUZHOU):
+        path = copied / name
+        text = re.sub(r"(?m)^  penalty:.*\n(    .*\n)*", "", path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8")
+    assert readiness.notes(load(copied)) == [
+        "行政处罚没有平台接收，收下后不会报送任何平台；请写入 platforms/ 下某个文件的 datasets"
+    ]
+
+
+def test_a_file_below_a_folder_is_told(copied: Path) -> None:
+    below = copied / "feeds" / "2026"
+    below.mkdir()
+    (copied / FEED).rename(below / "fz_gulou_permit.yml")
+    assert readiness.notes(load(copied)) == ["feeds/2026/fz_gulou_permit.yml 不会被读取；请移到 feeds/ 下"]
+
+
+def test_what_is_not_public_is_told_where_it_leaves(copied: Path) -> None:
+    """The class of `publication` is for people; whether a platform may have it, a rule says."""
+    path = copied / PERMIT
+    text = path.read_text(encoding="utf-8")
+    old = "{code: XK_XKBH, "
+    assert old in text
+    path.write_text(text.replace(old, old + "publication: government, "), encoding="utf-8")
+    told = readiness.notes(load(copied))
+    assert len(told) == 3
+    assert told[0] == (
+        "SH-10-PERMIT-LEGAL 等规则把行政许可中不向社会公开的 XK_XKBH 发往信用中国；"
+        "除非有依据，请写一条去掉它的规则，或列入平台文件的 omit"
+    )
+
+
+def test_a_column_that_the_older_table_has_is_told_where_it_is_forgotten(copied: Path) -> None:
+    path = copied / PENALTY
+    path.write_text(path.read_text(encoding="utf-8").replace("      BZ: BZ\n", ""), encoding="utf-8")
+    told = r"fz_xfj_penalty.yml 第 38 行：columns.BZ：catalog/penalty.yml 中 v2016 的 crosswalk 没有说明它现在叫什么"
+    with pytest.raises(ConfigurationError, match=told):
+        load(copied)
+    feed = copied / OLD
+    feed.write_text(feed.read_text(encoding="utf-8").replace("  BZ: 备注\n", ""), encoding="utf-8")
+    told = r"penalty.yml 第 \d+ 行：versions.1.crosswalk：没有说明 BZ 现在叫什么"
+    with pytest.raises(ConfigurationError, match=told):
+        readiness.check(load(copied))
+
+
 def test_the_checks_that_files_may_name_are_those_that_there_are() -> None:
+    """And the schema says of each what it does: who adds a data set reads no Python."""
+    described = Rule.model_json_schema()["properties"]["check"]["description"]
+    assert set(re.findall(r"(?m)^(\w+): .", described)) == set(CHECKS) | checks.BATCH_CHECKS
     assert set(checks.CHECKS) == set(CHECKS) | checks.BATCH_CHECKS
     assert set(checks.NEEDED) <= set(checks.CHECKS)
 

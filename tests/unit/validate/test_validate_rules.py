@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from validate_bench import PERSON
+from validate_bench import PERSON, Bench
 
 OK: set[str] = set()
 WRONG_USCC = "9135010026017703XA"
@@ -222,6 +222,17 @@ def test_a_department_is_asked_for_its_dates_in_a_form_that_is_taken(permit: Any
     written = told.replace("YYYY", "2026").replace("MM", "08").replace("DD", "20")
     row = {"XK_JDRQ": written, "XK_YXQZ": written, "XK_YXQZI": written}
     assert permit.judge([row], date_formats=formats) == [OK]
+
+
+def test_a_table_without_a_document_type_can_have_its_numbers_checked(permit: Any) -> None:
+    """承诺人代码 holds a person's number, and nothing beside it says that it is an identity card's."""
+    rules = [
+        r.model_copy(update={"fields": ["XK_XDR_ZJHM"]}) if r.check == "id_card" else r for r in permit.dataset.rules
+    ]
+    bench = Bench(permit.dataset.model_copy(update={"rules": rules}))
+    wrong = {"XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": "110105194912310021"}
+    assert permit.judge([PERSON | wrong]) == [OK]
+    assert bench.judge([PERSON | wrong, PERSON]) == [{("S04", "XK_XDR_ZJHM")}, OK]
 
 
 def test_who_delivers_an_older_table_reads_its_own_words(permit: Any, penalty: Any) -> None:

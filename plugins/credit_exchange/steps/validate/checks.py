@@ -313,8 +313,10 @@ def sole_trader_prefix(case: Case, rule: Rule, _code: str) -> BoolArray:
 
 @_check
 def id_card(case: Case, rule: Rule, code: str) -> BoolArray:
-    """S04: the document is an identity card and its number breaks GB 11643. Fields: type, number."""
-    cards = (case.column(rule.fields[0]) == ID_CARD).to_numpy() & case.present(code)
+    """S04: the document is an identity card and its number breaks GB 11643. Fields: type, number; or number alone."""
+    cards = case.present(code)
+    if len(rule.fields) > 1:
+        cards = cards & (case.column(rule.fields[0]) == ID_CARD).to_numpy()
     return cards & ~id_card_valid(case.column(code))
 
 
