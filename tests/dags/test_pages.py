@@ -100,8 +100,7 @@ def test_what_cannot_be_meant_is_refused(client: Any, path: str) -> None:
     assert client.get(path).status_code == 422
 
 
-def test_a_feed_may_have_a_chinese_name(client: Any) -> None:
-    """Its file's name is its id, and the page links to it."""
+def test_a_feed_may_have_a_chinese_name_as_its_file_has(client: Any) -> None:
     assert client.get("/quarantine", params={"feed": "福州_红名单 2.v1-新"}).status_code == 200
 
 
