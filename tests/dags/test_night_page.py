@@ -177,9 +177,37 @@ def test_recent_dates_are_compared(client: Any, database_url: str) -> None:
 
     assert compared() == ("bad", ["2026-11-21", "周六", "8", "2", "25.0%", "1", "0", "0", "1", "—"])
     with engine.begin() as connection:
-        connection.execute(text("update exchange.batch set waived_by = 'x' where state = 'missing'"))
+        assert "1 个未完成" in client.get("/night?date=2026-11-21").text
+        connection.execute(text("update exchange.batch set waived_by = 'x', rows_held = 1 where state = 'missing'"))
     engine.dispose()
     assert compared() == ("good", ["2026-11-21", "周六", "8", "2", "25.0%", "0", "0", "0", "1", "—"])
+    page = client.get("/night?date=2026-11-21").text
+    assert re.search(r"<td[^>]*>[^/]*不再等待", page), "in the place of its state"
+    assert "个未完成" not in page
+
+
+@pytest.mark.parametrize("state", ["missing", "held"])
+def test_the_page_of_a_batch_says_how_it_is_waived_and_who_waived_it(
+    client: Any, database_url: str, state: str
+) -> None:
+    engine = connect(database_url)
+
+    def page(change: str) -> str:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"update exchange.batch set {change} where batch_id = 1")
+        return str(client.get("/batch/1").text)
+
+    waive, approve = "python -m credit_exchange waive 1", "python -m credit_exchange approve 1"
+    assert waive not in page(f"state = '{state}', stage = 'expected', problem = null"), "nothing is wrong with it"
+    told = page("problem = '没有收到'")
+    assert waive in told
+    assert "不再等待" not in told
+    told = page("stage = 'merged', waived_by = 'office', waived_reason = '系统<b>停用'")
+    engine.dispose()
+    assert waive not in told
+    assert (approve in told) == (state == "held")
+    assert "，不再等待</p>" in told
+    assert "已由 office 登记不再等待：系统&lt;b&gt;停用" in told
 
 
 def test_a_date_that_was_skipped_says_who_said_so(client: Any, database_url: str) -> None:

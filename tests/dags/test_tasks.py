@@ -15,8 +15,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from credit_exchange.adapters import notifiers, tasks
 from credit_exchange.adapters.exchange import NotReady
 from credit_exchange.config.loader import load
-from credit_exchange.steps import push
-from credit_exchange.steps.alerts import close_mended, open_incidents
+from credit_exchange.steps import alerts, push, watchdog
+from credit_exchange.steps.alerts import close_mended, open_incidents, raise_alert
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import close_night, open_night, remember_cause
 from credit_exchange.steps.push import DrainResult
@@ -170,6 +170,23 @@ def test_who_is_told_that_a_part_failed_is_told_why_and_what_to_do(closed: Excha
     assert all(("清除它的「采集」（含下游）" in detail) == (key in alone) for key, detail in told.items())
 
 
+def test_the_watchdog_closes_nothing_that_the_verdict_is_about_to_tell(
+    closed: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks at any moment: between the incident and its cause it would take a task that died for one that worked."""
+
+    def raised(*given: Any) -> bool:
+        is_new = raise_alert(*given)
+        close_mended(closed)
+        return is_new
+
+    monkeypatch.setattr(alerts, "raise_alert", raised)
+    verdict = tasks.Verdict(task_id="verdict", feeds_task="open_night", platforms_task="platforms")
+    with pytest.raises(AirflowFailException, match="2 个部分未完成"):
+        verdict.work(closed, states_of([], ["china"], push_0="failed", release="failed"))
+    assert open_incidents(closed, "night:") == ["night:2026-11-22:platform china", "night:2026-11-22:release"]
+
+
 def test_what_was_mended_without_a_new_verdict_is_over(closed: Exchange) -> None:
     """By a command, by the next night, by a person who waits no more; a task that died says nothing and is not over."""
     with closed.engine.begin() as connection:
@@ -187,12 +204,18 @@ def test_what_was_mended_without_a_new_verdict_is_over(closed: Exchange) -> None
         return [key.removeprefix("night:2026-11-22:") for key in close_mended(closed)]
 
     assert over() == []
+    open_night(closed, "manual__again", date(2026, 11, 22), "manual")
+    assert over() == [], "the date begins once more: nothing has worked yet"
+    assert "night:2026-11-22:platform china" in open_incidents(closed, "night:")
     remember_cause(closed.engine, "manual__later", "platform china", None)  # another night's 上报 has worked
-    assert over() == ["platform china"]
+    watchdog.check(closed)
+    assert "night:2026-11-22:platform china" not in open_incidents(closed, "night:")
+    with closed.engine.begin() as connection:
+        connection.exec_driver_sql("delete from exchange.night where run_id = 'manual__again'")
     taken = "update exchange.batch set stage = 'merged', {} where feed = 'fz_hbj_penalty'"
-    assert over(taken.format("rows_delivered = 2, rows_accepted = 1")) == [], "its run still says that it failed"
+    assert over(taken.format("rows_delivered = 2, rows_accepted = 2")) == [], "its run still says that it failed"
     remember_cause(closed.engine, "scheduled__1", "feed fz_hbj_penalty", None)
-    assert over() == [], "its rows do not add up"
+    assert over(taken.format("rows_accepted = 1")) == [], "its rows do not add up"
     assert over(taken.format("rows_accepted = 2")) == ["feed fz_hbj_penalty"]
     assert over("update exchange.batch set stage = 'merged', waived_by = 'x' where feed = 'fz_yjj_penalty'") == [
         "feed fz_yjj_penalty"

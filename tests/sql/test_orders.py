@@ -30,18 +30,19 @@ def test_an_order_names_no_passport_that_the_record_knows_as_one(exchange: Excha
     assert told == {"reason": shown, "legal_basis": shown}
 
 
-def test_of_a_delivery_that_was_collected_again_only_the_newest_can_be_approved(exchange: Exchange) -> None:
+def test_of_a_delivery_that_was_collected_again_only_the_newest_can_be_approved_or_waived(exchange: Exchange) -> None:
     day = date(2026, 11, 10)
     newest = batch(exchange, [], day)
     with transaction(exchange.engine) as connection:
         connection.execute(text("update exchange.batch set generation = 2"))
     older = batch(exchange, [], day)
     with transaction(exchange.engine) as connection:
-        connection.execute(text("update exchange.batch set state = 'held'"))
-    with pytest.raises(FatalError, match=rf"报送批次 {older} 不是.*重新采集"):
-        orders.approve_batch(exchange, older, "已核实", "tester")
-    for _ in range(2):
-        assert orders.approve_batch(exchange, newest, "已核实", "tester") == (day, "fz_a_permit")
+        connection.execute(text("update exchange.batch set state = 'held', stage = 'collected', problem = 'x'"))
+    for decide in (orders.approve_batch, orders.waive_batch):
+        with pytest.raises(FatalError, match=rf"报送批次 {older} 不是.*重新采集"):
+            decide(exchange, older, "已核实", "tester")
+    for decide in (orders.approve_batch, orders.approve_batch, orders.waive_batch):
+        assert decide(exchange, newest, "已核实", "tester") == (day, "fz_a_permit")
 
 
 def test_before_anything_is_decided_every_order_is_looked_at_whatever_merges_have_seen(exchange: Exchange) -> None:

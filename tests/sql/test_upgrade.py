@@ -177,11 +177,17 @@ def test_what_is_new_or_open_is_found_by_itself_in_an_older_database_too(exchang
             "select record_id, 'withdraw', 'office', 'x', '2026-11-18', 'o' from exchange.record"
         )
         connection.exec_driver_sql("alter table exchange.withdrawal_order drop column applied")
+        connection.exec_driver_sql("drop view report.scorecard, report.batch")
+        connection.exec_driver_sql("alter table exchange.batch drop column waived_by, drop column waived_reason")
+        before = sql.source("report/01_batch").replace(",\n    b.waived_by,\n    b.waived_reason", "")
+        connection.exec_driver_sql(before)
+        connection.exec_driver_sql(sql.source("report/09_scorecard"))
         connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0017'")
     migrate(exchange.engine.url.render_as_string(hide_password=False))
     assert query(exchange, found) == present
     (outbox,) = query(exchange, "select pg_get_viewdef('exchange.outbox'::regclass) as words")
     assert "state_of" in outbox["words"]
+    assert query(exchange, "select waived_by from report.batch") == [{"waived_by": None}]
     merge(exchange, batch(exchange, [row(exchange, "2号")], FIRST + timedelta(days=1)))
     status = query(exchange, "select status from exchange.record where document_no = '1号'")
     assert status == [{"status": "withdrawn"}], "an order of before, that no merge had seen"

@@ -1,5 +1,6 @@
 -- Open incidents that a part of a night did not finish, and that are over without a new verdict of that night: the platform or step
--- has worked since, for whatever date; the delivery has been taken by a command, or is not waited for any more.
+-- has worked since, for whatever date, so that no run of the date says any more that it failed; the delivery has been taken by a
+-- command, or is not waited for any more.
 with told as materialized (
     select
         a.incident_key,
@@ -12,11 +13,11 @@ with told as materialized (
 select t.incident_key, t.business_date, t.part
 from told as t
 inner join lateral (
-    select n.causes
+    select
+        bool_or(n.causes ->> t.part is not null) as has_failed,
+        (array_agg(n.causes ->> t.part order by n.started_at desc))[1] as cause
     from exchange.night as n
     where n.business_date = t.business_date
-    order by n.started_at desc
-    limit 1
 ) as run on true
 left join lateral (
     select b.stage, b.waived_by
@@ -25,7 +26,8 @@ left join lateral (
     order by b.generation desc
     limit 1
 ) as newest on true
-where
-    (not starts_with(t.part, 'feed ') or newest.stage = 'merged')
-    and (newest.waived_by is not null or run.causes ->> t.part is null)
+where case
+    when starts_with(t.part, 'feed ') then newest.stage = 'merged' and (newest.waived_by is not null or run.cause is null)
+    else not run.has_failed
+end
 order by t.incident_key

@@ -1,6 +1,6 @@
 -- What somebody still has to be told next, those first that were never tried: a channel that takes long to fail must not keep
 -- them from all others. Where there are more than :many of one severity of which the same has become on each channel, all of them,
--- since they are told in one message; else the oldest. The row locks make one worker tell it.
+-- since they are told in one message; else, or where :many is null, the oldest. The row locks make one worker tell it.
 with waiting as (
     select a.incident_key, a.severity, a.channels
     from exchange.alert as a
@@ -15,7 +15,7 @@ alike as (
     select w.severity, w.channels
     from waiting as w
     group by w.severity, w.channels
-    having count(*) > :many
+    having count(*) > cast(:many as int)
     order by w.channels <> '{}', w.severity = 'critical' desc, w.channels, w.severity
     limit 1
 )

@@ -1,8 +1,11 @@
 -- A person states that a delivery is not waited for any more: it never comes, cannot be read, or is refused. Nothing of it is
--- taken, its counts and what was wrong with it stay, and its night goes on without it. Not one that is being worked on, nor
--- one that was collected again since.
+-- taken, its counts and what was wrong with it stay, and its night goes on without it. An approval of before is taken back:
+-- else a table that was held before it landed would be taken. Not one that is being worked on, nor one that was collected again
+-- since.
 update exchange.batch as b
 set stage = 'merged',
+    approved_by = null,
+    approved_reason = null,
     waived_by = :waived_by,
     waived_reason = :reason
 where

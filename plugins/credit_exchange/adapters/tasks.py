@@ -297,8 +297,8 @@ class Verdict(ExchangeOperator):
         causes |= {part: "；".join(problems) for part, problems in exchange.config.broken.items()}
         for part, step in failed.items():
             subject = f"业务日期 {night.business_date}：{part_label(exchange.config, part)} 没有完成"
+            remember_cause(exchange.engine, run.run_id, part, causes.get(part) or NO_CAUSE)  # first: see close_mended
             raise_alert(exchange, prefix + part, "warning", subject, _told(part, step, causes.get(part)), link)
-            remember_cause(exchange.engine, run.run_id, part, causes.get(part) or NO_CAUSE)
         clear_others(exchange, prefix, [prefix + part for part in failed])
         tell(exchange)
         if failed:

@@ -110,7 +110,8 @@ def close_mended(exchange: Exchange) -> list[str]:
     """State that what a part of a night did not finish is over where it was mended without a new verdict of that night.
 
     So by a command, by the next night, which sends what waits at a platform, or by a delivery that is not waited for
-    any more. One whose rows do not add up stays. Returns the keys of the incidents.
+    any more. One whose rows do not add up stays, as does one of which a run still says why it failed; so the verdict
+    says that before it raises the incident. Returns the keys of the incidents.
     """
     with transaction(exchange.engine) as connection:
         found = connection.execute(sql.load("alerts/mended_parts")).all()
@@ -140,7 +141,9 @@ def notify(exchange: Exchange, channels: Sequence[Channel], limit: int = 100) ->
     nobody = False
     for _ in range(limit):
         with transaction(exchange.engine) as connection:
-            rows = connection.execute(sql.load("alerts/pending"), {"tried": tried, "many": MANY}).mappings().all()
+            # where others have locked all that are alike, the oldest of the rest
+            looks = (connection.execute(sql.load("alerts/pending"), {"tried": tried, "many": n}) for n in (MANY, None))
+            rows = next(filter(None, (found.mappings().all() for found in looks)), [])
             if not rows:
                 break
             tried += [str(row["incident_key"]) for row in rows]

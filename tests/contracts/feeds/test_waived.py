@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from rich.console import Console
+from sqlalchemy import create_engine, text
 
+from credit_exchange.cli.night_summary import show
+from credit_exchange.config.connections import Connection
 from credit_exchange.errors import FatalError, HoldForPerson, NotDelivered
 from credit_exchange.steps.collect import batches, collect, read, run
 from credit_exchange.steps.collect.batches import by_id, newest
@@ -78,6 +82,11 @@ def test_a_held_delivery_that_is_refused_counts_as_held_and_is_nobodys_task(exch
     assert (told["state"], told["rows_held"], told["waived_reason"]) == ("held", 1, "误报，部门确认不要")
     with pytest.raises(FatalError, match="没有要登记的"):
         waive_batch(exchange, held["batch_id"], "再一次", "office")
+    said = Console(file=StringIO(), width=200)
+    show(exchange.engine, exchange.config, DAY, said)
+    [row] = [line for line in said.file.getvalue().splitlines() if "福州市测试局" in line and "行政许可" in line][:1]
+    assert "不再等待" in row
+    assert "；office 登记不再等待：误报，部门确认不要" in said.file.getvalue()
 
 
 def test_a_refused_delivery_is_taken_when_it_is_approved_or_corrected_after_all(exchange_of: OPEN, inbox: Path) -> None:
@@ -207,3 +216,26 @@ def test_who_approves_while_another_delivery_comes_has_not_seen_its_size(
     monkeypatch.setattr(run, "_land", approved)
     with pytest.raises(HoldForPerson, match="少于约定的下限"):
         run_feed(exchange, "t", DAY)
+
+
+def test_who_refuses_what_was_approved_takes_the_approval_back(exchange_of: OPEN, tmp_path: Path) -> None:
+    """A table is held before it lands: approved and then refused, it would have been taken by the next 采集."""
+    front = f"sqlite:///{tmp_path / 'front.db'}"
+    table = {"form": "table", "connection": "front", "table": "t", "updated_at": "changed", "overlap_hours": 1}
+    exchange = exchange_of(table, Connection("front", uri=front))
+    with create_engine(front).begin() as connection:
+        connection.execute(text("create table t (name, uscc, wsh, decided, note, extra, changed datetime)"))
+    with pytest.raises(HoldForPerson, match="出现新列 'extra'"):
+        collect(exchange, "t", DAY)
+    batch = newest(exchange.engine, "t", DAY)
+    assert batch is not None
+    approve_batch(exchange, batch.batch_id, "新列不需要", "one")
+    waive_batch(exchange, batch.batch_id, "部门说这一批不要", "two")
+    assert counts(exchange) == {}
+    found = by_id(exchange.engine, batch.batch_id)
+    assert (found.stage, found.approved_by, found.waived_by) == ("merged", None, "two")
+    approve_batch(exchange, batch.batch_id, "又说是对的", "three")
+    assert by_id(exchange.engine, batch.batch_id).stage == "expected"
+    assert collect(exchange, "t", DAY) == batch.batch_id
+    found = by_id(exchange.engine, batch.batch_id)
+    assert (found.stage, found.approved_by, found.waived_by) == ("collected", "three", None)

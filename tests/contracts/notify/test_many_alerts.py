@@ -57,6 +57,8 @@ def test_in_one_message_goes_only_of_what_the_same_became_on_each_channel(
     robot.errcode = 93000
     assert notify(exchange, through_airflow()) == 0
     robot.errcode = 0
+    with exchange.engine.begin() as connection:  # what was never tried goes before what is worse and was
+        connection.exec_driver_sql("update exchange.alert set severity = 'critical'")
     for one in range(11):
         raise_alert(exchange, f"later:{one}", "warning", f"后来的第 {one:02} 项", "", "/y")
     assert notify(exchange, without_airflow(from_environment)) == 22
@@ -70,6 +72,17 @@ def test_in_one_message_goes_only_of_what_the_same_became_on_each_channel(
     assert "局没有完成" not in second
     assert "后来的第 00 项" in robot.bodies[1]["text"]["content"], "what was never tried goes first"
     assert "局没有完成" in robot.bodies[2]["text"]["content"]
+
+
+def test_what_another_worker_is_telling_keeps_nothing_from_being_told(exchange: Exchange, robot: Robot) -> None:
+    """It has locked all that are alike, and may wait for a channel for minutes."""
+    raise_many(exchange, 11)
+    raise_alert(exchange, "forgotten:china:permit", "critical", "仍在公示", "", "/y")
+    with exchange.engine.begin() as other:
+        other.exec_driver_sql("select from exchange.alert where severity = 'warning' for update")
+        assert notify(exchange, without_airflow(from_environment)) == 1
+    assert ["仍在公示" in body["text"]["content"] for body in robot.bodies] == [True]
+    assert notify(exchange, without_airflow(from_environment)) == 11
 
 
 @pytest.mark.parametrize("number", [1, 300])

@@ -212,14 +212,20 @@ def test_every_message_says_which_field_and_holds_no_placeholder(permit: Any, pe
 
 @pytest.mark.parametrize(
     ("formats", "told"),
-    [(["%Y-%m-%d"], "YYYY-MM-DD"), (["%Y%m%d"], "YYYYMMDD"), (["%Y年%m月%d日", "%Y/%m/%d"], "YYYY年MM月DD日")],
+    [
+        (["%Y-%m-%d"], "YYYY-MM-DD（不带时间）"),
+        (["%Y%m%d"], "YYYYMMDD（不带时间）"),
+        (["%Y年%m月%d日", "%Y/%m/%d"], "YYYY年MM月DD日（不带时间）"),
+        (["%Y-%m-%d %H:%M:%S"], "YYYY-MM-DD hh:mm:ss"),
+    ],
 )
 def test_a_department_is_asked_for_its_dates_in_a_form_that_is_taken(permit: Any, formats: Any, told: str) -> None:
     """The catalogue said YYYY/MM/DD to everybody: who followed it was sent the row back again."""
     texts = [text for rule, _, text in permit.messages(date_formats=formats) if rule == "S09" and "有效日期" in text]
     assert len(texts) == 3
     assert all(f"按{told}填写" in text for text in texts)
-    written = told.replace("YYYY", "2026").replace("MM", "08").replace("DD", "20")
+    written = told.removesuffix("（不带时间）").replace("YYYY", "2026").replace("MM", "08").replace("DD", "20")
+    written = written.replace("hh:mm:ss", "00:00:00")
     row = {"XK_JDRQ": written, "XK_YXQZ": written, "XK_YXQZI": written}
     assert permit.judge([row], date_formats=formats) == [OK]
 
@@ -244,6 +250,11 @@ def test_who_delivers_an_older_table_reads_its_own_words(permit: Any, penalty: A
     assert "统一社会信用代码、组织机构代码" in told["S01", "XK_XDR_LB"]  # the table has no category
     assert "请至少填写一项" in told["S01", "XK_XDR_LB"]
     assert ("S09", "XK_YXQZI", "许可决定日期晚于许可截止期；请核对两个日期") in permit.messages(schema_version="v2016")
+    for bench in (permit, penalty):
+        asked = {(rule, code[3:]): text for rule, code, text in bench.messages(schema_version="v2016")}
+        for code in ("FRDB", "XDR_ZJHM"):
+            assert "；请清空" in asked["S03", code]
+            assert "类别" not in asked["S03", code], "the table has none"
     told = {(rule, code): text for rule, code, text in penalty.messages(schema_version="v2016")}
     assert told["S01", "CF_NR"].startswith("处罚结果为空")
     assert told["S01", "CF_CFLB"].startswith("处罚类别1、处罚类别2为空")

@@ -191,7 +191,8 @@ class Transport:
                 )
                 with response:
                     return self._read(response, guard, started)
-            except (requests.RequestException, OSError, ValueError) as error:  # http.client, of a chunk's negative size
+            # the last two: http.client, of a chunk whose size is negative
+            except (requests.RequestException, OSError, ValueError, OverflowError) as error:
                 # the text of the error may hold the URL with a person's document number: only its kind is kept
                 kind = type(error).__name__
                 if not guard.established:

@@ -84,4 +84,4 @@ def _unit(units: Mapping[str, str], code: str) -> str:
 def _date(form: str) -> str:
     for directive, shown in _DATES.items():
         form = form.replace(directive, shown)
-    return form
+    return form if "hh" in form else f"{form}（不带时间）"
