@@ -20,10 +20,12 @@ from html import escape
 from typing import Any
 
 import requests
+import urllib3
 
 from credit_exchange.config.connections import Connection
 from credit_exchange.errors import ConfigurationError, RetriableError
 from credit_exchange.steps.alerts import Alert, ChannelAbsent, ChannelFailed, ChannelSilent
+from credit_exchange.steps.deadline import Deadline
 from credit_exchange.steps.session import Session
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,8 @@ SMTP_CONNECTION = "credit_smtp"
 WEBHOOK_CONNECTION = "credit_webhook"
 SEVERITY_NAMES = {"info": "提示", "warning": "警告", "critical": "严重"}
 _TIMEOUT = (5.0, 15.0)
+_TOTAL_SECONDS = 30.0
+"""For all of a robot's answer: one that sends a byte now and then would keep everybody else from being told."""
 _MAX_REPLY = 64 * 1024
 _MAX_TEXT = 2000
 """Bytes of a text for a group robot: WeCom refuses one of more than 2,048."""
@@ -97,11 +101,14 @@ def post_webhook(connection: Connection, alert: Alert) -> None:
     try:
         with (
             Session() as session,
+            Deadline(session, _TOTAL_SECONDS) as deadline,
             session.post(url, json=body, timeout=_TIMEOUT, allow_redirects=False, stream=True) as reply,
         ):
             raw = reply.raw.read(_MAX_REPLY, decode_content=True)
             status = reply.status_code
-    except requests.RequestException as error:
+            if deadline.over:  # a body without a length ends where the connection ends: this end was ours
+                raise ChannelSilent(f"webhook {connection.conn_id}: no whole answer in {_TOTAL_SECONDS:g} s")
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         # the URL holds the robot's key: name the kind of trouble only
         raise ChannelSilent(f"webhook {connection.conn_id}: {type(error).__name__}") from None
     if status != 200:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +34,8 @@ class Robot(ThreadingHTTPServer):
     errcode = 0
     flood = 0
     """How many bytes of a redirect without a length to send instead, as far as somebody wants them."""
+    instead = ""
+    """`drips`: a byte now and then for twenty seconds; `cut`: fewer bytes than were announced."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
@@ -49,6 +52,16 @@ class Handler(BaseHTTPRequestHandler):
             with suppress(OSError):
                 while self.server.flood > 0:
                     self.server.flood -= self.wfile.write(b"x" * 65_536)
+            return
+        if self.server.instead == "cut":
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 99\r\n\r\n{")
+            return
+        if self.server.instead == "drips":
+            self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n")
+            with suppress(OSError):
+                for _ in range(100):
+                    self.wfile.write(b" ")
+                    time.sleep(0.2)
             return
         answer = json.dumps({"errcode": self.server.errcode, "errmsg": "x"}).encode()
         self.send_response(200)

@@ -88,6 +88,18 @@ def test_a_robot_that_leads_elsewhere_without_end_fills_no_memory(exchange: Exch
     assert robot.flood > 0
 
 
+@pytest.mark.parametrize("instead", ["drips", "cut"])
+def test_a_robot_that_does_not_finish_its_answer_has_not_taken_the_message(
+    exchange: Exchange, mailbox: Mailbox, robot: Robot, monkeypatch: pytest.MonkeyPatch, instead: str
+) -> None:
+    """And keeps nobody else from being told."""
+    monkeypatch.setattr("credit_exchange.steps.channels._TOTAL_SECONDS", 0.5)
+    robot.instead = instead
+    raise_alert(exchange, *TEXT)
+    notify(exchange, without_airflow(from_environment))
+    assert row(exchange)["channels"] == ["mail:sent", "webhook:failed"]
+
+
 def test_without_connections_nobody_is_told_and_the_alert_says_so(
     exchange: Exchange, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -21,9 +21,9 @@ from credit_exchange.core.retry_after import asked_seconds
 from credit_exchange.errors import ExchangeError, FatalError, RetriableError
 from credit_exchange.steps.collect.archive import MAX_ENTRIES, checked_zip
 from credit_exchange.steps.collect.columns import Layout
-from credit_exchange.steps.collect.deadline import Deadline
 from credit_exchange.steps.collect.rows import BROKEN_ROW, NUMERIC_CELL, ChunkBuilder, RawChunk
 from credit_exchange.steps.collect.table import window
+from credit_exchange.steps.deadline import Deadline
 from credit_exchange.steps.session import Session
 
 MAX_PAGE_BYTES = 64 * 1024 * 1024
