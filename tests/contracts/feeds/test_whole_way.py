@@ -368,7 +368,25 @@ def test_an_old_file_under_a_new_name_is_told(way_of: Callable[..., Way], monkey
         assert [why for why in told if "逐字节相同" in why] == [
             "与 2026-09-01 的报送逐字节相同，而其间报送过别的：可能误报了旧文件，会把其后的更正改回去"
         ] * (day == 4)
-    for now, told_of in (("2026-09-05", ["replayed:t:2026-09-04"]), ("2026-09-13", [])):
+
+    def told_on(now: str) -> list[str]:
         monkeypatch.setenv("CREDIT_EXCHANGE_NOW", f"{now}T07:00:00")
         keys = [finding.incident_key for finding in watchdog.check(way.exchange)]
-        assert [key for key in keys if key.startswith("replayed:")] == told_of
+        return [key for key in keys if key.startswith("replayed:")]
+
+    assert told_on("2026-09-05") == ["replayed:t:2026-09-04"]
+    assert told_on("2026-09-13") == []
+    with transaction(way.exchange.engine) as connection:
+        connection.exec_driver_sql("update exchange.batch set waived_by = 'office' where business_date = '2026-09-04'")
+    assert told_on("2026-09-05") == [], "nothing of it was taken"
+
+
+def test_a_department_reads_in_which_form_its_feed_takes_dates(way_of: Callable[..., Way]) -> None:
+    way = way_of(CSV, date_formats=["%Y%m%d"])
+    compact = {
+        code: value.replace("-", "") for code, value in GOOD.items() if code in ("XK_JDRQ", "XK_YXQZ", "XK_YXQZI")
+    }
+    way.put(csv_of(compact | {"XK_JDRQ": "2026-08-20"}), "20260901.csv")
+    assert way.run()["quarantined"] == 1
+    (told,) = way.rows("select message from report.quarantine where rule_id = 'S09'")
+    assert "请按YYYYMMDD（" in told["message"]
