@@ -19,6 +19,7 @@ create table exchange.batch (
     rows_quarantined bigint not null default 0,
     rows_unchanged bigint not null default 0,
     rows_held bigint not null default 0,
+    filled jsonb,
     digest text,
     landed_uri text,
     landed_bytes bigint,

@@ -9,6 +9,7 @@ update exchange.batch set
     rows_accepted = 0,
     rows_unchanged = 0,
     source_detail = source_detail || jsonb_build_object('repeats', cast(:repeats as bigint)),
+    filled = cast(:filled as jsonb),
     accepted_uri = :accepted_uri,
     accepted_digest = :accepted_digest,
     identities_uri = :identities_uri,

@@ -184,6 +184,9 @@ class Volume(Model):
     max_rows: int = Field(default=5_000_000, ge=1)
     hold_below: float = Field(default=0.5, ge=0, le=1, description="share of the usual size (median of the last 7)")
     hold_above: float = Field(default=5.0, gt=1)
+    hold_filled_below: float = Field(
+        default=0.5, ge=0, le=1, description="share of the usual rows in which a field stands that most rows have"
+    )
     baseline_after: int = Field(default=3, ge=1, description="complete batches needed before the share is judged")
     baseline_min_rows: int = Field(default=20, ge=0, description="below this usual size the shares are not judged")
 

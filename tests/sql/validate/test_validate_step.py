@@ -149,6 +149,26 @@ def test_a_delivery_of_bad_rows_waits_until_a_person_approves_it(office: Office)
     assert (batch["stage"], batch["problem"], batch["rows_held"]) == ("validated", None, 0)
 
 
+def test_a_column_that_falls_empty_waits_until_a_person_approves_it_once(office: Office) -> None:
+    def night(day: int, representative: str) -> int:
+        return office.deliver([{"XK_FRDB": representative}] * 24 + [PERSON], day)
+
+    for day in (1, 2, 3):
+        merge_number = night(day, "林某甲")
+        office.validate(merge_number)
+        merge(office.exchange, merge_number)
+    number = night(4, "")
+    with pytest.raises(HoldForPerson, match="法定代表人平常100%有值、本次0%"):
+        office.validate(number)
+    assert office.batch(number)["state"] == "held"
+    with transaction(office.exchange.engine) as connection:
+        approved = "update exchange.batch set approved_by = 'reviewer', approved_reason = '已核实' where batch_id = :id"
+        connection.execute(text(approved), {"id": number})
+    office.validate(number)
+    merge(office.exchange, number)
+    office.validate(night(5, ""))
+
+
 def test_an_empty_delivery_is_a_valid_one(office: Office) -> None:
     number = office.deliver([])
     assert office.validate(number)["rows_delivered"] == 0

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from validate_bench import KEYS, PENALTY, PERMIT, PERSON, feed
+from validate_bench import KEYS, PENALTY, PERMIT, PERSON
 
 from credit_exchange.core.crypto import open_text
 from credit_exchange.steps.accepted_rows import SCHEMA
-from credit_exchange.steps.validate import docs, volume
+from credit_exchange.steps.validate import docs
 from credit_exchange.steps.validate.accepted import Contents
 from credit_exchange.steps.validate.identity import identify
 
@@ -193,30 +193,6 @@ def test_the_page_shows_counts_and_no_markup_of_others() -> None:
     assert "1 / 4000" in page
     assert "<script" not in page
     assert "http" not in page
-
-
-@pytest.mark.parametrize(
-    ("delivered", "rejected", "contract", "history", "held"),
-    [
-        (100, 0, {}, (5, 100.0), False),
-        (49, 0, {}, (5, 100.0), True),
-        (49, 0, {}, (2, 100.0), False),
-        (501, 0, {}, (5, 100.0), True),
-        (0, 0, {}, (5, 100.0), False),
-        (0, 0, {"empty": "fail"}, (0, 0.0), True),
-        (3, 0, {"volume": {"min_rows": 5}}, (0, 0.0), True),
-        (10, 6, {"bad_rows_max_share": 0.5}, (0, 0.0), True),
-        (10, 5, {"bad_rows_max_share": 0.5}, (0, 0.0), False),
-    ],
-)
-def test_a_delivery_of_unusual_size_or_quality_waits_for_a_person(
-    delivered: int, rejected: int, contract: dict[str, Any], history: tuple[int, float], held: bool
-) -> None:
-    assert (volume.objection(feed(contract=contract), delivered, rejected, history) is not None) == held
-
-
-def test_an_empty_full_delivery_is_never_taken_for_a_good_one() -> None:
-    assert volume.objection(feed(transfer="full"), 0, 0, (5, 100.0)) is not None
 
 
 def test_penalty_and_permit_of_one_number_are_two_records(permit: Any, penalty: Any) -> None:

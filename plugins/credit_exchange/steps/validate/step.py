@@ -6,6 +6,7 @@ that the next one would see, and running it again on a validated batch changes n
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.validate import docs, volume
 from credit_exchange.steps.validate.accepted import Contents, Writer, rewrite
 from credit_exchange.steps.validate.checks import Case
+from credit_exchange.steps.validate.fill import Fill
 from credit_exchange.steps.validate.identity import Identities, identify, nowhere
 from credit_exchange.steps.validate.normalise import Normaliser, Sheet, version_of
 from credit_exchange.steps.validate.plan import message_of
@@ -86,6 +88,7 @@ class _Work:
     reader_checks: dict[tuple[str, str, str], int] = field(default_factory=dict)
     alternatives: list[pa.Table] = field(default_factory=list)
     wants_alternatives: bool = False
+    fill: Fill = field(default_factory=Fill)
 
 
 def validate(
@@ -185,9 +188,9 @@ def _validate(
         _adds_up(work, handed, numbers)
         checks = _checks(work, handed, int(conflicts.sum()))
         docs_uri = exchange.landing.put_bytes("docs", _page(work, checks, numbers)).uri
-        objection = volume.objection(
-            feed, work.delivered, work.quarantine.rejected, volume.usual_size(connection, batch)
-        )
+        usual = volume.history(connection, batch)
+        size = volume.objection(feed, work.delivered, work.quarantine.rejected, usual)
+        objection = "。另外，".join(filter(None, (size, work.fill.objection(feed, dataset, usual.filled))))
         if objection and (not batch["approved_by"] or batch["source_detail"].get(APPROVED_UNSEEN)):
             raise _Held(batch["feed"], objection, work.delivered, docs_uri, checks)
         first.seek(0)
@@ -211,6 +214,7 @@ def _validate(
         "quarantined": numbers[1],
         "held": numbers[2],
         "repeats": numbers[3],
+        "filled": json.dumps(work.fill.counts),
         "accepted_uri": stored.uri,
         "accepted_digest": stored.digest,
         "identities_uri": identities.uri,
@@ -237,6 +241,7 @@ def _chunk(exchange: Exchange, work: _Work, chunk: Chunk) -> None:
         identified=who.identified & ~nowhere(work.dataset, sheet.frame, who, (sheet.operation != "upsert").to_numpy()),
         business_date=work.batch["business_date"],
     )
+    work.fill.add(sheet.frame, who.kind, sheet.operation)
     failures = work.judge.judge(case)
     reasons = [
         Reason(int(position), item.rule.id, item.field, item.message, item.effect == "hold")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -9,19 +10,31 @@ from sqlalchemy import Connection
 from credit_exchange.config.feed import Feed
 from credit_exchange.errors import ExchangeError
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.validate.fill import Filled
 from credit_exchange.stores import sql
 
 
-def usual_size(connection: Connection, batch: dict[str, Any]) -> tuple[int, float]:
-    """How many earlier batches of this feed count, and the median of the last seven of them (rows)."""
-    found = connection.execute(sql.load("validate/usual_size"), batch).mappings().one()
-    return int(found["batches"]), float(found["usual"] or 0)
+@dataclass(frozen=True)
+class History:
+    """The last seven deliveries of a feed that were merged and not empty: how many there are, the median of their rows,
+    and what was filled in those of which it is known, newest first."""
+
+    batches: int
+    rows: float
+    filled: list[Filled]
 
 
-def objection(feed: Feed, delivered: int, rejected: int, history: tuple[int, float]) -> str | None:
+def history(connection: Connection, batch: dict[str, Any]) -> History:
+    """What is usual for the feed of this batch."""
+    found = connection.execute(sql.load("validate/usual"), batch).mappings().one()
+    filled = [one for one in found["filled"] or [] if one]
+    return History(int(found["batches"]), float(found["usual"] or 0), filled)
+
+
+def objection(feed: Feed, delivered: int, rejected: int, usual: History) -> str | None:
     """Why a person must look at this delivery first (Chinese), or None.
 
-    delivered, rejected: rows. history: as :func:`usual_size` gives it. An empty delivery that the contract accepts is
+    delivered, rejected: rows. usual: as :func:`history` gives it. An empty delivery that the contract accepts is
     judged by its size only where the feed delivers everything each time.
     """
     contract, bounds = feed.contract, feed.contract.volume
@@ -34,12 +47,11 @@ def objection(feed: Feed, delivered: int, rejected: int, history: tuple[int, flo
         return f"本次报送{delivered}条，少于约定的下限{bounds.min_rows}条；请与部门核实后重新报送，或批准本批次"
     if delivered > bounds.max_rows:
         return f"本次报送{delivered}条，超过约定的上限{bounds.max_rows}条；请与部门核实后重新报送，或批准本批次"
-    batches, usual = history
-    if batches >= bounds.baseline_after and usual >= bounds.baseline_min_rows:
-        if delivered < usual * bounds.hold_below:
-            return f"本次报送{delivered}条，明显少于平常的{usual:.0f}条；请与部门核实是否报送不全，或批准本批次"
-        if delivered > usual * bounds.hold_above:
-            return f"本次报送{delivered}条，明显多于平常的{usual:.0f}条；请与部门核实，或批准本批次"
+    if usual.batches >= bounds.baseline_after and usual.rows >= bounds.baseline_min_rows:
+        if delivered < usual.rows * bounds.hold_below:
+            return f"本次报送{delivered}条，明显少于平常的{usual.rows:.0f}条；请与部门核实是否报送不全，或批准本批次"
+        if delivered > usual.rows * bounds.hold_above:
+            return f"本次报送{delivered}条，明显多于平常的{usual.rows:.0f}条；请与部门核实，或批准本批次"
     if delivered and rejected > delivered * contract.bad_rows_max_share:
         share = f"{contract.bad_rows_max_share:.0%}"
         return f"本次报送{delivered}条中{rejected}条有问题，超过约定的{share}；请与部门核实后重新报送，或批准本批次"
@@ -49,7 +61,7 @@ def objection(feed: Feed, delivered: int, rejected: int, history: tuple[int, flo
 def objection_to_size(exchange: Exchange, connection: Connection, batch: dict[str, Any], delivered: int) -> str | None:
     """Why a person must look at the size of a delivery that is held for its header and has not been judged yet."""
     feed = exchange.config.feed(batch["feed"])
-    return objection(feed, delivered, 0, usual_size(connection, batch))
+    return objection(feed, delivered, 0, history(connection, batch))
 
 
 def rows_there(exchange: Exchange, batch_id: int, chunk_rows: int) -> int | None:
