@@ -22,7 +22,7 @@ with delivered as (
 select
     b.feed, b.dataset, b.source_detail ->> 'file' as source_file, b.business_date, q.batch_id, q.line_no, q.row_sealed,
     q.quarantine_id, q.first_seen_at,
-    string_agg(r.rule_id || ' ' || r.field || ' ' || r.message, '；' order by r.rule_id, r.field) as reasons
+    array_agg(r.rule_id || ' ' || r.field || ' ' || r.message order by r.rule_id, r.field) as reasons
 from delivered as d
 inner join exchange.quarantine as q on d.quarantine_id = q.quarantine_id
 inner join exchange.batch as b on q.batch_id = b.batch_id

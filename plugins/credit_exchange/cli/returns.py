@@ -77,8 +77,9 @@ def _write_sheet(exchange: Exchange, sheet: Any, feed: str, rows: list[Any]) -> 
     columns = [*(code for code in names if code in there), *sorted(there - names.keys())]
     sheet.append([*_FIRST, *(_text(names.get(column, column)) for column in columns)])
     for row, content in zip(rows, contents, strict=True):
-        reasons = _CODE.sub(lambda code: names.get(code[0], code[0]), row["reasons"])
-        values = [_source(exchange, row), str(row["business_date"]), str(row["line_no"]), reasons]
+        # one column of an older table may stand for two fields: what is wrong with it is said once
+        reasons = dict.fromkeys(_CODE.sub(lambda code: names.get(code[0], code[0]), said) for said in row["reasons"])
+        values = [_source(exchange, row), str(row["business_date"]), str(row["line_no"]), "；".join(reasons)]
         sheet.append([*map(_text, values), *(_text(content.get(column)) for column in columns)])
 
 
