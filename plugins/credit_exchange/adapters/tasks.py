@@ -15,14 +15,12 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from credit_exchange.adapters.business_date import business_date
 from credit_exchange.adapters.exchange import NotReady, die_with_parent, guarded, opened
-from credit_exchange.config.labels import NO_CAUSE, STEP_WORDS, UNRELEASED, UNSENT, feed_label, part_label
+from credit_exchange.config.labels import STEP_WORDS, feed_label, part_label
 from credit_exchange.errors import ConfigurationError, FatalError
 
 if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
-    from credit_exchange.steps.nights import Night
 
-_UNMERGED = "数据没有收到或没有归并，任务可能被手工标记为成功"
 FAILED_STATES = frozenset({"failed", "upstream_failed", "skipped"})
 """Nothing of a night is ever passed by on purpose: what is skipped was stopped with the run, by a person."""
 
@@ -264,42 +262,16 @@ class Verdict(ExchangeOperator):
     def work(self, exchange: Exchange, context: Any) -> dict[str, int]:
         """Close the night. Raises AirflowFailException naming every failed part."""
         from credit_exchange.adapters.notifiers import tell
-        from credit_exchange.steps.alerts import clear_others, raise_alert
-        from credit_exchange.steps.nights import close_night, night_of, remember_cause, unreleased, unsent
+        from credit_exchange.steps.verdict import judge
 
         run, ti = context["dag_run"], context["ti"]
-        night = night_of(exchange, run.run_id)
         states = ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id]).get(run.run_id, {})
         mapped = {
             "feed": ti.xcom_pull(task_ids=self.feeds_task) or [],
             "platform": ti.xcom_pull(task_ids=self.platforms_task) or [],
         }
-        unmerged = {
-            f"feed {feed}": step for feed, step in _found(exchange, "alerts/unmerged", night, feeds=mapped["feed"])
-        }
         by_tasks = failed_parts(states, mapped, own=self.task_id)
-        failed = unmerged | by_tasks
-        failed |= {f"feed {feed}": "行数不符" for (feed,) in _found(exchange, "ui/unbalanced", night)}
-        waiting = unreleased(exchange, night.business_date)
-        if waiting:
-            failed.setdefault("release", "release")
-            remember_cause(exchange.engine, run.run_id, "release", UNRELEASED.format(waiting))
-        for platform, records in unsent(exchange, run.run_id, night.business_date, mapped["platform"]).items():
-            part = f"platform {platform}"
-            if part not in failed:
-                failed[part] = "push"
-                remember_cause(exchange.engine, run.run_id, part, UNSENT.format(records))
-        close_night(exchange, run.run_id, sorted(failed))
-        prefix = f"night:{night.business_date}:"
-        link = f"/exchange/night?date={night.business_date}"
-        causes = dict.fromkeys(unmerged.keys() - by_tasks.keys(), _UNMERGED)
-        causes |= dict(_found(exchange, "alerts/causes", night, run_id=run.run_id))
-        causes |= {part: "；".join(problems) for part, problems in exchange.config.broken.items()}
-        for part, step in failed.items():
-            subject = f"业务日期 {night.business_date}：{part_label(exchange.config, part)} 没有完成"
-            remember_cause(exchange.engine, run.run_id, part, causes.get(part) or NO_CAUSE)  # first: see close_mended
-            raise_alert(exchange, prefix + part, "warning", subject, _told(part, step, causes.get(part)), link)
-        clear_others(exchange, prefix, [prefix + part for part in failed])
+        failed = judge(exchange, run.run_id, by_tasks, mapped["feed"], mapped["platform"])
         tell(exchange)
         if failed:
             listing = "；".join(
@@ -380,21 +352,3 @@ def failed_parts(states: Mapping[str, str], mapped: Mapping[str, list[str]], own
         if part not in found or str(state) == "failed":
             found[part] = step
     return found
-
-
-def _told(part: str, step: str, cause: str | None) -> str:
-    """Return what an alert says of a part that failed: where, why and what to do. No other night collects its date."""
-    why = f"原因：{cause[:300]}" if cause else "原因见这一环节的任务日志"
-    what, later = "这一环节的任务", "，或等下一夜自动再试"
-    if part.startswith("feed "):  # 校验 by itself judges what has landed again, not what has been delivered since
-        what, later = "它的「采集」", "；以后的夜晚不会补做这一天的数据"
-    return f"环节：{STEP_WORDS.get(step, step)}；{why}；排除后清除{what}（含下游）{later}"
-
-
-def _found(exchange: Exchange, name: str, night: Night, **given: Any) -> list[Any]:
-    """Return what a statement finds for the business date of a night."""
-    from credit_exchange.stores import sql
-    from credit_exchange.stores.database import transaction
-
-    with transaction(exchange.engine) as connection:
-        return list(connection.execute(sql.load(name), {"business_date": night.business_date, **given}))
