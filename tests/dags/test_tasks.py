@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from threading import Thread
+from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
+from sqlalchemy import event
 
 from credit_exchange.adapters import notifiers, tasks
 from credit_exchange.adapters.exchange import NotReady
 from credit_exchange.config.loader import load
-from credit_exchange.steps import alerts, push, watchdog
+from credit_exchange.steps import push, watchdog
 from credit_exchange.steps.alerts import close_mended, open_incidents, raise_alert
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import close_night, open_night, remember_cause
@@ -180,11 +183,41 @@ def test_the_watchdog_closes_nothing_that_the_verdict_is_about_to_tell(
         close_mended(closed)
         return is_new
 
-    monkeypatch.setattr(alerts, "raise_alert", raised)
+    monkeypatch.setattr("credit_exchange.steps.verdict.raise_alert", raised)
     verdict = tasks.Verdict(task_id="verdict", feeds_task="open_night", platforms_task="platforms")
     with pytest.raises(AirflowFailException, match="2 个部分未完成"):
         verdict.work(closed, states_of([], ["china"], push_0="failed", release="failed"))
     assert open_incidents(closed, "night:") == ["night:2026-11-22:platform china", "night:2026-11-22:release"]
+
+
+def test_what_fails_again_while_the_watchdog_closes_it_is_told(closed: Exchange) -> None:
+    """It reads what is mended, then closes it: a verdict that comes in between waits, and tells it anew."""
+    key = "night:2026-11-22:platform china"
+    raise_alert(closed, key, "warning", "信用中国 没有完成", "")
+    again: list[Thread] = []
+
+    def fails_again(connection: Any, _cursor: Any, statement: str, *_given: Any) -> None:
+        if "over without a new verdict" in statement and not again:
+            again.append(Thread(target=fail))
+            again[0].start()
+            while again[0].is_alive() and not waiting():
+                sleep(0.01)
+
+    def fail() -> None:
+        remember_cause(closed.engine, "scheduled__1", "platform china", "凭证不被接受")
+        raise_alert(closed, key, "warning", "信用中国 没有完成", "")
+
+    def waiting() -> bool:
+        with closed.engine.connect() as connection:
+            blocked = (
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'exchange.alert'"
+            )
+            return bool(connection.exec_driver_sql(blocked).scalar_one())
+
+    event.listen(closed.engine, "after_cursor_execute", fails_again)
+    close_mended(closed)
+    again[0].join()
+    assert open_incidents(closed, "night:") == [key]
 
 
 def test_what_was_mended_without_a_new_verdict_is_over(closed: Exchange) -> None:

@@ -114,6 +114,7 @@ def close_mended(exchange: Exchange) -> list[str]:
     says that before it raises the incident. Returns the keys of the incidents.
     """
     with transaction(exchange.engine) as connection:
+        connection.execute(sql.load("alerts/hold_parts"))
         found = connection.execute(sql.load("alerts/mended_parts")).all()
         wrong = {
             (day, f"feed {feed}")
