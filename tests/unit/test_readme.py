@@ -1,4 +1,4 @@
-"""What the README tells people to type is there, and both languages tell the same."""
+"""What the README and the pages below docs/ tell people to type is there, and both languages tell the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 from credit_exchange.cli.main import parser
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")}
+CHINESE = sorted(path.relative_to(ROOT) for path in (*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/*.zh-CN.md")))
+PAIRS = {str(path).replace(".zh-CN", ""): str(path) for path in CHINESE}
+TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for pair in PAIRS.items() for name in pair}
 CODE = "\n".join(
     path.read_text(encoding="utf-8")
     for folder in ("plugins", "dags", "include/sandbox")
@@ -45,9 +47,10 @@ def told(text: str) -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.parametrize("page", PAIRS)
 @pytest.mark.parametrize("kind", sorted(told("")))
-def test_both_languages_tell_the_same(kind: str) -> None:
-    english, chinese = (told(text)[kind] for text in TEXTS.values())
+def test_both_languages_tell_the_same(kind: str, page: str) -> None:
+    english, chinese = (told(TEXTS[name])[kind] for name in (page, PAIRS[page]))
     if kind == "files":  # what stands for a name is translated
         english, chinese = ({re.sub(r"<[^>]*>", "<>", name) for name in names} for names in (english, chinese))
     assert english == chinese
@@ -56,7 +59,9 @@ def test_both_languages_tell_the_same(kind: str) -> None:
 @pytest.mark.parametrize("name", TEXTS)
 def test_what_is_to_be_typed_exists(name: str) -> None:
     found = told(TEXTS[name])
-    assert found["commands"] >= {"summary", "explain", "approve", "night", "settle", "skip", "return-file", "evidence"}
+    if name.startswith("README"):
+        often = {"summary", "explain", "approve", "night", "settle", "skip", "return-file", "evidence"}
+        assert found["commands"] >= often
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert found["targets"] <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     assert {one for one in found["variables"] if one not in CODE} == set()
@@ -64,3 +69,9 @@ def test_what_is_to_be_typed_exists(name: str) -> None:
     for line in re.findall(r"-m credit_exchange ([^`\n]*)", TEXTS[name]):
         options = set(re.findall(r"(?<!\S)\[?(--[a-z-]+)", line.split(" >&2")[0]))
         assert options <= ours, line
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_link_between_the_pages_leads_somewhere(name: str) -> None:
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", TEXTS[name]):
+        assert link.startswith("https://") or ((ROOT / name).parent / link).exists(), link
