@@ -154,13 +154,17 @@ def test_a_column_that_falls_empty_waits_until_a_person_approves_it_once(office:
         return office.deliver([{"XK_FRDB": representative}] * 24 + [PERSON], day)
 
     for day in (1, 2, 3):
-        merge_number = night(day, "林某甲")
-        office.validate(merge_number)
-        merge(office.exchange, merge_number)
+        usual = night(day, "林某甲")
+        office.validate(usual)
+        merge(office.exchange, usual)
     number = night(4, "")
     with pytest.raises(HoldForPerson, match="法定代表人平常100%有值、本次0%"):
         office.validate(number)
-    assert office.batch(number)["state"] == "held"
+    held = office.batch(number)
+    assert held["state"] == "held"
+    page = office.exchange.landing.get_bytes(held["docs_uri"]).decode()
+    assert page.count("明显空缺") == 1
+    assert '<td>法人及非法人组织</td><td class="n">0 / 24</td><td class="n">0%</td>' in page
     with transaction(office.exchange.engine) as connection:
         approved = "update exchange.batch set approved_by = 'reviewer', approved_reason = '已核实' where batch_id = :id"
         connection.execute(text(approved), {"id": number})

@@ -9,7 +9,7 @@ import pytest
 from validate_bench import feed
 
 from credit_exchange.steps.validate import volume
-from credit_exchange.steps.validate.fill import Fill, Filled
+from credit_exchange.steps.validate.fill import Fill, Filled, objection_to_gaps
 from credit_exchange.steps.validate.volume import History
 
 
@@ -71,12 +71,13 @@ def test_a_field_that_falls_empty_waits_for_a_person(
 ) -> None:
     fill = Fill()
     fill.counts = now
-    objection = fill.objection(feed(contract={"volume": bounds}), permit.dataset, history)
+    shares = fill.shares(feed(contract={"volume": bounds}), history)
+    objection = objection_to_gaps(permit.dataset, shares)
     assert (objection is not None) == held
     if held and "person" not in now:
         assert objection is not None
         assert "法人及非法人组织的法定代表人平常95%有值、本次20%" in objection
-        assert "法人名称" not in objection
+        assert "行政相对人名称" not in objection
 
 
 def test_only_contents_are_counted_and_each_kind_of_subject_by_itself() -> None:

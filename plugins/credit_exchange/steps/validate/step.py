@@ -28,7 +28,7 @@ from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.validate import docs, volume
 from credit_exchange.steps.validate.accepted import Contents, Writer, rewrite
 from credit_exchange.steps.validate.checks import Case
-from credit_exchange.steps.validate.fill import Fill
+from credit_exchange.steps.validate.fill import Fill, objection_to_gaps
 from credit_exchange.steps.validate.identity import Identities, identify, nowhere
 from credit_exchange.steps.validate.normalise import Normaliser, Sheet, version_of
 from credit_exchange.steps.validate.plan import message_of
@@ -187,10 +187,12 @@ def _validate(
         numbers = (accepted, work.quarantine.rejected, work.quarantine.held, int(repeats.sum()))
         _adds_up(work, handed, numbers)
         checks = _checks(work, handed, int(conflicts.sum()))
-        docs_uri = exchange.landing.put_bytes("docs", _page(work, checks, numbers)).uri
         usual = volume.history(connection, batch)
+        shares = work.fill.shares(feed, usual.filled)
+        page = docs.batch_page(batch, dataset, (work.delivered, *numbers), checks, shares)
+        docs_uri = exchange.landing.put_bytes("docs", page).uri
         size = volume.objection(feed, work.delivered, work.quarantine.rejected, usual)
-        objection = "。另外，".join(filter(None, (size, work.fill.objection(feed, dataset, usual.filled))))
+        objection = "。另外，".join(filter(None, (size, objection_to_gaps(dataset, shares))))
         if objection and (not batch["approved_by"] or batch["source_detail"].get(APPROVED_UNSEEN)):
             raise _Held(batch["feed"], objection, work.delivered, docs_uri, checks)
         first.seek(0)
@@ -351,36 +353,6 @@ def _checks(work: _Work, handed: int, conflicting: int) -> list[dict[str, Any]]:
     for (rule_id, code, message), failed in work.reader_checks.items():
         add(rule_id, code, "reject", message, failed, work.delivered)
     return list(found.values())
-
-
-def _page(work: _Work, checks: list[dict[str, Any]], numbers: tuple[int, int, int, int]) -> bytes:
-    batch, fields = work.batch, work.dataset.fields
-    header = [
-        ("报送批次", batch["batch_id"]),
-        ("部门", batch["department_name"]),
-        ("报送源", batch["feed"]),
-        ("数据集", f"{work.dataset.name}（{batch['schema_version']}）"),
-        ("业务日期", batch["business_date"].isoformat()),
-        ("原始数据摘要（SM3）", batch["digest"] or "—"),
-        ("收到", work.delivered),
-        ("通过", numbers[0]),
-        ("问题数据", numbers[1]),
-        ("待人工", numbers[2]),
-        ("批内重复", numbers[3]),
-    ]
-    lines = [
-        docs.Line(
-            c["rule_id"],
-            c["field"],
-            fields[c["field"]].name if c["field"] in fields else c["field"],
-            c["message"],
-            c["severity"],
-            c["failed"],
-            c["checked"],
-        )
-        for c in checks
-    ]
-    return docs.page(header, lines)
 
 
 def _store_checks(connection: Connection, batch_id: int, checks: list[dict[str, Any]]) -> None:
