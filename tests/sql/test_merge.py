@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from merging import CODE, batch, query, row
@@ -13,6 +14,7 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.orders import order
 
+OTHER_CODE = "9135010026017703XW"
 D1, D2, D3 = date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 22)
 STATE = "select record_id, status, content_digest, document_no, subject_code from exchange.record order by record_id"
 
@@ -106,6 +108,18 @@ def test_of_one_days_orders_the_latest_stands_whoever_gave_it(
     assert query(exchange, "select status from exchange.record") == [{"status": status}]
 
 
+def test_of_a_withdrawal_and_a_reinstatement_of_one_moment_the_withdrawal_stands(exchange: Exchange) -> None:
+    """Nobody can say which came first: what may be withdrawn is not shown, in whatever order they are merged."""
+    said = {"upsert": D1, "withdraw": D2, "reinstate": D2}
+    for number, order_of_merging in enumerate(permutations(said)):
+        for word in order_of_merging:
+            rows = [row(exchange, f"{number}号", operation=word)]
+            merge(exchange, batch(exchange, rows, said[word], feed=f"fz_{word}_{number}", department=f"fz_{word}"))
+    statuses = query(exchange, "select document_no, status from exchange.record where status <> 'withdrawn'")
+    assert statuses == []
+    assert len(query(exchange, "select 1 from exchange.record")) == 6
+
+
 @pytest.mark.parametrize("days", [(0, 1, 2), (0, 2, 1)])
 def test_a_reinstatement_said_once_more_by_the_overlap_outdoes_no_withdrawal_since(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch, days: tuple[int, ...]
@@ -183,6 +197,44 @@ def test_departments_that_disagree_are_settled_per_field_and_the_loser_is_kept(e
     assert claims == [{"department": "fz_a", "nr": "甲说"}, {"department": "fz_b", "nr": "乙说"}]
 
 
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_a_record_is_told_of_by_the_content_that_stands_whoever_spoke_last(exchange: Exchange, first: str) -> None:
+    """Pages, views, expiry and search read the record's own columns: they say what was published, in any order."""
+
+    def said(days: int, **columns: str) -> dict[str, Any]:
+        decided = today() - timedelta(days=days)
+        end = str(decided + timedelta(days=200))
+        told = {
+            "XK_XDR_MC": columns["subject_name"],
+            "XK_XDR_SHXYM": columns["subject_code"],
+            "XK_WSH": columns["document_no"],
+            "XK_CFLB": "罚款",
+            "XK_JDRQ": str(decided),
+            "_decided_on": str(decided),
+            "XK_GSJZQ": end,
+        }
+        columns |= {"decided_on": str(decided), "publish_until": end}
+        return {"fields": told, **columns}
+
+    rows = {
+        "a": said(10, subject_name="甲公司", subject_code=CODE, document_no="榕罚〔2026〕1号", subject_kind="legal"),
+        "b": said(
+            1000, subject_name="甲", subject_code=OTHER_CODE, document_no="榕罚[2026]1号", subject_kind="sole_trader"
+        ),
+    }
+    days = {"a": D2, "b": D1}
+    record_id = row(exchange, "榕罚〔2026〕1号", dataset="penalty")["record_id"]
+    for name in (first, "b" if first == "a" else "a"):
+        given = {**rows[name], "document_key": "榕罚〔2026〕1号", "record_id": record_id}
+        made = row(exchange, given.pop("document_no"), dataset="penalty", **given)
+        of = {"feed": f"fz_{name}_penalty", "department": f"fz_{name}", "dataset": "penalty"}
+        merge(exchange, batch(exchange, [made], days[name], **of))
+    (found,) = query(exchange, "select * from exchange.record")
+    wanted = {key: value for key, value in rows["a"].items() if key != "fields"} | {"status": "current"}
+    wanted |= {"department": "fz_a", "feed": "fz_a_penalty"}
+    assert {key: str(found[key]) for key in wanted} == wanted
+
+
 def test_rows_that_do_not_add_up_stop_the_merge(exchange: Exchange) -> None:
     batch_id = batch(exchange, [row(exchange, "1号")], D1)
     with exchange.engine.begin() as connection:
@@ -195,6 +247,16 @@ def test_rows_that_do_not_add_up_stop_the_merge(exchange: Exchange) -> None:
 def test_an_expired_penalty_is_expired_from_the_start(exchange: Exchange) -> None:
     merge(exchange, batch(exchange, [row(exchange, "1号", publish_until="2026-11-22")], D1))
     assert query(exchange, "select status from exchange.record") == [{"status": "expired"}]
+
+
+def test_a_penalty_is_shown_to_the_end_of_its_last_day(exchange: Exchange) -> None:
+    ends = {"1号": today(), "2号": today() - timedelta(days=1)}
+    for place, word in enumerate(("upsert", "withdraw", "reinstate")):
+        rows = [row(exchange, no, publish_until=str(end), operation=word) for no, end in ends.items()]
+        merge(exchange, batch(exchange, rows, D1 + timedelta(days=place)))
+        found = query(exchange, "select document_no, status from exchange.record order by 1")
+        expected = ("withdrawn", "withdrawn") if word == "withdraw" else ("current", "expired")
+        assert tuple(one["status"] for one in found) == expected
 
 
 def test_of_a_mixed_batch_each_record_gets_the_content_of_its_own_line(exchange: Exchange) -> None:

@@ -40,7 +40,7 @@ due as (
     ) as r
     where
         (r.status = 'current' and r.publish_until < :today)
-        or (s.action = 'withdraw' and r.status not in ('withdrawn', 'held'))
+        or (s.action = 'withdraw' and r.status <> 'withdrawn')
         or (s.action is distinct from 'withdraw' and r.status = 'withdrawn')
 ),
 

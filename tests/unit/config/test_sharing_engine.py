@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 from typing import Any
@@ -14,7 +15,7 @@ from credit_exchange.config.catalog import Condition
 from credit_exchange.config.labels import DECISION_WORDS
 from credit_exchange.config.loader import load
 from credit_exchange.config.sharing import SharingRule
-from credit_exchange.config.sharing_engine import RuleSet, holds
+from credit_exchange.config.sharing_engine import Decision, RuleSet, holds
 
 DAY = date(2026, 11, 23)
 PERMIT, PENALTY = load().datasets["permit"], load().datasets["penalty"]
@@ -72,7 +73,9 @@ def test_without_a_rule_nothing() -> None:
 
 def test_a_fallback_only_explains() -> None:
     fallback = rule("withhold", "T-F", fallback=True)
-    assert decide(fallback).deciding_rule == "T-F"
+    told = decide(fallback)
+    assert (told.effect, told.deciding_rule, told.legal_basis) == ("withhold", "T-F", "依据 T-F")
+    assert told.rules == (("T-F", 1, "withhold"),)
     assert decide(fallback, rule("release", "T-R")).effect == "release"
 
 
@@ -132,12 +135,56 @@ def test_another_floor_means_that_every_record_is_looked_at_again() -> None:
         ("absent", None, "", "x"),
         ("ge", "2026-04-01", "2026-04-01", "2026-03-31"),
         ("lt", "2026-04-01", "2026-03-31", "2026-04-01"),
+        ("ne", "是", "否", "是"),
+        ("ne", "是", "", "是"),
+        ("gt", "2026-04-01", "2026-04-02", "2026-04-01"),
+        ("le", "2026-04-01", "2026-04-01", "2026-04-02"),
+        ("le", "2026-04-01", "2026-04-01", ""),
+        ("lt", "2026-04-01", "2026-03-31", ""),
     ],
 )
 def test_conditions(op: str, value: Any, holds_for: str, not_for: str) -> None:
     condition = Condition(field="X", op=op, value=value)  # type: ignore[arg-type]
     assert holds(condition, {"X": holds_for})
     assert not holds(condition, {"X": not_for})
+    assert holds(condition, {}) == holds(condition, {"X": ""}), "an absent field is an empty one"
+
+
+def test_a_rule_concerns_the_data_sets_and_platforms_that_it_names() -> None:
+    for named in (
+        {"datasets": ["permit"]},
+        {"platforms": ["fuzhou"]},
+        {"datasets": ["permit"], "platforms": ["fuzhou"]},
+    ):
+        rules = (rule("release", "T-1"), rule("withhold", "T-2", **named))
+        for dataset, platform in ((PERMIT, "fuzhou"), (PERMIT, "china"), (PENALTY, "fuzhou")):
+            concerned = dataset.dataset in named.get("datasets", [dataset.dataset])
+            concerned = concerned and platform in named.get("platforms", [platform])
+            decision = RuleSet(rules, dataset, platform, DAY).decide({})
+            assert (decision.effect == "withhold") == concerned
+
+
+def test_decisions_that_differ_in_anything_are_kept_apart() -> None:
+    """They are stored by their digest, and what is sent is worked out from what is stored."""
+    one = Decision("release", "T-1", "依据", (("T-1", 1, "release"),), ("XK_NR",), (("XK_FRDB", "person_name"),))
+    others = [
+        replace(one, effect="hold"),
+        replace(one, deciding_rule="T-2"),
+        replace(one, legal_basis=""),
+        replace(one, rules=()),
+        replace(one, drop_fields=()),
+        replace(one, mask_fields=()),
+        replace(one, mask_fields=(("XK_FRDB", "free_text"),)),
+    ]
+    assert len({decision.digest() for decision in (one, replace(one), *others)}) == 1 + len(others)
+
+
+def test_other_rules_mean_that_every_record_is_looked_at_again() -> None:
+    base = rule("release", "T-1")
+    for other in ((), (rule("release", "T-2"),), (base, rule("hold", "T-2")), (rule("release", "T-1", version=2),)):
+        assert RuleSet((base,), PERMIT, "fuzhou", DAY).digest() != RuleSet(other, PERMIT, "fuzhou", DAY).digest()
+    later = rule("hold", "T-2", valid_from=date(2027, 1, 1))
+    assert RuleSet((base,), PERMIT, "fuzhou", DAY).digest() == RuleSet((base, later), PERMIT, "fuzhou", DAY).digest()
 
 
 @pytest.mark.parametrize(
@@ -174,8 +221,9 @@ def test_contents_that_the_rules_cannot_tell_apart_get_one_decision(
     decided: dict[tuple[str, ...], Any] = {}
     for content in contents:
         alone = RuleSet(tuple(rules), PERMIT, "fuzhou", DAY).decide(content)
-        assert decided.setdefault(rule_set.key(content), alone) == alone
-        assert rule_set.decide(content) == alone
+        for told in (content, {code: value for code, value in content.items() if value}):  # absent is empty
+            assert decided.setdefault(rule_set.key(told), alone) == alone
+            assert rule_set.decide(told) == alone
 
 
 def test_the_note_of_another_kind_is_free_text_and_masked_without_a_rule() -> None:

@@ -40,6 +40,15 @@ def test_every_day_agrees_with_the_independent_library(calendar: WorkCalendar):
         ("2027.yml", "year: 2027\nsource: x\ndays_off:\n  2026-01-01: x\n", "所属年份"),
         ("2027.yml", "year: 2027\nsource: x\ndays_off:\n  new year: x\n", "不是日期"),
         ("2027.yml", "year: 2027\nsource: x\ndays_off:\n  - [", "不能作为 UTF-8 的 YAML 读取"),
+        ("2027.yml", "- 2027\n", "应写明 year: 2027"),
+        ("2027.yml", "year: 2027\nsource: x\n2027: x\nmore: x\n", "没有键 2027"),
+        (
+            "2027.yml",
+            "year: 2027\nsource: x\ndays_off:\n  2027-01-02: x\ndays_worked:\n  2027-01-02: x\n",
+            "写了两次",
+        ),
+        ("27.yml", "year: 27\nsource: x\n", "请改名"),
+        ("２０２７.yml", "year: 2027\nsource: x\n", "请改名"),
         ("next.yml", "year: 2027\nsource: x\n", "请改名"),
         ("none.txt", "", "没有日历文件"),
     ],
@@ -51,6 +60,9 @@ def test_a_wrong_calendar_file_is_named_with_its_remedy(tmp_path: Path, name: st
 
 
 def test_a_new_year_is_one_file_more(tmp_path: Path):
-    (tmp_path / "2027.yml").write_text("year: 2027\nsource: 国办\ndays_off:\n  2027-01-01: 元旦\n", encoding="utf-8")
+    (tmp_path / "2027.yml").write_text(
+        "year: 2027\nsource: 国办\ndays_off:\n  2027-01-01: 元旦\ndays_worked:\n  2027-01-02: 上班\n", encoding="utf-8"
+    )
     assert load_calendar(tmp_path).covers(2027)
     assert not load_calendar(tmp_path).is_workday(date(2027, 1, 1))
+    assert load_calendar(tmp_path).is_workday(date(2027, 1, 2))

@@ -66,12 +66,19 @@ def test_opaque_ids_are_url_safe_and_distinct(rows: list[tuple[str, str]]):
     assert len(set(ids)) == len(rows)
 
 
+def test_an_opaque_id_is_what_it_was_in_earlier_versions():
+    """Another one would be another record: the published one would stay at the platforms for ever."""
+    assert canonical.opaque_id(b"k" * 32, ["permit", "甲"]) == "a5472ae65c19b9325bd54796cbfe044f"
+
+
 def test_an_opaque_id_depends_on_key_and_on_where_parts_end():
     assert canonical.opaque_id(KEY, ["ab", "c"]) != canonical.opaque_id(KEY, ["a", "bc"])
     assert canonical.opaque_id(KEY, ["a"]) != canonical.opaque_id(KEY[1:], ["a"])
     assert len(canonical.opaque_id(KEY, ["a"], 64)) == 64
-    with pytest.raises(ValueError, match="characters"):
-        canonical.opaque_id(KEY, ["a"], 8)
+    assert len(canonical.opaque_id(KEY, ["a"], 24)) == 24
+    for length in (8, 23, 65):
+        with pytest.raises(ValueError, match="characters"):
+            canonical.opaque_id(KEY, ["a"], length)
 
 
 @pytest.mark.parametrize("in_hashlib", [True, False])

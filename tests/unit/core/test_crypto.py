@@ -36,8 +36,10 @@ def test_keys_are_derived_and_never_shown():
         with pytest.raises(ConfigurationError, match="credit_keys") as error:
             crypto.Keys.derive("00" * 32, wrong)
         assert not wrong or wrong not in str(error.value)
-    with pytest.raises(ConfigurationError):
-        crypto.Keys(b"1" * 16, b"2" * 32)
+    assert crypto.Keys.derive("00" * 32, "x" * 16).hmac.hex() == sm3_hex(b"x" * 16)
+    for encryption, hmac in ((16, 32), (31, 32), (33, 32), (32, 31)):
+        with pytest.raises(ConfigurationError):
+            crypto.Keys(b"1" * encryption, b"2" * hmac)
 
 
 @settings(max_examples=50, deadline=None)
@@ -79,6 +81,35 @@ def test_text_is_sealed_as_text():
     for wrong in ("plain", "enc:v1:", "enc:v1:!!!", "enc:v1:ÿ", sealed[:-4], sealed.replace("v1", "v2")):
         with pytest.raises(FatalError):
             crypto.open_text(KEYS, wrong, b"record")
+
+
+NONCE = "000102030405060708090a0b"
+STREAM = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1ff6"
+SEALED_BEFORE = [
+    ("01" + NONCE + "42beeea184da4b7ac8af0c15852377d0d8414a", "甲".encode()),
+    (
+        "02"
+        + NONCE
+        + "a52a548d2e4d7676d06cc54035cd64145811b29da45c99b448ee593c94359029ec34b59ccdfc2e88f526201cc1fb9cd0"
+        "da4525ce85a1",
+        b"0123456789abcdef" * 128,
+    ),
+]
+STREAMED_BEFORE = [
+    "4345530100000001" + STREAM + "de90a48f8d722d926d7c27eefdd776b37dc815219afa7185c196871c9e9536179e7a5da65da97cfd"
+    "ad92b66e100ae4f244e1",
+    "4345530100000002" + STREAM + "5c012c9e45df3f7e728b472d82dcc128c590ca2c2d15672f1246ea7fe76034c34927",
+]
+
+
+def test_what_was_sealed_by_earlier_versions_still_opens():
+    """Deliveries, quarantined rows and contents lie there for years: another form needs another first byte."""
+    for sealed, plain in SEALED_BEFORE:
+        assert crypto.open_sealed(KEYS, bytes.fromhex(sealed), b"here") == plain
+    text = "enc:v1:AQABAgMEBQYHCAkKC0OMyWqIV742Ko9CEQf91hKKoxSYdOUZXif1ZaK+RTYAvhw9X8SKAw=="
+    assert crypto.open_text(KEYS, text, b"record") == "榕环罚〔2026〕1号"
+    for streamed in STREAMED_BEFORE:
+        assert opened(bytes.fromhex(streamed), context=b"batch") == b"abc"
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 31, 32, 33, 160])

@@ -125,6 +125,8 @@ def test_identity_numbers_agree_with_stdnum_in_the_check_character(first17: str)
         ("11010519491231002", True),  # the example of GB 11643
         ("44052418800101001", True),  # county unknown in the birth year: not our question
         ("33011320000229001", True),  # Linping district is missing in a library's table; 2000 is a leap year
+        ("11010519960229001", True),
+        ("11010519950229001", False),
         ("11010519000229001", False),  # 1900 is none
         ("11010519490230002", False),
         ("11010519491331002", False),
@@ -137,7 +139,21 @@ def test_an_identity_number_needs_a_real_birth_date_and_province(first17: str, v
     assert one(ids.id_card_valid, first17 + ids.id_card_check_char(first17)) is valid
 
 
+def test_an_identity_number_begins_with_a_division_of_the_country():
+    known = "11-15 21-23 31-37 41-46 50-54 61-65 71-71 81-83"  # GB/T 2260; 83 is on residence permits
+    expected = {
+        n for first, last in (span.split("-") for span in known.split()) for n in range(int(first), int(last) + 1)
+    }
+    numbers = [f"{division:02}010519491231002" for division in range(100)]
+    valid = ids.id_card_valid(series(*(number + ids.id_card_check_char(number) for number in numbers)))
+    assert set(valid.nonzero()[0].tolist()) == expected
+    old = [ids.id_card_15_to_18(f"{division:02}0105491231002") for division in range(100)]
+    assert {division for division, number in enumerate(old) if number} == expected
+
+
 def test_old_identity_numbers_are_converted():
+    assert ids.id_card_15_to_18("110105960229001") == "110105199602290011"
+    assert ids.id_card_15_to_18("110105970229001") is None
     assert ids.id_card_15_to_18("110105491231002") == "11010519491231002X"
     assert ids.id_card_15_to_18("110105491331002") is None
     assert ids.id_card_15_to_18("11010549123100") is None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from itertools import accumulate
 
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from credit_exchange.core import masking
@@ -40,12 +41,23 @@ def test_names_show_the_surname_and_hide_their_length():
         "张*", "张**", "欧阳*", "欧*", "欧阳**", "司马**", "爱新觉罗**", "*", "阿**", "李*", "J**",
     ]  # fmt: skip
     assert masking.mask_person_name(series(None, "")).isna().tolist() == [True, False]
+    assert masking.mask_person_name(series("张\u200b三", "\u2060欧阳\ufeff锋", "\u200f", "")).tolist() == [
+        "张*",
+        "欧阳*",
+        "",
+        "",
+    ]
 
 
 def test_identity_numbers_show_the_division_only():
     s = series(ID, "110105491231002", "E12345678", "1101051949123100", None)
     assert masking.mask_id_number(s).tolist()[:4] == ["110105" + "*" * 12, "110105" + "*" * 12, "*" * 12, "*" * 12]
     assert masking.mask_id_number(s).isna().tolist() == [False] * 4 + [True]
+    assert masking.mask_id_number(series("", " ", "110105\u200b19491231 002x")).tolist() == [
+        "",
+        "",
+        "110105" + "*" * 12,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +144,40 @@ def test_an_old_number_is_told_from_a_decision_of_this_century_by_its_year():
 )
 def test_numbers_of_travel_documents_are_masked_behind_their_name(text: str, shown: str):
     assert masking.scrub_free_text(series(text, None)).tolist()[0] == shown
+
+
+# as people split them; the identity number is mistyped, since a right one is found in any groups
+@pytest.mark.parametrize(
+    ("number", "splits"),
+    [
+        ("13800138000", "3-4-4 3-3-5 3-8 7-4"),
+        ("350102199003071230", "6-8-4 6-12 14-4 6-4-4-4 6-4-2-2-4 6-6-6 9-9"),
+        ("110105491231002", "6-6-3 6-9 5-5-5 4-4-4-3"),
+        (CARD, "4-4-4-4-3 6-6-6-1 19"),
+    ],
+)
+@pytest.mark.parametrize("mark", [" ", "-", ".", "—", "\u3000", "\u200b"])
+def test_a_number_is_found_in_every_usual_way_to_split_it(number: str, splits: str, mark: str):
+    for split in splits.split():
+        ends = list(accumulate(map(int, split.split("-"))))
+        written = mark.join(number[first:last] for first, last in zip([0, *ends], ends, strict=False))
+        assert masking.scrub_text(f"经查{written}，罚款") == "经查" + "*" * len(written) + "，罚款"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.from_regex(r"(86|0086)?1[3-9][0-9]{9}", fullmatch=True), st.sampled_from(["", "X"]))
+@example("13800019991", "").via("its digits 7 to 10 could be the year of a birth")
+def test_every_mobile_number_is_masked_wherever_it_stands(number: str, behind: str):
+    assert masking.scrub_text(f"电话{number}{behind}。") in {
+        f"电话{'*' * len(number)}{behind}。",
+        f"电话{'*' * len(number + behind)}。",
+    }
+
+
+@pytest.mark.parametrize("letter", ["X", "x", "Ｘ", "ｘ", "×"])
+def test_the_check_letter_is_one_however_it_is_typed(letter: str):
+    text = f"当事人{ID[:17]}{letter}罚款２万元，电话13800138000。"
+    assert masking.scrub_text(text) == f"当事人{'*' * 18}罚款２万元，电话{'*' * 11}。"
 
 
 def test_several_numbers_side_by_side_are_all_masked():

@@ -71,6 +71,13 @@ def test_the_more_favourable_new_rule_applies_only_behind_its_switch():
     assert pub.window(old, "general", None, None, ROWS).end == D("2028-06-01")
     assert pub.window(old, "general", None, None, ROWS, more_favourable_on=today).end == D("2026-06-01")
     assert pub.window(old, "general", None, None, ROWS, more_favourable_on=D("2026-03-31")).end == D("2028-06-01")
+    for before in ("2025-01-01", "2018-12-31"):  # by an older rule, or by none, no decision is judged anew
+        assert pub.window(D("2026-05-01"), "serious", None, None, ROWS, more_favourable_on=D(before)).end == D(
+            "2029-05-01"
+        )
+    young = D("2024-01-01")  # the rule before it would end it after three months
+    rows = [{**ROWS[0], "since": D("2020-01-01")}, {**ROWS[1], "since": D("2023-01-01")}]
+    assert pub.window(young, "minor", None, None, rows, more_favourable_on=D("2021-01-01")).end == D("2025-01-01")
     ended = D("2019-07-01")  # over before the new rule: nothing to straddle
     assert pub.window(ended, "general", None, None, ROWS, more_favourable_on=today).end == D("2020-07-01")
 
@@ -107,6 +114,19 @@ def test_the_end_lies_within_the_window_unless_a_ban_lasts_longer(decided: date,
 )
 def test_months_end_where_the_month_ends(day: str, months: int, expected: str):
     assert pub.add_months(D(day), months) == D(expected)
+
+
+def test_types_are_told_apart_by_every_mark_that_stands_between_them():
+    for mark in ";；&、,，":
+        assert pub.split_types(f"警告{mark} 罚款{mark}{mark}警告{mark} ") == ["警告", "罚款"]
+    assert pub.split_types(" 警告&罚款", ()) == ["警告&罚款"]
+
+
+def test_what_nobody_knows_is_of_the_class_of_其他():
+    strict = {**CLASSES, "其他": "serious"}
+    for types in ([], ["闻所未闻"], ["其他-责令改正"]):
+        assert pub.severity_of(types, None, strict) == "serious"
+    assert pub.severity_of(["警告及其他"], None, strict) == "minor"
 
 
 @pytest.mark.parametrize(

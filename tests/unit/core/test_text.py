@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -54,7 +55,13 @@ def test_what_departments_write_for_nothing_is_blank():
     assert not text.blank(series("无锡", "0", "-1", "无。")).any()
 
 
-@pytest.mark.parametrize("mark", ["\u202a", "\u202c", "\u202e", "\u2066", "\u2069", "\u061c", "\u2063", "\ufe0f"])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *("\u00ad", "\u034f", "\u061c", "\u180e", "\u200b", "\u200f", "\u202a", "\u202c", "\u202e", "\u2060", "\u2063"),
+        *("\u2066", "\u2069", "\u206f", "\ufe00", "\ufe0f", "\ufeff"),
+    ],
+)
 def test_marks_of_direction_and_others_that_nobody_sees_are_no_part_of_what_is_compared(mark: str) -> None:
     """Copied numbers bring them along; two records that look the same would be published side by side."""
     assert values(text.clean(series(f"{mark}甲公司{mark}"))) == ["甲公司"]
@@ -62,6 +69,16 @@ def test_marks_of_direction_and_others_that_nobody_sees_are_no_part_of_what_is_c
     assert values(text.document_no_key(series(f"榕罚〔2026〕{mark}1号{mark}"))) == ["榕罚〔2026〕1号"]
     assert values(text.name_key(series(f"甲{mark}公司"))) == ["甲公司"]
     assert text.blank(series(mark)).all()
+
+
+@pytest.mark.parametrize(
+    "space", [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace() and code not in range(0x1C, 0x20)]
+)
+def test_white_space_of_every_kind_is_no_part_of_what_is_compared(space: str) -> None:
+    assert values(text.clean(series(f"{space}甲公司{space}"))) == ["甲公司"]
+    assert values(text.document_no_key(series(f"榕罚〔2026〕{space}1号{space}"))) == ["榕罚〔2026〕1号"]
+    assert values(text.name_key(series(f"甲{space}公司"))) == ["甲公司"]
+    assert text.blank(series(space)).all()
 
 
 def test_document_numbers_meet_in_one_form_and_keep_leading_zeros():

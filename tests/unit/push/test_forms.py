@@ -27,7 +27,7 @@ def test_amounts_are_converted_without_rounding(wan_yuan: str, yuan: str, six: s
     assert forms.amount_of(wan_yuan, AMOUNT, factor=1, places=6) == six
 
 
-@pytest.mark.parametrize("value", ["0.0000001", "x", "NaN", "Infinity", ""])
+@pytest.mark.parametrize("value", ["0.0000001", "x", "NaN", "Infinity", "-Infinity", "sNaN", ""])
 def test_an_amount_that_does_not_fit_is_never_rounded(value: str) -> None:
     with pytest.raises(forms.BadValue, match="CF_NR_FK"):
         forms.amount_of(value, AMOUNT, factor=10_000, places=2)

@@ -10,11 +10,19 @@ import orjson
 import pytest
 from validate_bench import KEYS, PENALTY, PERMIT, PERSON
 
+from credit_exchange.core.canonical import hmac_sm3_hex, opaque_id
 from credit_exchange.core.crypto import open_text
+from credit_exchange.core.identifiers import uscc_check_char
 from credit_exchange.steps.accepted_rows import SCHEMA
 from credit_exchange.steps.validate import docs
 from credit_exchange.steps.validate.accepted import Contents
 from credit_exchange.steps.validate.identity import identify
+
+WITHOUT_CODE_INSIDE = "91350100260177030" + uscc_check_char("91350100260177030")
+
+
+def keyed(prefix: str, value: str) -> str:
+    return prefix + hmac_sm3_hex(KEYS.hmac, (prefix + value).encode())
 
 
 def who(bench: Any, *rows: dict[str, str]) -> Any:
@@ -40,6 +48,30 @@ def test_the_same_decision_written_differently_is_one_record(permit: Any) -> Non
     assert len(set(ids)) == 1
     assert ids[0].isascii()
     assert len(ids[0]) <= 64
+
+
+@pytest.mark.parametrize(
+    ("row", "reference"),
+    [
+        ({}, "org:26017703X"),
+        ({"XK_XDR_ZZJG": "55953427-3"}, "org:26017703X"),  # the one inside a valid unified code is more certain
+        ({"XK_XDR_SHXYM": "", "XK_XDR_ZZJG": "26017703-X"}, "org:26017703X"),
+        ({"XK_XDR_SHXYM": "", "XK_XDR_SWDJ": "35010026017703X"}, "org:26017703X"),
+        ({"XK_XDR_SHXYM": WITHOUT_CODE_INSIDE}, f"uscc:{WITHOUT_CODE_INSIDE}"),
+        ({"XK_XDR_SHXYM": "", "XK_XDR_GSZC": "350100100000017"}, "reg:350100100000017"),
+        ({"XK_XDR_SHXYM": "", "XK_XDR_SYDW": "135010000123"}, "inst:135010000123"),
+        ({"XK_XDR_SHXYM": "", "XK_XDR_SHZZ": "闽榕社证字1号A2"}, "assoc:闽榕社证字1号A2"),
+        ({"XK_XDR_SHXYM": ""}, keyed("name:", "福州示例贸易有限公司")),
+        (PERSON, keyed("id:", PERSON["XK_XDR_ZJHM"])),
+        (PERSON | {"XK_XDR_ZJLX": "护照号", "XK_XDR_ZJHM": "E12345678"}, keyed("id:", "护照号:E12345678")),
+    ],
+)
+def test_a_record_has_the_id_that_it_had_in_earlier_versions(permit: Any, row: dict[str, str], reference: str) -> None:
+    """Under another id the same decision would be another record, and the published one would stay for ever."""
+    found = who(permit, row)
+    assert found.subject_ref[0] == reference
+    parts = ["permit", PERMIT["XK_XKJGDM"], "榕市监许〔2026〕0012号", reference]
+    assert found.record_id[0] == opaque_id(KEYS.hmac, parts)
 
 
 def test_other_parties_agencies_and_leading_zeros_are_other_records(permit: Any) -> None:

@@ -74,7 +74,7 @@ def amount_of(value: str, field: CatalogField, *, factor: int, places: int) -> s
         written = number.quantize(Decimal(1).scaleb(-places))
     except InvalidOperation:
         raise BadValue(f"{field.code}：不是金额；请更正后重新报送") from None
-    if written != number or not written.is_finite():
+    if written != number:  # NaN is unequal to itself
         raise BadValue(f"{field.code}：小数位数多于平台允许的位数；请更正后重新报送")
     return f"{written:f}"
 
