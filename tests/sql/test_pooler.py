@@ -67,6 +67,17 @@ def test_a_session_without_its_settings_does_nothing(pooler: str) -> None:
     engine.dispose()
 
 
+def test_a_time_zone_of_the_environment_is_told_as_the_cause(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libpq puts it above the session's own, on a machine that runs in another zone."""
+    monkeypatch.setenv("PGTZ", "America/New_York")
+    engine = connect(database_url)
+    with pytest.raises(ConfigurationError, match=r"环境变量 PGTZ"):
+        engine.connect()
+    engine.dispose()
+
+
 def test_no_session_waits_for_ever(database_url: str) -> None:
     """Neither for a server that is gone, nor for a lock, nor with a transaction that its process has forgotten."""
     engine = connect(database_url)

@@ -133,6 +133,14 @@ def is_number(text: str) -> bool:
         return False
 
 
+def is_day(text: str) -> bool:
+    """Whether a bound is a date, written yyyy-mm-dd."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def _known_check(name: str) -> str:
     if name not in CHECKS:
         raise ValueError(f"没有检查 {name!r}；可用：{'、'.join(sorted(CHECKS))}")
@@ -177,6 +185,8 @@ class Rule(Model):
             raise ValueError(f"规则 {self.id}：检查 {self.check} 需要 limit；请补上")
         if takes.limit == "number" and not is_number(self.limit or ""):
             raise ValueError(f"规则 {self.id}：检查 {self.check} 的 limit 应为数字，不能是 {self.limit!r}")
+        if takes.limit == "date" and not is_day(self.limit or ""):
+            raise ValueError(f"规则 {self.id}：检查 {self.check} 的 limit 应为日期 YYYY-MM-DD，不能是 {self.limit!r}")
         if self.check == "identity" and self.on_failure == "warn":
             raise ValueError(f"规则 {self.id}：无法识别的行不能收下；on_failure 应为 reject 或 hold")
         return self

@@ -26,7 +26,7 @@ class Takes:
     reported: Reported = "each"
     types: tuple[str, ...] = ()
     facet: Literal["length", "values"] | None = None
-    limit: Literal["text", "number"] | None = None
+    limit: Literal["text", "number", "date"] | None = None
 
 
 MEANING = {
@@ -47,6 +47,7 @@ MEANING = {
     "id_card": "an ID card number (GB 11643); fields: document type and number, or the number alone",
     "is_date": "a date that exists, in the feed's date_formats",
     "not_after_business_date": "a date not after the business date",
+    "not_before": "a date not before the one in limit (yyyy-mm-dd)",
     "date_order": "the second field's date is not before the first one's",
     "not_long_term": "not 2099-12-31",
     "amount": "a number not below 0, with the field's scale at most",
@@ -72,6 +73,7 @@ CHECKS: dict[str, Takes] = {
     "id_card": Takes(most=2, reported="last"),
     "is_date": Takes(types=("date",)),
     "not_after_business_date": Takes(types=("date",)),
+    "not_before": Takes(types=("date",), limit="date"),
     "date_order": Takes(least=2, most=2, reported="last", types=("date",)),
     "not_long_term": Takes(types=("date",)),
     "amount": Takes(types=("decimal",)),

@@ -1,7 +1,9 @@
-"""Copies the working-day calendar and the statutory clocks from the configuration into tables, when they changed."""
+"""Copies the working-day calendar and the statutory clocks from the configuration into tables, when they changed; tells
+of a year whose plan of holidays is missing."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -10,12 +12,18 @@ from credit_exchange.config.loader import Configuration
 from credit_exchange.core.business_time import pretended, today
 from credit_exchange.core.calendar import WorkCalendar, load_calendar
 from credit_exchange.core.canonical import canonical_json, sm3_hex
+from credit_exchange.errors import ConfigurationError
+from credit_exchange.steps.alerts import Finding
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.copy import copy_table
 from credit_exchange.stores.database import transaction
 
 FIRST_DAY = date(2016, 1, 1)
+CALENDAR = "calendar:"
+TOLD_AT = (0, 14, 31)
+"""Days before a year without a plan: at each of them it is an incident of its own. The plan is published in November;
+the first deadlines that need it are those of decisions made some ten days before the year."""
 
 
 def sync_reference(exchange: Exchange) -> bool:
@@ -61,6 +69,31 @@ def sync_reference(exchange: Exchange) -> bool:
             connection.execute(sql.load("reference/store_clock"), clocks)
         connection.execute(sql.load("reference/remember"), {"digest": digest})
     return True
+
+
+def unplanned(exchange: Exchange) -> Iterable[Finding]:
+    """Find that the plan of a year is missing that begins soon or has begun: deadlines there are guessed."""
+    try:
+        calendar = calendar_of(exchange.config)
+    except ConfigurationError as error:
+        what = "工作日日历有错，下一夜不能运行"
+        yield Finding(f"{CALENDAR}files", "critical", what, str(error)[:1000], "/exchange/night")
+        return
+    year = today().year
+    while calendar.covers(year):
+        year += 1
+    days = (date(year, 1, 1) - today()).days
+    bound = next((bound for bound in TOLD_AT if days <= bound), None)
+    if bound is not None:
+        yield Finding(
+            f"{CALENDAR}{year}:{bound}",
+            "warning" if bound else "critical",
+            f"工作日日历中没有 {year} 年的节假日安排",
+            f"落在 {year} 年的工作日期限暂按只休周末推算，报送时限的超期和及时率因此不准；"
+            f"请按国务院办公厅的通知（一般在上一年 11 月公布）新增 calendar/{year}.yml，写法同往年的文件，"
+            "下一夜即按它重新计算",
+            "/exchange/night",
+        )
 
 
 def calendar_of(config: Configuration) -> WorkCalendar:

@@ -16,7 +16,7 @@ from credit_exchange.config.labels import names_of, part_label
 from credit_exchange.core import business_time
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import ConfigurationError, without_values
-from credit_exchange.steps import signs
+from credit_exchange.steps import reference, signs
 from credit_exchange.steps.alerts import Finding, clear_others, close_mended, open_incidents, raise_alert
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import QUIET
@@ -60,6 +60,7 @@ def check(exchange: Exchange) -> list[Finding]:
         (REPLAYED, _replayed),
         (signs.CERTIFICATE, signs.certificates),
         (signs.APART, signs.clocks),
+        (reference.CALENDAR, reference.unplanned),
     )
     unseen = (FORGOTTEN, UNDATED) if exchange.config.problems else ()  # what nobody can judge stays as it was told
     for prefix, look in looks:

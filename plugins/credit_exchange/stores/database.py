@@ -84,6 +84,8 @@ def connect(url: str | None = None, *, pool_size: int = 5) -> Engine:
             raise ConfigurationError(
                 "CREDIT_EXCHANGE_DATABASE_URL：连接丢掉了会话的设置（可能经过不理会 options 的连接池）："
                 "时间会按别的时区算，会话的锁可能遗留；请直接连接 PostgreSQL，本系统自带小连接池"
+                + "。本进程设有环境变量 PGTZ，它盖过会话的时区：请先去掉它"
+                * ("PGTZ" in os.environ)
             )
 
     return engine

@@ -93,6 +93,7 @@ def refused(root: Path, name: str, old: str, new: str) -> str:
         # a data set's rules
         (PENALTY, "check: amount", "check: amounts", "check：没有检查 'amounts'；可用："),
         (PENALTY, 'limit: "10000"', "limit: 一万", "检查 at_most 的 limit 应为数字"),
+        (PENALTY, 'limit: "1949-10-01"', 'limit: "1949/10/1"', "检查 not_before 的 limit 应为日期 YYYY-MM-DD"),
         (PENALTY, 'limit: "11,12,13", ', "", "检查 agency_code 需要 limit"),
         (PENALTY, "fields: [CF_XDR_LB, CF_XDR_SHXYM]", "fields: [CF_XDR_LB]",
          "检查 sole_trader_prefix 的 fields 应有 2 个，现有 1 个"),

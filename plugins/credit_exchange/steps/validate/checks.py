@@ -338,6 +338,12 @@ def not_after_business_date(case: Case, _rule: Rule, code: str) -> BoolArray:
 
 
 @_check
+def not_before(case: Case, rule: Rule, code: str) -> BoolArray:
+    """S09: earlier than `limit`: a slip in the year, by which a penalty's publication would be over long since."""
+    return case.readable(code) & as_mask(pc.less(as_arrow(case.column(code)), rule.limit))
+
+
+@_check
 def date_order(case: Case, rule: Rule, code: str) -> BoolArray:
     """S09: the second date is before the first. ISO text compares as the days do."""
     first = rule.fields[0]
