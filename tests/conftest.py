@@ -64,8 +64,11 @@ def empty_database_url(pg_server: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(pg_server: EmbeddedPostgres, migrated_template: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of a fresh database with our schema, also set as CREDIT_EXCHANGE_DATABASE_URL."""
+def database_url(
+    pg_server: EmbeddedPostgres, migrated_template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The URL of a fresh database with our schema, set as CREDIT_EXCHANGE_DATABASE_URL, with a landing of its own."""
+    monkeypatch.setenv("CREDIT_EXCHANGE_LANDING", str(tmp_path / "landing"))
     name = f"test_{uuid4().hex[:12]}"
     pg_server.create_database(name, template=migrated_template)
     url = pg_server.url(name)

@@ -264,8 +264,12 @@ def test_a_dry_run_writes_and_sends_nothing(city: Town, capsys: pytest.CaptureFi
     assert before == after
 
 
+OF_THE_CITY = {"CREDIT_EXCHANGE_DATABASE_URL", "CREDIT_EXCHANGE_LANDING"}
+"""A database and its landing belong together."""
+
+
 def test_without_a_database_the_embedded_one_is_used_and_keeps_its_data(city: Town, tmp_path: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if k != "CREDIT_EXCHANGE_DATABASE_URL"}
+    environment = {k: v for k, v in os.environ.items() if k not in OF_THE_CITY}
     tmp_path.chmod(0o755)
     environment |= {
         "CREDIT_EXCHANGE_HOME": str(tmp_path / "home"),

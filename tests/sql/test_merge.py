@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
 from merging import CODE, batch, query, row
 
 from credit_exchange.core.business_time import today
+from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.orders import order
@@ -68,6 +70,20 @@ def test_backfilled_days_in_any_order_end_in_the_same_content(
     newest = row(exchange, "1号", fields={"XK_NR": contents[-1]})
     assert record["content_digest"] == newest["content_digest"]
     assert record["record_id"] == newest["record_id"]
+
+
+def test_what_a_newer_delivery_said_and_the_landing_lost_is_told_by_its_date(
+    exchange: Exchange, tmp_path: Path
+) -> None:
+    newer = [row(exchange, "A1")]
+    merge(exchange, batch(exchange, newer, D3))
+    [lost] = query(exchange, "select identities_uri from exchange.batch")
+    (tmp_path / "landing" / lost["identities_uri"]).unlink()
+    older = batch(exchange, [row(exchange, "A1", fields={"XK_NR": "更早"})], D1)
+    with pytest.raises(FatalError, match=f"{D3}.*第 1 次.*night --date {D3} --feed fz_a_permit --recollect"):
+        merge(exchange, older)
+    batch(exchange, newer, D2)  # the same rows delivered once more are the same object
+    assert merge(exchange, older)["rows_accepted"] == 1
 
 
 @pytest.mark.parametrize("order", list(permutations([0, 1, 2])))

@@ -194,7 +194,7 @@ def test_what_is_new_or_open_is_found_by_itself_in_an_older_database_too(exchang
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0023"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0024"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
 
 

@@ -5,7 +5,8 @@ insert into exchange.claim (
 )
 select
     o.record_id, :feed, :department, :business_date, o.sequence, :generation, :batch_id, o.line_no, o.claim_digest,
-    case when o.several then null when o.old_version is null then 1 when o.differs then o.old_version + 1
+    case when o.several then null when o.old_version is null then b.version when o.differs then o.old_version + 1
     else o.old_content_version end
 from outcome as o
+cross join (select coalesce(max(first_version), 1) as version from exchange.restored) as b
 where not o.claimed

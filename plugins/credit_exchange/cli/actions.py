@@ -13,7 +13,7 @@ from credit_exchange.cli import evidence, night_summary, returns
 from credit_exchange.cli import explain as explaining
 from credit_exchange.config.labels import DELIVERY_WORDS, OP_WORDS, part_label
 from credit_exchange.errors import FatalError
-from credit_exchange.steps import alerts, channels, gone, nights, orders, watchdog
+from credit_exchange.steps import alerts, channels, gone, nights, orders, restored, watchdog
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import run_night
 from credit_exchange.stores import sql
@@ -172,6 +172,25 @@ def skip(exchange: Exchange, given: argparse.Namespace, console: Console) -> int
     return 0
 
 
+def restore(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """State that the database was restored from a backup."""
+    done = restored.state(exchange, given.reason, given.by)
+    told = [
+        f"已登记：落地区中有撤下、恢复指令 {done.kept} 条，其中 {done.orders} 条是找回的；"
+        f"各记录的版本从 {done.first_version} 起，高于各平台可能已有的",
+        "漏掉的业务日期都归并好以后，请在 Airflow 里清除「发布」（含下游），或运行：python -m credit_exchange night；"
+        "在那之前只执行撤下",
+    ]
+    if done.unsure:
+        told.append(
+            f"以下 {len(done.unsure)} 条记录不应公示，而恢复前是否已上报、是否已撤下，数据库里已无从知道："
+            f"请到各平台逐条核对：{' '.join(done.unsure)}"
+        )
+    for line in told:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
 def return_file(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Write a department's return file."""
     since, until = given.since or date(2000, 1, 1), given.until or given.today
@@ -210,6 +229,7 @@ ACTIONS: dict[str, Action] = {
     "dismiss": dismiss,
     "settle": settle,
     "skip": skip,
+    "restored": restore,
     "return-file": return_file,
     "evidence": evidence.export,
     "watchdog": watch,

@@ -150,6 +150,9 @@ def parser() -> argparse.ArgumentParser:
     skip.add_argument("--until", type=day, help="最后一个（默认只这一天）")
     skip.add_argument("--reason", required=True, type=reason, help="原因")
 
+    restored = commands.add_parser("restored", help="登记本数据库是从备份恢复的，找回此后的撤下和恢复指令，继续上报")
+    restored.add_argument("--reason", required=True, type=reason, help="哪一天的备份，为什么恢复")
+
     returns = commands.add_parser("return-file", help="把一个部门的问题数据写成 XLSX 退回")
     returns.add_argument("department", help="部门代号，如 fz_gulou")
     returns.add_argument("--since", type=day, help="第一个业务日期（默认全部）")

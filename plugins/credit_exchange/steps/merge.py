@@ -104,8 +104,16 @@ def _stage_later(exchange: Exchange, connection: Connection, batch: dict[str, An
     connection.execute(sql.load("merge/create_later"))
     newer = connection.execute(sql.load("merge/newer_batches"), batch).mappings().all()
     for other in newer:
-        with exchange.landing.open(other["identities_uri"]) as file:
-            copy_tables(connection, "merge/copy_later", _said_by(other, pq.ParquetFile(file)))
+        try:
+            with exchange.landing.open(other["identities_uri"]) as file:
+                copy_tables(connection, "merge/copy_later", _said_by(other, pq.ParquetFile(file)))
+        except FatalError as error:
+            day, times = other["business_date"], other["generation"]
+            raise FatalError(
+                f"归并：{batch['business_date']} 的报送要与同一报送源 {day} 的（第 {times} 次）比较，而{error}。"
+                f"要重新采集的是后者：python -m credit_exchange night --date {day} --feed {batch['feed']} --recollect，"
+                "然后再归并本批"
+            ) from None
     if newer:
         connection.exec_driver_sql("create index on later (record_id)")
         connection.exec_driver_sql("create index on later (content_digest)")

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from credit_exchange.config.labels import SHIPMENT_WORDS
 from credit_exchange.core.business_time import SHANGHAI, today
 from credit_exchange.core.masking import scrub_text
-from credit_exchange.errors import FatalError
-from credit_exchange.steps import people
+from credit_exchange.errors import ExchangeError, FatalError
+from credit_exchange.steps import people, restored
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
@@ -25,9 +25,10 @@ def order(
     """Record that a record is to be withdrawn or reinstated; the next release and drain carry it out.
 
     action: withdraw or reinstate; authority: repair, objection, court or office. Returns what is to be told where the
-    order changes nothing, else an empty text. A further order to withdraw is kept, since it may stand on another
-    basis; one to reinstate what nobody withdrew is not: it would outdo a withdrawal that a department delivers late.
-    Raises FatalError for an unknown record; a withdrawal that waits for one can be taken back.
+    order changes nothing, or is kept in the database only, else an empty text. A further order to withdraw is kept,
+    since it may stand on another basis; one to reinstate what nobody withdrew is not: it would outdo a withdrawal that
+    a department delivers late. Raises FatalError for an unknown record; a withdrawal that waits for one can be taken
+    back.
     """
     with transaction(exchange.engine) as connection:
         known = connection.execute(sql.load("orders/standing"), {"record_id": record_id}).one()
@@ -37,27 +38,30 @@ def order(
             return f"记录 {record_id} 没有人要求撤下，没有要恢复的，未作登记"
         names = people.names(exchange.config.datasets.values(), connection, [record_id]).get(record_id, ())
         numbers = people.numbers(exchange, connection, [record_id]).get(record_id, ())
-        connection.execute(
-            sql.load("orders/insert"),
-            {
-                "record_id": record_id,
-                "action": action,
-                "authority": authority,
-                "reason": people.without_numbers(reason, numbers),
-                # pages show it as it is
-                "legal_basis": people.without(people.without_numbers(legal_basis, numbers), names),
-                "business_date": today(),
-                # real time: two orders of one business moment still have an order among themselves; and written as a
-                # department's update times are, so that of one day's orders the latest stands, whoever gave it
-                "sequence": datetime.now(SHANGHAI).replace(tzinfo=None).isoformat(" ", "microseconds"),
-                "ordered_by": ordered_by,
-            },
-        )
+        given = {
+            "record_id": record_id,
+            "action": action,
+            "authority": authority,
+            "reason": people.without_numbers(reason, numbers),
+            # pages show it as it is
+            "legal_basis": people.without(people.without_numbers(legal_basis, numbers), names),
+            "business_date": today().isoformat(),
+            # real time: two orders of one business moment still have an order among themselves; and written as a
+            # department's update times are, so that of one day's orders the latest stands, whoever gave it
+            "sequence": datetime.now(SHANGHAI).replace(tzinfo=None).isoformat(" ", "microseconds"),
+            "ordered_by": ordered_by,
+        }
+        connection.execute(sql.load("orders/insert"), given)
+    told = []
     if known.status is None:
-        return f"已取消等待记录 {record_id} 的撤下；平台上没有这条记录，不需要上报"
-    if action == known.action:
-        return f"记录 {record_id} 此前已撤下：已作为又一道指令登记，不需要上报"
-    return ""
+        told.append(f"已取消等待记录 {record_id} 的撤下；平台上没有这条记录，不需要上报")
+    elif action == known.action:
+        told.append(f"记录 {record_id} 此前已撤下：已作为又一道指令登记，不需要上报")
+    try:
+        restored.keep_order(exchange, given)
+    except ExchangeError as error:  # a takedown does not wait for the object store
+        told.append(f"已登记，但没有另存到落地区（{error}）：数据库若从备份恢复，须重新下达")
+    return "；".join(told)
 
 
 def approve_batch(exchange: Exchange, batch_id: int, reason: str, approved_by: str) -> tuple[date, str]:

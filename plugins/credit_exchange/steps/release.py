@@ -24,7 +24,7 @@ from credit_exchange.core import jsontext
 from credit_exchange.core.business_time import today
 from credit_exchange.core.canonical import canonical_json
 from credit_exchange.errors import FatalError
-from credit_exchange.steps import people
+from credit_exchange.steps import people, restored
 from credit_exchange.steps.carried import carried, unplaced, what_waits
 from credit_exchange.steps.catalogues import take_down_everywhere
 from credit_exchange.steps.context import Exchange
@@ -133,6 +133,7 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
     """
     with transaction(exchange.engine) as connection:
         check_clock(connection)
+    restored.refuse(exchange)
     sync_reference(exchange)
     platforms = sorted(platform_ids or exchange.config.platforms)
     rules = _rules_in_force(exchange, platforms)

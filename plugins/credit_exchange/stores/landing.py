@@ -23,7 +23,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from credit_exchange.core.canonical import new_sm3
-from credit_exchange.core.crypto import Keys, iter_open_stream, seal_stream
+from credit_exchange.core.crypto import Keys, iter_open_stream, open_sealed, seal, seal_stream
 from credit_exchange.errors import ConfigurationError, ExchangeError, FatalError, RetriableError
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)
@@ -123,6 +123,28 @@ class ObjectStore:
         """Tell whether the object is there (not whether it is sound)."""
         with self._trouble(uri, "查找"):
             return self._length(uri) is not None
+
+    def uris(self, kind: str) -> list[str]:
+        """Return the addresses of all objects of a kind, in a fixed order."""
+        with self._trouble(kind, "查找"):
+            found = (str(path).removeprefix(f"{self._root}/") for path in self._fs.find(self._path(kind)))
+            return sorted(uri for uri in found if _URI.fullmatch(uri))
+
+    def note(self, name: str, data: bytes) -> None:
+        """Keep something under a name, sealed, in place of what was kept there."""
+        uri = f"notes/{name}"
+        with BytesIO(seal(self._keys, data, uri.encode())) as sealed, self._trouble(uri, "写入"):
+            self._place(uri, sealed)
+
+    def noted(self, name: str) -> bytes | None:
+        """Return what is kept under a name, None when nothing is. Raises as :meth:`open`."""
+        uri = f"notes/{name}"
+        with self._trouble(uri, _READ):
+            try:
+                sealed: bytes = self._fs.cat_file(self._path(uri))
+            except FileNotFoundError:
+                return None
+            return open_sealed(self._keys, sealed, uri.encode())
 
     # -- inside
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from world import CREDENTIALS, SEND, open_exchange, outbox, put, query, run
+from world import CREDENTIALS, SEND, forget_notes, open_exchange, outbox, put, query, run
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
@@ -116,6 +116,7 @@ def history(kind: str, url: str) -> type[RuleBasedStateMachine]:
                 "p as (delete from exchange.platform_state) select 1",
             )
             query(self.exchange, "with s as (delete from exchange.shipment) select 1")
+            forget_notes()
             self.versions: dict[str, int] = {}
             self.wanted: dict[str, str] = {}
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from moving import CATALOG, KINDS, PUBLISHED, let_time_pass, ordered, push, query, quiet, told
-from world import CREDENTIALS, open_exchange
+from world import CREDENTIALS, forget_notes, open_exchange
 
 from credit_exchange.steps.context import Exchange
 from platforms import Sandbox
@@ -72,6 +72,7 @@ def machine(url: str, platform: str) -> type[RuleBasedStateMachine]:
             tables = ", ".join(f"exchange.{name.strip()}" for name in TABLES.split(","))
             with self.exchange.engine.begin() as connection:
                 connection.exec_driver_sql(f"truncate {tables} cascade")
+            forget_notes()
             self.day = 0
             self.kind = self.text = ""
             self.withdrawn = False

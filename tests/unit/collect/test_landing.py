@@ -125,3 +125,25 @@ def test_a_store_that_is_not_there_when_written_to_is_not_told_as_a_lost_object(
     (tmp_path / "raw").symlink_to(tmp_path / "nowhere" / "at_all")
     with pytest.raises(RetriableError, match="无法写入"):
         ObjectStore(str(tmp_path), KEYS).put_bytes("raw", b"abc")
+
+
+def test_what_is_noted_is_sealed_replaced_and_found_again(tmp_path: Path) -> None:
+    store = ObjectStore(str(tmp_path), KEYS)
+    assert store.noted("newest") is None
+    store.note("newest", b"one")
+    store.note("newest", b"two")
+    assert store.noted("newest") == b"two"
+    [file] = (tmp_path / "notes").iterdir()
+    assert b"two" not in file.read_bytes()
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(FatalError):
+        store.noted("newest")
+
+
+def test_all_objects_of_a_kind_are_found_and_nothing_else(tmp_path: Path) -> None:
+    store = ObjectStore(str(tmp_path), KEYS)
+    assert store.uris("orders") == []
+    uris = {store.put_bytes("orders", data).uri for data in (b"a", b"b")}
+    store.put_bytes("raw", b"c")
+    (tmp_path / "orders" / "half.part").touch()
+    assert store.uris("orders") == sorted(uris)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import OperationalError
 
 from credit_exchange.core.business_time import SHANGHAI
+from credit_exchange.steps import restored
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.outbox import PRIORITY
 from credit_exchange.steps.payload import payloads
@@ -130,6 +131,7 @@ class _Drain:
         self._recover_at = 0.0
         self._tasks_until: float | None = None
         self._looked_at: set[str] = set()  # tasks that are no longer waited for
+        self._noted = restored.Noted(exchange, sending=sending)
         self._stale = sending and is_stale(exchange, platform_id)  # then takedowns only, until it is released again
 
     def run(self) -> DrainResult:
@@ -138,6 +140,7 @@ class _Drain:
             return self._work()
         finally:
             self._desk.close()
+            self._noted.close()
 
     def _work(self) -> DrainResult:
         problem: str | None = None
@@ -329,6 +332,8 @@ class _Drain:
         except Stop:
             self._desk.put_back(leased, None)
             raise
+        if kind == "send":
+            self._noted.sent(attempt)
         self._settler.trouble.lately = state.troubled
         faultpoint("push.after_attempt_row")
         at_once = self._gate.at_once(state)

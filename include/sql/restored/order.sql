@@ -1,0 +1,19 @@
+-- An order of the credit office that was kept outside of the database; what is known already is left as it is.
+insert into exchange.withdrawal_order (
+    record_id, action, authority, reason, legal_basis, business_date, sequence, ordered_by
+)
+select
+    m.record_id,
+    cast(:action as text),
+    cast(:authority as text),
+    cast(:reason as text),
+    cast(:legal_basis as text),
+    cast(:business_date as date),
+    cast(:sequence as text),
+    cast(:ordered_by as text)
+from (
+    select cast(:record_id as text) as record_id
+    union
+    select p.other_id from exchange.one_decision as p where p.record_id = cast(:record_id as text)
+) as m
+on conflict do nothing

@@ -1,0 +1,142 @@
+"""恢复: a database that was restored from a backup knows less than the platforms do; it is noticed, and made good.
+
+What is given to it and cannot be collected again, the orders of the credit office, is kept in the landing as well, and
+so is how far it had come. A database that is behind that releases and sends nothing: by what it knows, a record that
+was withdrawn since the backup is to be shown, and its versions are below those that platforms have.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from credit_exchange.core.canonical import canonical_json
+from credit_exchange.core.masking import scrub_text
+from credit_exchange.errors import ExchangeError, FatalError
+from credit_exchange.steps.context import Exchange
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
+
+log = logging.getLogger(__name__)
+_ORDERS = "orders"
+_NAME = "newest"
+_EVERY = 60.0
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What came of stating it: orders kept and found again, the first version, and records that nobody knows about."""
+
+    kept: int
+    orders: int
+    first_version: int
+    unsure: tuple[str, ...]
+
+
+class Noted:
+    """Keeps outside of the database which call to a platform was the newest, while one drain sends."""
+
+    def __init__(self, exchange: Exchange, *, sending: bool) -> None:
+        """Raise as :func:`refuse`, if anything is to be sent."""
+        if sending:
+            refuse(exchange)
+        self._exchange = exchange
+        self._attempt = 0
+        self._again_at = 0.0
+
+    def sent(self, attempt: int) -> None:
+        """Keep it before the first call, and once a minute: an attempt row is there, and something may arrive."""
+        self._attempt = attempt
+        if time.monotonic() >= self._again_at:
+            self.close()
+            self._again_at = time.monotonic() + _EVERY
+
+    def close(self) -> None:
+        """Keep the last one."""
+        if self._attempt:
+            _raise(self._exchange, attempt=self._attempt)
+
+
+def refuse(exchange: Exchange) -> None:
+    """Raise FatalError when the database is behind what is noted in the landing: it was restored from a backup.
+
+    A landing that cannot be read keeps nothing from being sent: takedowns must not wait for it. Raises
+    ConfigurationError for keys that are not the database's.
+    """
+    _ = exchange.keys
+    known, noted = _known(exchange), _noted(exchange)
+    if any(noted[name] > known[name] for name in known):
+        raise FatalError(
+            "本数据库比已经上报的旧，是从备份恢复的（或不是这个落地区的数据库）：没有发布，也没有上报，以免已撤下的记录重新公示。"
+            "请先补做备份之后的业务日期（采集到归并），再运行 python -m credit_exchange restored --reason …，"
+            "然后清除「发布」（含下游）"
+        )
+
+
+def keep_order(exchange: Exchange, given: Mapping[str, object]) -> None:
+    """Keep an order of the credit office in the landing as well, and how far the orders have come.
+
+    Raises RetriableError when it cannot be written there.
+    """
+    exchange.landing.put_bytes(_ORDERS, canonical_json(dict(given)))
+    _raise(exchange, order=_known(exchange)["order"])
+
+
+def state(exchange: Exchange, reason: str, stated_by: str) -> Restored:
+    """Give again the orders that are kept and not known, raise every version, and let everything be decided again.
+
+    Safe to run again, also where nothing was restored: then it costs a version of every record.
+    """
+    kept = [json.loads(exchange.landing.get_bytes(uri)) for uri in exchange.landing.uris(_ORDERS)]
+    with transaction(exchange.engine) as connection:
+        connection.execute(sql.load("merge/lock"))
+        for part in (0, 1):
+            connection.execute(sql.load("release/lock"), {"part": part})
+        for platform in exchange.config.ids("platform"):
+            connection.execute(sql.load("push/lock"), {"platform": platform})
+        found = sum(
+            bool(connection.execute(sql.load("restored/order"), order).rowcount)
+            for order in sorted(kept, key=lambda order: str(order["sequence"]))
+        )
+        given = {"orders": found, "reason": scrub_text(reason), "stated_by": stated_by}
+        first_version = int(connection.execute(sql.load("restored/state"), given).scalar_one())
+        connection.execute(sql.load("restored/raise_versions"), {"first_version": first_version})
+        connection.execute(sql.load("restored/undecide"))
+        connection.execute(sql.load("restored/may_lie"))
+        datasets = {name for platform in exchange.config.platforms.values() for name in platform.datasets}
+        unsure = tuple(connection.execute(sql.load("restored/unsure"), {"datasets": sorted(datasets)}).scalars())
+    exchange.landing.note(_NAME, canonical_json(_known(exchange)))
+    return Restored(len(kept), found, first_version, unsure)
+
+
+def _known(exchange: Exchange) -> dict[str, int]:
+    with transaction(exchange.engine) as connection:
+        row = connection.execute(sql.load("restored/newest")).one()
+    return {"attempt": int(row.attempt), "order": int(row.order)}
+
+
+def _noted(exchange: Exchange) -> dict[str, int]:
+    nothing = {"attempt": 0, "order": 0}
+    try:
+        kept = exchange.landing.noted(_NAME)
+    except ExchangeError as error:
+        log.warning("%s", error)
+        return nothing
+    found: dict[str, Any] = json.loads(kept) if kept else {}
+    return nothing | found
+
+
+def _raise(exchange: Exchange, **reached: int) -> None:
+    """Note what is newer than what is noted; one that cannot be written is told, and stops nothing."""
+    noted = _noted(exchange)
+    newer = {name: max(number, reached.get(name, 0)) for name, number in noted.items()}
+    if newer == noted:
+        return
+    try:
+        exchange.landing.note(_NAME, canonical_json(newer))
+    except ExchangeError as error:
+        log.warning("%s", error)
