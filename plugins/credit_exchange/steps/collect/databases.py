@@ -109,7 +109,7 @@ def open_engine(connection: Connection, source: TableSource, where: str) -> Engi
         package = _PACKAGES.get(url.get_backend_name(), "它的 SQLAlchemy 方言和驱动")
         raise ConfigurationError(
             f"{place}的驱动 {url.drivername} 没有安装；请将{package}加入 requirements.in，"
-            "make lock 后重建镜像（README「前置库」），或核对 URL 开头的名称"
+            "make lock 后重建镜像（docs/configuration.zh-CN.md「前置库」），或核对 URL 开头的名称"
         ) from None
     event.listen(engine, "do_connect", lambda dialect, _, args, more: _in_time(dialect, args, more, place))
     event.listen(engine, "connect", lambda raw, _: _begin(engine.dialect.name, raw, seconds))
