@@ -33,10 +33,14 @@ def digest_of(rule_sets: dict[str, RuleSet]) -> str:
 
 
 def is_stale(exchange: Exchange, platform: str) -> bool:
-    """Tell whether other rules are in force than those by which everything was decided that waits for a platform."""
+    """Tell whether what waits for a platform may not leave as it was decided.
+
+    So where other rules are in force than those by which it was, and where a publication has ended since.
+    """
     with transaction(exchange.engine) as connection:
         applied = {row.platform: row.ruleset_digest for row in connection.execute(sql.load("release/ruleset_applied"))}
-    return platform in applied and applied[platform] != digest_of(in_force(exchange, platform))
+        ended = bool(connection.execute(sql.load("release/ended"), {"today": today()}).scalar_one())
+    return platform in applied and (ended or applied[platform] != digest_of(in_force(exchange, platform)))
 
 
 def _rules_of(exchange: Exchange, platform: str, dataset: str) -> tuple[SharingRule, ...]:

@@ -61,3 +61,23 @@ def test_a_rule_made_stricter_counts_for_what_waits_when_only_the_push_runs_agai
     assert sandbox.current() == {}
     assert len(sandbox.ledger.applies()) == 2
     quiet(exchange, sandbox, kind)
+
+
+def test_what_waits_past_the_end_of_its_publication_does_not_leave_when_only_the_push_runs_again(
+    exchange: Exchange, sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform was down in the night before its end, and 发布 fails in the night after."""
+    sandbox.stop()
+    arrive(exchange, kind, 1)
+    assert query(exchange, "update exchange.record set publish_until = '2026-11-20' returning 1")
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-20T23:00:00")
+    assert "发布" not in str(push(exchange, kind).problem), "to the end of its last day it may leave"
+    sandbox.start()
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-21T01:30:00")
+    result = push(exchange, kind)
+    assert (result.delivered, result.retry) == (0, 1)
+    assert "公示期已满" in str(result.problem)
+    assert "清除「发布」" in str(result.problem)
+    release(exchange, [kind])
+    assert push(exchange, kind).problem is None
+    assert sandbox.ledger.applies() == []

@@ -46,7 +46,8 @@ def result_of(
 
     problem: why it ended early, or None; then the first of what a person should know is said. left: records by state.
     overdue: shipments of which nothing was found out for a day, with state and records: the watchdog tells of them,
-    they redden no run of every night. stale: the rules changed since the release, and takedowns only were sent.
+    they redden no run of every night. stale: the release no longer holds
+    (:func:`rules.is_stale`), and takedowns only were sent.
     """
     counts: Counter[str] = settler.counts
     waiting = left.get("ready", 0) + left.get("retry", 0) + left.get("sending", 0)
@@ -54,7 +55,7 @@ def result_of(
     sought = unknown - sum(records for state, records in overdue.values() if state == "unknown")
     if problem is None and stale and waiting:
         problem = (
-            f"{platform.name}：共享规则（或程序）在发布之后变过，{waiting} 条要按现在的规则重新发布才上报；"
+            f"{platform.name}：发布之后共享规则（或程序）变过，或有记录的公示期已满，{waiting} 条要重新发布才上报；"
             "请清除「发布」（含下游），或等下一夜"
         )
     if problem is None and sending and (waiting or sought > 0):
