@@ -59,15 +59,41 @@ values
     ('fuzhou', 'permit', 'r9', 1, 'upsert', 'delivered', 's-settled', 4, 1, 'R1', null, now()),
     ('fuzhou', 'permit', 'r10', 1, 'upsert', 'delivered', 's-settled', 5, 1, 'R1', null, now());
 """
+SHAPE = """
+select 'column' as kind, attrelid::regclass::text || '.' || attname as name,
+    concat_ws(' ', format_type(atttypid, atttypmod), attnotnull, attidentity, pg_get_expr(adbin, adrelid)) as definition
+from pg_attribute inner join pg_class as c on c.oid = attrelid
+left join pg_attrdef on adrelid = attrelid and adnum = attnum
+where relnamespace = 'exchange'::regnamespace and attnum > 0 and not attisdropped and relkind = 'r'
+union all
+select 'constraint', conrelid::regclass::text || '.' || conname, pg_get_constraintdef(oid) from pg_constraint
+where connamespace = 'exchange'::regnamespace
+union all
+select 'index', indexname, indexdef from pg_indexes where schemaname = 'exchange'
+union all
+select 'view', oid::regclass::text, concat_ws(' ', pg_get_viewdef(oid), relacl) from pg_class
+where relnamespace = any(array['exchange', 'report']::regnamespace[]) and relkind = 'v'
+union all
+select 'function', proname, pg_get_functiondef(oid) from pg_proc where pronamespace = 'exchange'::regnamespace
+union all
+select 'sequence', seqrelid::regclass::text, seqincrement::text from pg_sequence
+"""
+
+
+def shape(exchange: Exchange) -> set[tuple[object, ...]]:
+    """What there is in our schemas and how it is defined, in no order: of whatever version a database was made."""
+    return {tuple(row.values()) for row in query(exchange, SHAPE)}
 
 
 def test_every_delivery_keeps_its_state_and_what_waits_is_still_found(exchange: Exchange) -> None:
     url = exchange.engine.url.render_as_string(hide_password=False)
+    made_today = shape(exchange)
     with exchange.engine.begin() as connection:
         for script in (NOW_GONE, FIRST_VERSION.read_text(encoding="utf-8"), ROWS):
             connection.exec_driver_sql(script)
     before = query(exchange, "select record_id, state, attempts, shipment_no, receipt_no from exchange.outbox")
     migrate(url)
+    assert shape(exchange) ^ made_today == set()
     after = query(exchange, "select record_id, state, attempts, shipment_no, receipt_no from report.delivery")
     assert sorted(before, key=str) == sorted(after, key=str)
     under_way = query(exchange, "select record_id from exchange.outbox where under_way")
@@ -191,6 +217,32 @@ def test_what_is_new_or_open_is_found_by_itself_in_an_older_database_too(exchang
     merge(exchange, batch(exchange, [row(exchange, "2号")], FIRST + timedelta(days=1)))
     status = query(exchange, "select status from exchange.record where document_no = '1号'")
     assert status == [{"status": "withdrawn"}], "an order of before, that no merge had seen"
+
+
+def test_what_a_migration_was_completed_with_later_is_made_up_where_it_had_run_before(exchange: Exchange) -> None:
+    """0002 had no blocks and kept the keys, 0007 held no takedowns, 0018 forgot the view: for some hours each."""
+    made_today = shape(exchange)
+    merge(exchange, batch(exchange, [row(exchange, "1号"), row(exchange, "2号")], FIRST))
+    view = sql.source("report/01_batch").replace(",\n    b.waived_by,\n    b.waived_reason", "")
+    with exchange.engine.begin() as connection:
+        for statement in (
+            "alter sequence exchange.outbox_seq increment by 1",
+            "alter table exchange.claim add constraint claim_batch_id_fkey "
+            "foreign key (batch_id) references exchange.batch",
+            "alter table exchange.record add constraint record_subject_id_fkey "
+            "foreign key (subject_id) references exchange.subject",
+            "insert into exchange.release (platform, record_id, version, dataset, effect, op, outbox_id, state) "
+            "select 'fuzhou', record_id, 1, dataset, 'withdraw', 'withdraw', row_number() over (), 'rejected' "
+            "from exchange.record",
+            "drop view report.scorecard, report.batch",
+            view,
+            sql.source("report/09_scorecard"),
+            "update exchange.credit_exchange_version set version_num = '0022'",
+        ):
+            connection.exec_driver_sql(statement)
+    migrate(exchange.engine.url.render_as_string(hide_password=False))
+    assert shape(exchange) ^ made_today == set()
+    assert query(exchange, "select distinct state from exchange.release") == [{"state": "held"}]
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
