@@ -6,12 +6,15 @@ import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Event, Thread
 
+import pytest
 from merging import batch, open_exchange, query, row
 
+from credit_exchange.errors import RetriableError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
-from credit_exchange.stores import sql
+from credit_exchange.stores import database, sql
 from credit_exchange.stores.database import migrate
 
 FIRST = date(2026, 11, 18)
@@ -25,7 +28,8 @@ drop view exchange.on_its_way, exchange.outbox;
 drop table exchange.lot, exchange.shipment_run, exchange.release, exchange.attempt, exchange.shipment;
 drop sequence exchange.outbox_seq;
 alter table exchange.night drop column causes;
-alter table exchange.batch drop column waived_by, drop column waived_reason;
+alter table exchange.batch drop column waived_by, drop column waived_reason, drop column filled;
+drop table exchange.restored;
 drop index exchange.record_by_document, exchange.record_by_subject;
 update exchange.credit_exchange_version set version_num = '0001';
 """
@@ -245,8 +249,43 @@ def test_what_a_migration_was_completed_with_later_is_made_up_where_it_had_run_b
     assert query(exchange, "select distinct state from exchange.release") == [{"state": "held"}]
 
 
+def test_a_migration_keeps_nobody_waiting_while_it_waits_for_a_step_that_runs(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A validation keeps a transaction open that has read the batch, and reads it again on another connection."""
+    monkeypatch.setattr(database, "MIGRATION_LOCK_S", 0.2)
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql("alter table exchange.batch drop column filled")
+        connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0022'")
+    seen = Event()
+    monkeypatch.setattr(database.log, "warning", lambda *_: seen.set())
+    with exchange.engine.connect() as step:
+        step.exec_driver_sql("select from exchange.batch")
+        upgrade = Thread(target=migrate, args=(exchange.engine.url.render_as_string(hide_password=False),))
+        upgrade.start()
+        assert seen.wait(60), "it has given up once"
+        query(exchange, "select batch_id from exchange.batch")
+    upgrade.join()
+    assert query(exchange, "select filled from exchange.batch") == []
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0025"}]
+
+
+def test_a_step_that_never_ends_stops_a_migration_with_what_to_do(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "MIGRATION_LOCK_S", 0.05)
+    monkeypatch.setattr(database, "MIGRATION_TRIES", 2)
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql("alter table exchange.batch drop column filled")
+        connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0022'")
+    with exchange.engine.connect() as step:
+        step.exec_driver_sql("select from exchange.batch")
+        with pytest.raises(RetriableError, match="请停止 worker"):
+            migrate(exchange.engine.url.render_as_string(hide_password=False))
+
+
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0024"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0025"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -21,12 +22,16 @@ from credit_exchange.core import business_time
 from credit_exchange.errors import ConfigurationError, RetriableError
 from credit_exchange.stores import sql
 
+log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "credit_exchange_version"
 _SESSION = (
     "-c timezone=Asia/Shanghai -c statement_timeout=1800000 -c lock_timeout=600000 "
     "-c idle_in_transaction_session_timeout=600000 -c jit=off -c temp_buffers=128MB -c search_path=exchange,public"
 )
+MIGRATION_LOCK_S = 5.0
+"""Seconds that a migration waits for a table at a time, and then leaves it to others."""
+MIGRATION_TRIES = 120
 _CLOCKS_APART = timedelta(minutes=10)
 _RELIED_ON = ("Asia/Shanghai", "exchange,public", "30min")
 
@@ -150,9 +155,27 @@ def alembic_config(url: str | None = None) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = with_driver(url) if url else database_url()
     config.attributes["version_table"] = VERSION_TABLE
+    config.attributes["lock_timeout"] = f"{MIGRATION_LOCK_S:g}s"
     return config
 
 
 def migrate(url: str | None = None, revision: str = "head") -> None:
-    """Bring our schema up to date (also called by `airflow db migrate` through the external database manager)."""
-    command.upgrade(alembic_config(url), revision)
+    """Bring our schema up to date (also called by `airflow db migrate` through the external database manager).
+
+    A table that a running step reads is waited for a few seconds at a time: who waits for it longer keeps everybody
+    else waiting behind, the step itself among them. Each migration is a transaction, so the next try goes on where
+    this one stopped. Raises RetriableError when a step held on for too long.
+    """
+    for attempt in range(1, MIGRATION_TRIES + 1):
+        try:
+            command.upgrade(alembic_config(url), revision)
+            return
+        except OperationalError as error:
+            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise
+            if attempt == MIGRATION_TRIES:
+                raise RetriableError(
+                    "数据库升级：有任务一直在使用要改动的表，升级没有完成，已完成的部分保留；请停止 worker 后再运行一次"
+                ) from None
+            log.warning("数据库升级：等待正在运行的任务用完要改动的表（第 %d 次）", attempt)
+            time.sleep(MIGRATION_LOCK_S)

@@ -12,6 +12,10 @@ with engine.connect() as connection:
     connection.execute(text("select pg_advisory_lock(4205, 0)"))
     connection.execute(text("create schema if not exists exchange"))
     connection.execute(text("create schema if not exists report"))
+    # from here on; the other one that migrates is waited for as long as it takes
+    connection.execute(
+        text("select set_config('lock_timeout', :wait, false)"), {"wait": config.attributes["lock_timeout"]}
+    )
     connection.commit()
     context.configure(
         connection=connection,
