@@ -13,7 +13,7 @@ import pytest
 from pages_seed import HOSTILE, RECORD
 from sqlalchemy import text
 
-from credit_exchange.core.masking import scrub_text
+from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.stores.database import connect
 
 # Airflow's API server imports Starlette's test client (by way of svcs), which speaks of its next HTTP library

@@ -132,7 +132,7 @@ def test_no_id_number_left_the_house(city: Town) -> None:
     """Nothing that looks like an ID number with a valid check digit is visible at a platform or in a reporting view."""
     import re
 
-    from credit_exchange.core.masking import scrub_text
+    from credit_exchange.core.numbers_in_text import scrub_text
 
     texts = [str(value) for platform in city.platforms.values() for value in platform.state().values()]
     views = ("batch", "quarantine", "record", "delivery", "withheld", "published", "alert")

@@ -19,7 +19,7 @@ from city import database, serve
 from city import home as city_home
 from city.generate import generate
 from credit_exchange.config.loader import load
-from credit_exchange.core.masking import scrub_text
+from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import NightResult, run_night
 from credit_exchange.stores.database import connect, transaction

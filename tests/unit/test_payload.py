@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credit_exchange.core.canonical import canonical_json
-from credit_exchange.core.masking import hide_name, mask_id_number, mask_person_name, scrub_free_text
+from credit_exchange.core.masking import mask_id_number, mask_person_name
+from credit_exchange.core.names_in_text import hide_name
+from credit_exchange.core.numbers_in_text import scrub_free_text
 from credit_exchange.steps.payload import canonical_of, treat
 
 CODES = ["XK_NR", "XK_XDR_MC", "XK_XDR_ZJHM", "_subject_kind", "BZ"]

@@ -13,7 +13,7 @@ from rich.text import Text
 from credit_exchange.config.labels import names_of, rule_label
 from credit_exchange.config.loader import Configuration
 from credit_exchange.core.business_time import SHANGHAI
-from credit_exchange.core.masking import scrub_text
+from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.core.text import document_key
 from credit_exchange.steps import people
 from credit_exchange.steps.context import Exchange

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from credit_exchange.core import business_time
-from credit_exchange.core.masking import scrub_text
+from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.errors import ExchangeError, FatalError, without_values
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from credit_exchange.config.labels import SHIPMENT_WORDS
 from credit_exchange.core.business_time import SHANGHAI, today
-from credit_exchange.core.masking import scrub_text
+from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.errors import ExchangeError, FatalError
 from credit_exchange.steps import people, restored
 from credit_exchange.steps.context import Exchange

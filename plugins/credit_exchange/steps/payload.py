@@ -20,7 +20,9 @@ from sqlalchemy import Connection
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import TEXT_PREFIX
-from credit_exchange.core.masking import hide_names, mask_id_number, mask_person_name, scrub_free_text
+from credit_exchange.core.masking import mask_id_number, mask_person_name
+from credit_exchange.core.names_in_text import hide_names
+from credit_exchange.core.numbers_in_text import scrub_free_text
 from credit_exchange.core.shop_names import operators_name
 from credit_exchange.core.text import as_arrow
 from credit_exchange.errors import FatalError

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.core.crypto import TEXT_PREFIX, open_text
-from credit_exchange.core.masking import hide_name, hide_number, scrub_text
+from credit_exchange.core.names_in_text import hide_name, hide_number
+from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.carried import old_codes
 from credit_exchange.steps.context import Exchange

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from credit_exchange.core.canonical import canonical_json
-from credit_exchange.core.masking import scrub_text
+from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.errors import ExchangeError, FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql

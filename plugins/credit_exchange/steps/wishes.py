@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.platform import Route
 from credit_exchange.config.sharing_engine import Decision
-from credit_exchange.core.masking import scrub_text
+from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.steps.payload import Treatment
 
 MOVED = "相对人类别更正，改在平台的另一目录公示"

@@ -14,7 +14,8 @@ from city.columns import columns, extra_columns
 from city.days import night
 from city.departments import BY_ID, FEEDS
 from credit_exchange.config.loader import load
-from credit_exchange.core.masking import mask_person_name, scrub_text
+from credit_exchange.core.masking import mask_person_name
+from credit_exchange.core.numbers_in_text import scrub_text
 
 CITY = Path(serve.__file__).parent
 

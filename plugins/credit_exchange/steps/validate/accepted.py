@@ -15,7 +15,8 @@ from credit_exchange.config.catalog import Dataset
 from credit_exchange.core import jsontext
 from credit_exchange.core.crypto import Keys, seal_text
 from credit_exchange.core.identifiers import id_card_valid, uscc_valid
-from credit_exchange.core.masking import hide_numbers, scrub_free_text
+from credit_exchange.core.names_in_text import hide_numbers
+from credit_exchange.core.numbers_in_text import scrub_free_text
 from credit_exchange.core.text import BoolArray, as_arrow
 from credit_exchange.steps.accepted_rows import IDENTITIES, SCHEMA
 from credit_exchange.steps.validate.identity import ID_LENGTH, Identities, code_lists, person_in_shared_code

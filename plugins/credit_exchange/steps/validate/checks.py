@@ -21,7 +21,7 @@ from credit_exchange.config import checks as declared
 from credit_exchange.config.catalog import BOUNDS, Condition, Dataset, Rule, SchemaVersion
 from credit_exchange.config.catalog_problems import CODE, KIND
 from credit_exchange.core.identifiers import id_card_valid, is_placeholder, uscc_valid
-from credit_exchange.core.masking import MOBILE, id_number_inside, scrub_free_text
+from credit_exchange.core.numbers_in_text import MOBILE, id_number_inside, scrub_free_text
 from credit_exchange.core.text import BoolArray, as_arrow, as_mask, bad_characters, map_distinct
 from credit_exchange.steps.validate.normalise import ID_CARD, SOLE_TRADER_PREFIX, Sheet
 from credit_exchange.steps.validate.own import Numbers, holds_name, holds_number, own_numbers

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from credit_exchange.config.catalog import SubjectFields
 from credit_exchange.core.identifiers import id_card_valid, uscc_valid
-from credit_exchange.core.masking import hide_names, hide_numbers, mask_person_name
+from credit_exchange.core.masking import mask_person_name
+from credit_exchange.core.names_in_text import hide_names, hide_numbers
 from credit_exchange.core.text import IN_NAMES, BoolArray, as_arrow, as_mask
 from credit_exchange.steps.validate.normalise import SOLE_TRADER_PREFIX
 

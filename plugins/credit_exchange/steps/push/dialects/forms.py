@@ -14,7 +14,7 @@ from lxml import etree
 
 from credit_exchange.config.catalog import CatalogField
 from credit_exchange.config.platform import Route
-from credit_exchange.core.masking import scrub_text
+from credit_exchange.core.numbers_in_text import scrub_text
 
 _XML_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
