@@ -14,7 +14,7 @@ with may as (
         and not exists (
             select 1 from exchange.outbox as f
             where
-                f.record_id = o.record_id and f.platform = o.platform and f.outbox_id <> o.outbox_id
+                f.record_id = o.record_id and f.platform = o.platform
                 and (
                     f.under_way
                     or (

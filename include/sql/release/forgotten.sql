@@ -1,5 +1,6 @@
 -- What lies, or may lie, at platforms to which the configuration sends nothing of the kind any more: nobody would take it
--- down there. Whatever arrived came with a shipment, and of those there are few.
+-- down there. Whatever arrived came with a shipment, and of those there are few. What lies there is what it is in
+-- release/standing: also what the platform has newer than was sent.
 with told as (
     select distinct s.platform, s.dataset from exchange.shipment as s
 ),
@@ -21,7 +22,12 @@ cross join lateral (
     from exchange.outbox as o
     where
         o.platform = g.platform and o.dataset = g.dataset
-        and (o.state = 'delivered' or o.under_way or (o.state = 'rejected' and o.outcome_code = 'REVOKED'))
+        and (
+            o.state = 'delivered'
+            or o.under_way
+            or (o.state = 'rejected' and o.outcome_code = 'REVOKED')
+            or (o.state = 'held' and o.op = 'upsert' and o.outcome_code in ('1006', 'OLD'))
+        )
     order by o.record_id, o.version desc
 ) as l
 where l.op = 'upsert'
