@@ -15,6 +15,8 @@ from credit_exchange.errors import FatalError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.orders import order
+from credit_exchange.steps.release import release
+from credit_exchange.steps.rules import is_stale
 
 OTHER_CODE = "9135010026017703XW"
 D1, D2, D3 = date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 22)
@@ -324,3 +326,19 @@ def test_two_late_rows_of_one_record_by_linked_codes_beside_another_feed_are_his
         "and record_id in (select record_id from exchange.record where document_no = '1号')",
     )
     assert claim == {"nr": "甲", "business_date": D3}, "a came back to it after it had said something else"
+
+
+def test_that_a_publication_ended_stays_to_be_seen_until_it_is_released_again(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits of it would leave when 上报 is cleared between the merges of a night and its release."""
+    day = date(2026, 11, 22)
+    merge(exchange, batch(exchange, [row(exchange, "1号", publish_until="2026-11-23")], day))
+    release(exchange)
+    assert not is_stale(exchange, "fuzhou")
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-24T01:30:00")
+    merge(exchange, batch(exchange, [row(exchange, "2号")], day + timedelta(1)))
+    assert is_stale(exchange, "fuzhou")
+    release(exchange)
+    assert not is_stale(exchange, "fuzhou")
+    assert query(exchange, "select count(*) as n from exchange.outbox where state = 'cancelled'") == [{"n": 3}]

@@ -1,6 +1,7 @@
 -- Records whose standing order or end of publication no longer fits their status: they take the next version. Only
 -- records with an order, and current ones whose end has come, can be such: the others are not looked at. Each of hundreds of merges
--- a night looks at those with an order that is new; the release before it decides, at :every record with an order.
+-- a night looks at those with an order that is new; the release before it decides, at :every record with an order, and at the ends:
+-- until then what waits of a record whose end has come must be seen to be that (release/ended).
 with asked as (
     select n.record_id
     from exchange.withdrawal_order as n
@@ -8,7 +9,7 @@ with asked as (
     union
     select r.record_id
     from exchange.record as r
-    where r.status = 'current' and r.publish_until < :today
+    where cast(:every as boolean) and r.status = 'current' and r.publish_until < :today
 ),
 
 standing as (

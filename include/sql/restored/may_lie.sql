@@ -1,5 +1,6 @@
 -- What waited to be sent when the backup was made may have been sent since: it counts as lying there, in a form that nobody knows.
--- So the next release sends it again, or, where it is not to be shown any more, takes it down.
+-- So the next release sends it again, or, where it is not to be shown any more, takes it down. So it is with what was refused since
+-- the platform has something newer, which shows in a restore that was noticed late.
 with no_lot as (
     delete from exchange.lot where op = 'upsert'
     returning platform, first_id, last_id
@@ -14,6 +15,7 @@ where
     r.op = 'upsert'
     and (
         r.state in ('waiting', 'retry')
+        or (r.state = 'held' and r.outcome_code in ('1006', 'OLD'))
         or (
             r.state = 'ready'
             and exists (

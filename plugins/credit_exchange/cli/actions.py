@@ -173,7 +173,12 @@ def skip(exchange: Exchange, given: argparse.Namespace, console: Console) -> int
 
 
 def restore(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
-    """State that the database was restored from a backup."""
+    """State that the database was restored from a backup, or that this is about to be stated."""
+    if given.begin:
+        restored.begin(exchange)
+        stopped = "发布和上报都已停止；请补做备份之后的业务日期（采集到归并），再运行不带 --begin 的同一命令"
+        console.print(stopped, markup=False, highlight=False, soft_wrap=True)
+        return 0
     done = restored.state(exchange, given.reason, given.by)
     told = [
         f"已登记：落地区中有撤下、恢复指令 {done.kept} 条，其中 {done.orders} 条是找回的；"

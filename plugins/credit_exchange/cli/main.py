@@ -152,6 +152,7 @@ def parser() -> argparse.ArgumentParser:
 
     restored = commands.add_parser("restored", help="登记本数据库是从备份恢复的，找回此后的撤下和恢复指令，继续上报")
     restored.add_argument("--reason", required=True, type=reason, help="哪一天的备份，为什么恢复")
+    restored.add_argument("--begin", action="store_true", help="落地区也恢复过：先停止发布和上报，补做后再登记")
 
     returns = commands.add_parser("return-file", help="把一个部门的问题数据写成 XLSX 退回")
     returns.add_argument("department", help="部门代号，如 fz_gulou")

@@ -182,7 +182,9 @@ class Volume(Model):
 
     min_rows: int = Field(default=0, ge=0)
     max_rows: int = Field(default=5_000_000, ge=1)
-    hold_below: float = Field(default=0.5, ge=0, le=1, description="share of the usual size (median of the last 7)")
+    hold_below: float = Field(
+        default=0.5, ge=0, le=1, description="share of the usual size (median of 7, nearest by date)"
+    )
     hold_above: float = Field(default=5.0, gt=1)
     hold_filled_below: float = Field(
         default=0.5, ge=0, le=1, description="share of the usual rows in which a field stands that most rows have"

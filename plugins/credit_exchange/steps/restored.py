@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from credit_exchange.core.canonical import canonical_json
 from credit_exchange.core.numbers_in_text import scrub_text
@@ -68,8 +67,9 @@ def refuse(exchange: Exchange) -> None:
     ConfigurationError for keys that are not the database's.
     """
     _ = exchange.keys
-    known, noted = _known(exchange), _noted(exchange)
-    if any(noted[name] > known[name] for name in known):
+    noted = _noted(exchange) or {}  # first: what is called and noted meanwhile is known by then
+    known = _known(exchange)
+    if any(noted.get(name, 0) > number for name, number in known.items()):
         raise FatalError(
             "本数据库比已经上报的旧，是从备份恢复的（或不是这个落地区的数据库）：没有发布，也没有上报，以免已撤下的记录重新公示。"
             "请先补做备份之后的业务日期（采集到归并），再运行 python -m credit_exchange restored --reason …，"
@@ -83,7 +83,17 @@ def keep_order(exchange: Exchange, given: Mapping[str, object]) -> None:
     Raises RetriableError when it cannot be written there.
     """
     exchange.landing.put_bytes(_ORDERS, canonical_json(dict(given)))
-    _raise(exchange, order=_known(exchange)["order"])
+    _raise(exchange, office_order=_known(exchange)["office_order"])
+
+
+def begin(exchange: Exchange) -> None:
+    """Let nothing be released or sent until the restore is stated: a landing that was restored too does not tell it.
+
+    Raises RetriableError when it cannot be noted.
+    """
+    noted = _noted(exchange) or {}
+    newest = {name: max(number, noted.get(name, 0)) for name, number in _known(exchange).items()}
+    exchange.landing.note(_NAME, canonical_json(newest | {"statement": newest["statement"] + 1}))
 
 
 def state(exchange: Exchange, reason: str, stated_by: str) -> Restored:
@@ -104,6 +114,7 @@ def state(exchange: Exchange, reason: str, stated_by: str) -> Restored:
         )
         given = {"orders": found, "reason": scrub_text(reason), "stated_by": stated_by}
         first_version = int(connection.execute(sql.load("restored/state"), given).scalar_one())
+        connection.execute(sql.load("restored/may_differ"))
         connection.execute(sql.load("restored/raise_versions"), {"first_version": first_version})
         connection.execute(sql.load("restored/undecide"))
         connection.execute(sql.load("restored/may_lie"))
@@ -116,24 +127,25 @@ def state(exchange: Exchange, reason: str, stated_by: str) -> Restored:
 def _known(exchange: Exchange) -> dict[str, int]:
     with transaction(exchange.engine) as connection:
         row = connection.execute(sql.load("restored/newest")).one()
-    return {"attempt": int(row.attempt), "order": int(row.order)}
+    return {name: int(number) for name, number in row._mapping.items()}
 
 
-def _noted(exchange: Exchange) -> dict[str, int]:
-    nothing = {"attempt": 0, "order": 0}
+def _noted(exchange: Exchange) -> dict[str, int] | None:
+    """Return what is noted, None when nothing is, or nothing that can be read."""
     try:
         kept = exchange.landing.noted(_NAME)
     except ExchangeError as error:
         log.warning("%s", error)
-        return nothing
-    found: dict[str, Any] = json.loads(kept) if kept else {}
-    return nothing | found
+        return None
+    found: dict[str, int] | None = json.loads(kept) if kept else None
+    return found
 
 
 def _raise(exchange: Exchange, **reached: int) -> None:
     """Note what is newer than what is noted; one that cannot be written is told, and stops nothing."""
     noted = _noted(exchange)
-    newer = {name: max(number, reached.get(name, 0)) for name, number in noted.items()}
+    there = noted or _known(exchange)  # what was damaged or lost is noted anew, as a whole
+    newer = there | {name: max(number, there.get(name, 0)) for name, number in reached.items()}
     if newer == noted:
         return
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ from sqlalchemy import text
 from credit_exchange.core.crypto import open_sealed
 from credit_exchange.errors import FatalError, HoldForPerson
 from credit_exchange.steps.merge import merge
-from credit_exchange.steps.validate import validate
+from credit_exchange.steps.validate import validate, volume
 from credit_exchange.stores.database import transaction
 from samples import PERSON
 
@@ -171,6 +172,25 @@ def test_a_column_that_falls_empty_waits_until_a_person_approves_it_once(office:
     office.validate(number)
     merge(office.exchange, number)
     office.validate(night(5, ""))
+
+
+def test_a_day_that_is_taken_in_later_is_compared_with_the_days_around_it(office: Office) -> None:
+    """Else all days before a column was delivered would wait for a person, each of them, whatever was approved."""
+    statement = """insert into exchange.batch (
+            feed, department, department_name, dataset, schema_version, business_date, stage, state,
+            rows_delivered, filled
+        ) select :feed, 'fz_a', 'a', 'permit', 'v2019', cast(:day as date), 'merged', 'complete', :rows,
+            jsonb_build_object('day', :day)"""
+    about = {"feed": "fz_gulou_permit", "business_date": date(2026, 10, 20)}
+    with transaction(office.exchange.engine) as connection:
+        for day in (*range(1, 6), 19, 20, *range(21, 31)):
+            given = {"feed": about["feed"], "day": f"2026-10-{day:02}", "rows": day}
+            connection.execute(text(statement), given)
+        found = volume.history(connection, about)
+        newest = volume.history(connection, about | {"business_date": date(2026, 11, 1)})
+    assert [one["day"][-2:] for one in found.filled] == ["19", "21", "22", "23", "24", "25", "26"]
+    assert (found.batches, found.rows) == (7, 23)
+    assert [one["day"][-2:] for one in newest.filled] == ["30", "29", "28", "27", "26", "25", "24"]
 
 
 def test_an_empty_delivery_is_a_valid_one(office: Office) -> None:

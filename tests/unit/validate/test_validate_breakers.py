@@ -63,6 +63,7 @@ GONE = counted(("legal", 100, 20))
         (GONE, [FULL] * 3, {"baseline_after": 4}, False),
         (counted(("person", 100, 0)), [counted(("legal", 80, 80), ("person", 20, 0))] * 3, {}, False),
         (counted(("legal", 80, 80), ("person", 20, 0)), [counted(("legal", 80, 80), ("person", 20, 20))] * 3, {}, True),
+        (counted(("person", 100, 20)), [counted(("person", 100, 80))] * 3, {}, True),  # four in five is usual
         (counted(("legal", 100, 0)), [counted(("", 100, 100))] * 3, {}, False),
     ],
 )

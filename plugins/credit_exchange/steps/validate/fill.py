@@ -64,7 +64,7 @@ class Fill:
     def shares(self, feed: Feed, history: list[Filled]) -> list[Share]:
         """In what share of its rows each field stands, and usually does.
 
-        history: what was filled in the batches of :func:`volume.history`, newest first. Where the newest of them was
+        history: what was filled in the batches of :func:`volume.history`, nearest first. Where the nearest of them was
         already as empty as this one, a person has approved it, and need not do so every night.
         """
         bounds = feed.contract.volume

@@ -16,8 +16,8 @@ from credit_exchange.stores import sql
 
 @dataclass(frozen=True)
 class History:
-    """The last seven deliveries of a feed that were merged and not empty: how many there are, the median of their rows,
-    and what was filled in those of which it is known, newest first."""
+    """The seven deliveries of a feed that are nearest by date, merged and not empty: how many there are, the median of
+    their rows, and what was filled in those of which it is known, the nearest first."""
 
     batches: int
     rows: float
