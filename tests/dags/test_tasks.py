@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from threading import Thread
@@ -169,6 +170,14 @@ def test_who_is_told_that_a_part_failed_is_told_why_and_what_to_do(closed: Excha
     alone = {key for key, detail in told.items() if "以后的夜晚不会补做" in detail}
     assert alone == {f"night:2026-11-22:feed {feed}" for feed in ("fz_yjj_penalty", "fz_hbj_penalty")}
     assert {key for key, detail in told.items() if "下一夜自动再试" in detail} == told.keys() - alone
+    wrong = {"feed fz_hbj_penalty": ("fz_hbj_penalty.yml 有错",), "feed fz_gulou_permit": ("与本次运行无关",)}
+    whole = {feed: given for feed, given in closed.config.feeds.items() if f"feed {feed}" not in wrong}
+    again = replace(closed, config=replace(closed.config, broken=wrong, feeds=whole))
+    with pytest.raises(AirflowFailException, match="4 个部分未完成"):
+        verdict.work(again, states_of(["fz_yjj_penalty", "fz_hbj_penalty"], ["china"], **states))
+    with closed.engine.connect() as connection:
+        told = dict(connection.exec_driver_sql("select incident_key, detail from exchange.alert").all())
+    assert told["night:2026-11-22:feed fz_hbj_penalty"].startswith("环节：校验；原因：fz_hbj_penalty.yml 有错；")
     # 校验 by itself judges what has landed again: only 采集 takes what the department has delivered since
     assert all(("清除它的「采集」（含下游）" in detail) == (key in alone) for key, detail in told.items())
 

@@ -107,6 +107,17 @@ def test_what_was_packed_and_overtaken_goes_afresh(
     assert outbox(exchange)["r0001", 1].state == ("ready" if isinstance(found, Leased) else "retry")
 
 
+def test_what_was_packed_goes_afresh_while_another_version_is_under_way_and_goes_when_that_is_over(
+    exchange: Exchange, desk: Desk
+) -> None:
+    packed(exchange, "old", "r0001", state="unknown")
+    packed(exchange, "new", "r0001", version=2)
+    assert desk.take((), takedowns_only=False) == "new"
+    put_as(exchange, "r0002", "rejected")
+    packed(exchange, "later", "r0002", version=2)
+    assert isinstance(desk.take((), takedowns_only=False), Leased)
+
+
 def test_a_packed_takedown_is_overtaken_by_a_newer_takedown_only(exchange: Exchange, desk: Desk) -> None:
     packed(exchange, "one", "r0001", op="withdraw")
     put(exchange, "fuzhou", ["r0001"], version=2)

@@ -92,3 +92,14 @@ def test_only_contents_are_counted_and_each_kind_of_subject_by_itself() -> None:
         "person": {"rows": 2, "filled": {"XK_XDR_MC": 2, "XK_FRDB": 0}},
         "": {"rows": 2, "filled": {"XK_XDR_MC": 0, "XK_FRDB": 0}},
     }
+
+
+def test_of_many_fields_that_fell_empty_the_first_are_named_and_all_are_counted(permit: Any) -> None:
+    codes = list(permit.dataset.fields)[:6]
+    history: list[Filled] = [{"": {"rows": 30, "filled": dict.fromkeys(codes, 30)}}] * 3
+    fill = Fill()
+    fill.counts = {"": {"rows": 30, "filled": dict.fromkeys(codes, 0)}}
+    objection = objection_to_gaps(permit.dataset, fill.shares(feed(), history))
+    assert objection is not None
+    assert objection.count("平常100%有值") == 5
+    assert "等6处" in objection
