@@ -1,5 +1,6 @@
 -- An explicit withdrawal or reinstatement by the credit office, also of a withdrawal that waits for its record; of what turned
--- out to be one decision all records are meant, and all ids under which orders wait.
+-- out to be one decision all records are meant, and all ids under which orders wait. One that is given again after a restore, and
+-- is known already, is left as it is.
 insert into exchange.withdrawal_order (
     record_id, action, authority, reason, legal_basis, business_date, sequence, ordered_by
 )
@@ -17,3 +18,4 @@ from (
     union
     select p.other_id from exchange.one_decision as p where p.record_id = cast(:record_id as text)
 ) as m
+on conflict do nothing

@@ -109,7 +109,7 @@ def state(exchange: Exchange, reason: str, stated_by: str) -> Restored:
         for platform in exchange.config.ids("platform"):
             connection.execute(sql.load("push/lock"), {"platform": platform})
         found = sum(
-            bool(connection.execute(sql.load("restored/order"), order).rowcount)
+            bool(connection.execute(sql.load("orders/insert"), order).rowcount)
             for order in sorted(kept, key=lambda order: str(order["sequence"]))
         )
         given = {"orders": found, "reason": scrub_text(reason), "stated_by": stated_by}
