@@ -134,7 +134,7 @@ def is_number(text: str) -> bool:
 
 
 def is_day(text: str) -> bool:
-    """Whether a bound is a date, written yyyy-mm-dd."""
+    """Whether a text is a date, written yyyy-mm-dd."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import get_args
 
-from credit_exchange.config.catalog import CatalogField, Condition, Dataset, SubjectKind
+from credit_exchange.config.catalog import CatalogField, Condition, Dataset, SubjectKind, is_day
 
 DERIVED_WORDS: dict[str, tuple[str, ...]] = {
     "_subject_kind": get_args(SubjectKind),
@@ -26,7 +25,7 @@ def misread(condition: Condition, field: CatalogField | None) -> str | None:
         if wrong:
             return f"{condition.field} 只会是 {'、'.join(words)}，不会是 {'、'.join(wrong)}，条件不会成立；请更正"
     if condition.field == DECIDED or (field is not None and field.type == "date"):
-        wrong = [value for value in _values(condition) if not _is_date(value)]
+        wrong = [value for value in _values(condition) if not is_day(value)]
         if wrong and condition.op in (*_ONE_OF, "ge", "le", "gt", "lt"):
             return (
                 f'{condition.field} 是日期，应与 "2026-04-01" 这样写的日期比较，不能与 {"、".join(wrong)} 比较；请更正'
@@ -46,10 +45,3 @@ def foreign(condition: Condition, dataset: Dataset) -> Iterator[str]:
 
 def _values(condition: Condition) -> list[str]:
     return [condition.value] if isinstance(condition.value, str) else list(condition.value or [])
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False

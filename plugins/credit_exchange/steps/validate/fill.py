@@ -72,12 +72,15 @@ class Fill:
         for kind, now in self.counts.items():
             alike = [one[kind] for one in history if kind in one and one[kind]["rows"] >= bounds.baseline_min_rows]
             known = len(alike) >= bounds.baseline_after
-            judged = known and now["rows"] >= max(bounds.baseline_min_rows, 1)
             for code, count in now["filled"].items():
                 before = [one["filled"].get(code, 0) / max(one["rows"], 1) for one in alike]
                 usual = median(before) if known else None
-                low = usual is not None and judged and usual >= USUALLY
-                low = low and count < now["rows"] * bounds.hold_filled_below * min(usual or 0.0, before[0])
+                low = (
+                    usual is not None
+                    and usual >= USUALLY
+                    and now["rows"] >= bounds.baseline_min_rows
+                    and count < now["rows"] * bounds.hold_filled_below * min(usual, before[0])
+                )
                 found.append(Share(kind, code, count, now["rows"], usual, low))
         return found
 
@@ -88,12 +91,13 @@ def objection_to_gaps(dataset: Dataset, shares: Sequence[Share]) -> str | None:
     if not low:
         return None
     told = [
-        f"{who(one)}{dataset.fields[one.code].name}平常{one.usual:.0%}有值、本次{one.share:.0%}" for one in low[:_NAMED]
+        f"{_who(one)}{dataset.fields[one.code].name}平常{one.usual:.0%}有值、本次{one.share:.0%}"
+        for one in low[:_NAMED]
     ]
     more = f"等{len(low)}处" if len(low) > _NAMED else ""
     return f"本次报送有字段明显空缺（{'，'.join(told)}{more}）；请与部门核实是否漏列或漏填后重新报送，或批准本批次"
 
 
-def who(share: Share) -> str:
+def _who(share: Share) -> str:
     """Whose field it is, as people read it; "" where the data set knows no kinds."""
     return f"{SUBJECT_WORDS[share.kind]}的" if share.kind else ""
