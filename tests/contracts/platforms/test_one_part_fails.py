@@ -35,6 +35,8 @@ class Broken:
 
     parts: tuple[bytes, ...] = ()
     answer: str = "503"
+    tasks: str = "answered"
+    """Or silent: nobody is told what became of a task."""
     calls: list[bytes] = field(default_factory=list)
     """Which part each failed call was of."""
 
@@ -59,6 +61,8 @@ def broken(sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch) -> Brok
             if meant.answer in ("403", "400") and kind == "fujian":
                 return json_answer(200, {"code": f"E{meant.answer}", "msg": "", "data": None}, "")
             return Answer(int(meant.answer) if meant.answer.isdigit() else 502, b"<html>", "text/html")
+        if request.endpoint == "task" and meant.tasks == "silent":
+            time.sleep(0.6)
         return answer(request, fault)
 
     monkeypatch.setattr(sandbox.platform, "answer", failing)
@@ -150,6 +154,26 @@ def test_what_is_not_allowed_opens_no_circuit_where_something_was_taken_before(
     assert query(exchange, CIRCUIT) == [("closed",)]
 
 
+@pytest.mark.parametrize("kind", ["fujian"])
+@pytest.mark.parametrize("tasks", ["answered", "silent"])
+def test_the_last_part_that_fails_keeps_nobody_from_asking_what_became_of_what_was_taken(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, broken: Broken, tasks: str
+) -> None:
+    """An answer about a task shows that the platform works; the circuit opens when there is none either."""
+    exchange = exchange_with(**QUICK | {"poll_seconds": 0.5})
+    put(exchange, kind, names(20, first=201), dataset="red_list")
+    put(exchange, kind, names(60))
+    broken.parts, broken.tasks = (PERMITS[kind],), tasks
+    result = run(exchange, kind)
+    assert "行政许可" in str(result.problem)
+    assert len(broken.calls) == 3
+    assert result.delivered == (20 if tasks == "answered" else 0)
+    assert query(exchange, CIRCUIT) == [("closed" if tasks == "answered" else "open",)]
+    broken.parts, broken.tasks = (), "answered"
+    assert run(exchange, kind).problem is None
+    arrived_once(sandbox, 80)
+
+
 TAKEDOWN = {"fuzhou": b'"op":"R"', "fujian": b"", "china": b"revoke"}
 
 
@@ -239,7 +263,7 @@ def test_a_drain_that_has_nothing_else_to_try_stops_no_other_that_is_at_work(
         assert trouble.doubt
 
     fails()
-    trouble.nothing_else()
+    trouble.nothing_else(asked=False)
     fails()
     query(exchange, "update exchange.shipment set lease_until = null returning 1")
     query(
@@ -247,17 +271,17 @@ def test_a_drain_that_has_nothing_else_to_try_stops_no_other_that_is_at_work(
         "insert into exchange.lot (platform, dataset, op, priority, first_id, last_id) "
         "values ('fuzhou', 'red_list', 'upsert', 5, 7, 7) returning 1",
     )
-    trouble.nothing_else()  # while another drain packs it nobody but that one can take it
+    trouble.nothing_else(asked=False)  # while another drain packs it nobody but that one can take it
     assert query(exchange, CIRCUIT) == [("closed",)]
     query(exchange, "update exchange.lot set dataset = 'permit' returning 1")
     fails()
     query(exchange, "update exchange.shipment set state = 'settled' returning 1")
     gate.success()  # of that other one
-    trouble.nothing_else()
+    trouble.nothing_else(asked=False)
     assert query(exchange, CIRCUIT) == [("closed",)]
     fails()
     with pytest.raises(Stop, match="permit"):
-        trouble.nothing_else()
+        trouble.nothing_else(asked=False)
     assert query(exchange, CIRCUIT) == [("open",)]
 
 
@@ -265,7 +289,7 @@ def test_a_drain_that_has_nothing_else_to_try_stops_no_other_that_is_at_work(
 def test_two_drains_at_once_bring_all_else_of_a_platform_that_fails_on_one_data_set(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, broken: Broken
 ) -> None:
-    exchange = exchange_with(**QUICK)
+    exchange = exchange_with(**QUICK | {"read_timeout": 1.5})
     put(exchange, kind, names(100))
     put(exchange, kind, names(300, first=201), dataset="red_list")
     broken.parts = (PERMITS[kind],)

@@ -288,11 +288,9 @@ class _Drain:
 
     def _send(self, *, takedowns_only: bool) -> bool:
         leased = self._desk.take(sorted(self._settler.skip_shipments), takedowns_only=takedowns_only)
-        if leased is None:
-            return False
         if isinstance(leased, Leased):
             self._send_now(leased)
-        return True
+        return leased is not None
 
     def _look_after(self) -> bool:
         """Look at what is unknown, or at a task; when looks at several in a row were not answered, at nothing more."""
@@ -302,9 +300,11 @@ class _Drain:
         )
 
     def _look_last(self) -> bool:
-        """Look while nothing can be sent. After one that was not answered looks come only here: each may take as long
-        as the platform is waited for."""
-        self._settler.trouble.nothing_else()
+        """Look while nothing can be sent; after a look in vain only here, since each may take as long as a call may."""
+        asked = bool(self._settler.unanswered)
+        if self._settler.trouble.doubt and not asked and self._look_after():
+            return True  # an answer to any question shows that the platform works
+        self._settler.trouble.nothing_else(asked=asked)
         if self._tasks_until is None:
             self._tasks_until = time.monotonic() + self._platform.poll_in_drain_seconds
         return self._look_after()

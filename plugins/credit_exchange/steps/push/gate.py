@@ -126,12 +126,14 @@ class Gate:
         """The platform took a shipment."""
         self._do("state_success")
 
-    def open_alone(self, reason: str, tried: Iterable[str]) -> bool:
+    def open_alone(self, reason: str, tried: Iterable[str], *, asked: bool) -> bool:
         """Stop all calls, unless another drain knows better or is about to; tell whether it was done.
 
-        Asked by a drain that holds no shipment itself, and could take nothing of other data sets than those it tried.
+        For a drain that holds no shipment itself, and could take nothing of other data sets than those it tried.
+        asked: it asked about what the platform has taken, in vain; unless it did, tasks that are open keep it closed.
         """
-        given = {"seconds": self._platform.circuit.open_seconds, "reason": reason, "tried": sorted(tried)}
+        seconds = self._platform.circuit.open_seconds
+        given = {"seconds": seconds, "reason": reason, "tried": sorted(tried), "asked": asked}
         with transaction(self._engine) as connection:
             done = connection.execute(
                 sql.load("push/state_open_alone"), {"platform": self._platform.platform, **given}

@@ -70,8 +70,11 @@ class Trouble:
         self._stopped.add(stream)
         self.broken[stream] = f"{stream.told(self._names)}{why}"
 
-    def nothing_else(self) -> None:
-        """State that there is nothing else to try. Raises Stop when that leaves no other end than an open circuit."""
-        doubt, self.doubt = self.doubt, ""
-        if doubt and self._gate.open_alone(doubt, {stream.dataset for stream in self.broken}):
+    def nothing_else(self, *, asked: bool) -> None:
+        """State that there is nothing else to send. Raises Stop when that leaves no other end than an open circuit.
+
+        asked: also a question about what it has taken was not answered; until then such questions are still to come.
+        """
+        tried = {stream.dataset for stream in self.broken}
+        if self.doubt and self._gate.open_alone(self.doubt, tried, asked=asked):
             raise Stop(f"{self._platform.name}：暂停上报，到时自动再试；{'；'.join(self.broken.values())}")
