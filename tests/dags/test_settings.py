@@ -23,12 +23,14 @@ import json, os, re, sys
 from airflow.configuration import conf
 conf.load_providers_configuration()
 import airflow_local_settings  # as every process of Airflow does at its start, by this name
+from airflow._shared.secrets_masker import redact  # what the page and the API show of a connection's extra
 named = [m for m in (re.fullmatch(r"AIRFLOW__([A-Z_]+?)__([A-Z_]+)", name) for name in os.environ) if m]
 options = {(m[1].lower(), m[2].lower()) for m in named}
 known = conf.configuration_description
 print(json.dumps({
     "unknown": sorted(f"{s}.{o}" for s, o in options if o not in known.get(s, {}).get("options", {})),
     "in_force": {f"{s}.{o}": conf.get(s, o, fallback=None) for s in known for o in known[s]["options"]},
+    "shown": redact({"hmac_key": "an HMAC key", "earlier_encryption_keys": ["an earlier key"]}),
     "shared": [name for name in airflow_local_settings._SHARED if name in sys.modules],
 }))
 """
@@ -111,6 +113,7 @@ def test_airflow_knows_every_setting_and_what_matters_is_in_force(
     assert found["unknown"] == []
     wanted = EVERYWHERE | (LAPTOP if where == "laptop" else PRODUCTION)
     assert {name: found["in_force"][name] for name in wanted} == wanted
+    assert found["shown"] == {"hmac_key": "***", "earlier_encryption_keys": ["***"]}
     # the first call of the execution API takes seconds, and a token must outlast any restart of it
     assert float(found["in_force"]["workers.execution_api_timeout"]) >= 15
     assert int(found["in_force"]["execution_api.jwt_expiration_time"]) >= 3600

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -13,13 +14,21 @@ from merging import open_exchange, query
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.collect import collect
 from credit_exchange.steps.context import Exchange
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import migrate
 
 DAY = date(2026, 11, 22)
 
 
-def other_keys(exchange: Exchange, monkeypatch: pytest.MonkeyPatch, **other: str) -> Exchange:
-    given = {"encryption": "an encryption key of a test", "hmac": "an hmac key of a test"} | other
-    connection = {"password": given["encryption"], "extra": {"hmac_key": given["hmac"]}}
+FIRST = "an encryption key of a test"
+
+
+def other_keys(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, earlier: Sequence[str] = (), **other: str
+) -> Exchange:
+    given = {"encryption": FIRST, "hmac": "an hmac key of a test"} | other
+    extra = {"hmac_key": given["hmac"], "earlier_encryption_keys": list(earlier)}
+    connection = {"password": given["encryption"], "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_CREDIT_KEYS", json.dumps(connection))
     return open_exchange(exchange.engine.url.render_as_string(hide_password=False))
 
@@ -71,3 +80,55 @@ def test_the_same_keys_are_taken_by_every_process_also_by_those_that_come_first_
         {"name": "encryption"},
         {"name": "hmac"},
     ]
+
+
+def test_an_encryption_key_is_replaced_where_the_one_before_is_given_too(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed = exchange.landing.put_bytes("raw", b"taken by the first key")
+    second = other_keys(exchange, monkeypatch, [FIRST], encryption="the second key of this test")
+    assert second.landing.get_bytes(landed.uri) == b"taken by the first key"
+    assert second.landing.put_bytes("raw", b"taken by the first key") == landed
+    third = other_keys(
+        exchange, monkeypatch, ["the second key of this test", FIRST], encryption="a third key of this test"
+    )
+    assert third.keys.opening != second.keys.opening
+    for earlier in ([FIRST], ["the second key of this test"], []):
+        forgotten = other_keys(exchange, monkeypatch, earlier, encryption="a third key of this test")
+        with pytest.raises(ConfigurationError, match=r"加密密钥与本数据库一直使用的不同.*earlier_encryption_keys"):
+            assert forgotten.keys
+        forgotten.engine.dispose()
+    late = other_keys(exchange, monkeypatch)  # a worker that was not told of the new keys
+    with pytest.raises(ConfigurationError, match="earlier_encryption_keys"):
+        assert late.keys
+    for one in (second, third, late):
+        one.engine.dispose()
+
+
+def test_a_database_from_before_keys_could_be_replaced_keeps_its_keys(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert exchange.keys
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql(sql.source("upgrade_0026/03_one_key_again"))
+        connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0025'")
+    migrate(exchange.engine.url.render_as_string(hide_password=False))
+    wrong = other_keys(exchange, monkeypatch, encryption="a key that somebody mistyped")
+    with pytest.raises(ConfigurationError, match="加密密钥与本数据库一直使用的不同"):
+        assert wrong.keys
+    wrong.engine.dispose()
+    second = other_keys(exchange, monkeypatch, [FIRST], encryption="the second key of this test")
+    assert second.keys
+    second.engine.dispose()
+
+
+@pytest.mark.parametrize("earlier", ["an encryption key of a test", [1]])
+def test_earlier_keys_that_are_no_list_are_refused(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, earlier: object
+) -> None:
+    extra = {"hmac_key": "an hmac key of a test", "earlier_encryption_keys": earlier}
+    monkeypatch.setenv("AIRFLOW_CONN_CREDIT_KEYS", json.dumps({"password": FIRST, "extra": extra}))
+    other = open_exchange(exchange.engine.url.render_as_string(hide_password=False))
+    with pytest.raises(ConfigurationError, match="列表"):
+        assert other.keys
+    other.engine.dispose()

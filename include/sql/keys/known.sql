@@ -1,2 +1,2 @@
--- The digests by which a key is known again; none before the first key was used.
+-- The digests by which the keys are known again that were ever written with; none before the first one was used.
 select name, digest from exchange.key_check

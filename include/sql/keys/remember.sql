@@ -1,4 +1,5 @@
--- The first keys that are used are the ones of this database; of two that come at once the first stands.
+-- These keys are written with from now on, beside those that were before.
 insert into exchange.key_check (name, digest)
-values ('encryption', :encryption), ('hmac', :hmac)
-on conflict (name) do nothing
+select n.name, n.digest
+from unnest(cast(:names as text []), cast(:digests as text [])) as n (name, digest)
+on conflict (name, digest) do nothing

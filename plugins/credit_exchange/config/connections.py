@@ -106,7 +106,8 @@ def _from_uri(conn_id: str, value: str) -> Connection:
 def keys_of(connection: Connection) -> Keys:
     """Return the encryption and HMAC keys of the connection `credit_keys`.
 
-    Encryption key: password. HMAC key: extra `hmac_key` (or login). Raises ConfigurationError when one is missing.
+    Encryption key: password; those that it replaced, a list: extra `earlier_encryption_keys`. HMAC key: extra
+    `hmac_key` (or login). Raises ConfigurationError when one is missing or too short.
     """
     encryption = str(connection.extra.get("encryption_key") or connection.password)
     hmac_key = str(connection.extra.get("hmac_key") or connection.login)
@@ -114,4 +115,7 @@ def keys_of(connection: Connection) -> Keys:
         raise ConfigurationError(
             "连接 credit_keys：请在 password 中填写加密密钥，在 extra 的 hmac_key（或 login）中填写 HMAC 密钥"
         )
-    return Keys.derive(encryption, hmac_key)
+    earlier = connection.extra.get("earlier_encryption_keys") or []
+    if not isinstance(earlier, list) or not all(isinstance(one, str) for one in earlier):
+        raise ConfigurationError('连接 credit_keys：extra 的 earlier_encryption_keys 应为列表，如 ["…", "…"]')
+    return Keys.derive(encryption, hmac_key, earlier)

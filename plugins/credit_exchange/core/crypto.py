@@ -14,7 +14,8 @@ import base64
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -42,31 +43,42 @@ _HEADER = struct.Struct(">4sI32s")
 _LARGEST_CHUNK = 64 * MIB
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _SHORTEST_SECRET = 16
-_DAMAGED = "加密数据已损坏或密钥不符：{what}；请核对连接 credit_keys 的加密密钥与写入时是否相同，再从备份恢复或重新采集"
+_DAMAGED = (
+    "加密数据已损坏或密钥不符：{what}；请核对连接 credit_keys 的加密密钥与写入时是否相同"
+    "（以前的密钥填在 extra 的 earlier_encryption_keys），再从备份恢复或重新采集"
+)
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The two keys of the exchange (Airflow Connection ``credit_keys``). Never shown in repr, logs or errors.
+    """The keys of the exchange (Airflow Connection ``credit_keys``). Never shown in repr, logs or errors.
 
-    `encryption` is 32 bytes for AES-256; `hmac` at least 32 bytes for record ids and joins, and never rotated in place.
+    `encryption` is 32 bytes for AES-256, and what is sealed from now on is sealed with it; `earlier` are those that it
+    replaced, which only open. `hmac`: at least 32 bytes for record ids and joins, and never rotated in place.
     """
 
     encryption: bytes = field(repr=False)
     hmac: bytes = field(repr=False)
+    earlier: tuple[bytes, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for keys of the wrong length."""
-        if len(self.encryption) != 32 or len(self.hmac) < 32:
+        if any(len(key) != 32 for key in self.opening) or len(self.hmac) < 32:
             raise ConfigurationError(
                 "连接 credit_keys：加密密钥应为 32 字节，HMAC 密钥至少 32 字节；请各填写 64 位十六进制字符"
             )
 
+    @property
+    def opening(self) -> tuple[bytes, ...]:
+        """The keys that open what is sealed, the one in use first."""
+        return (self.encryption, *self.earlier)
+
     @classmethod
-    def derive(cls, secret_enc: str, secret_hmac: str) -> Keys:
-        """Keys from two secrets: 64 hex characters are the key itself, any other text of at least 16 characters gives
-        its SM3. Raises ConfigurationError for a shorter secret."""
-        return cls(_key("加密密钥", secret_enc), _key("HMAC 密钥", secret_hmac))
+    def derive(cls, secret_enc: str, secret_hmac: str, earlier: Iterable[str] = ()) -> Keys:
+        """Keys from secrets: 64 hex characters are the key itself, any other text of at least 16 characters gives its
+        SM3. Raises ConfigurationError for a shorter secret."""
+        before = tuple(_key("以前的加密密钥", secret) for secret in earlier)
+        return cls(_key("加密密钥", secret_enc), _key("HMAC 密钥", secret_hmac), before)
 
 
 def _key(label: str, secret: str) -> bytes:
@@ -84,7 +96,7 @@ def _key(label: str, secret: str) -> bytes:
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _cipher(key: bytes) -> AESGCM:
     """The cipher of a key, made once: setting it up costs more than sealing a short value."""
     return AESGCM(key)
@@ -119,15 +131,22 @@ def open_sealed(keys: Keys, blob: bytes, context: bytes = b"") -> bytes:
     version = blob[:1]
     if len(blob) < 1 + _NONCE + _TAG or version not in (_VERSION, _PACKED):
         raise FatalError(_DAMAGED.format(what="不是第 1 或第 2 版的加密值"))
-    try:
-        plain = _cipher(keys.encryption).decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], version + context)
-    except InvalidTag:
-        raise FatalError(_DAMAGED.format(what="完整性校验未通过")) from None
+    plain = _opened(map(_cipher, keys.opening), blob[1 : 1 + _NONCE], blob[1 + _NONCE :], version + context)
+    if plain is None:
+        raise FatalError(_DAMAGED.format(what="完整性校验未通过"))
     if version == _VERSION:
         return plain
     (length,) = _LENGTH.unpack_from(plain)
     unpacked: bytes = _zstd().decompress(plain[_LENGTH.size :], length, asbytes=True)
     return unpacked
+
+
+def _opened(ciphers: Iterable[AESGCM], nonce: bytes, sealed: bytes, context: bytes) -> bytes | None:
+    """The plaintext by the first cipher that opens it, None when none does."""
+    for cipher in ciphers:
+        with suppress(InvalidTag, ValueError):  # ValueError: shorter than a tag
+            return cipher.decrypt(nonce, sealed, context)
+    return None
 
 
 def seal_text(keys: Keys, text: str, context: bytes = b"") -> str:
@@ -150,8 +169,8 @@ def open_text(keys: Keys, sealed: str, context: bytes = b"") -> str:
 # --- streams ----------------------------------------------------------------------------------------------------------
 
 
-def _stream_cipher(keys: Keys, salt: bytes) -> AESGCM:
-    return AESGCM(HKDF(SHA256(), 32, salt, b"credit-exchange stream v1").derive(keys.encryption))
+def _stream_cipher(key: bytes, salt: bytes) -> AESGCM:
+    return AESGCM(HKDF(SHA256(), 32, salt, b"credit-exchange stream v1").derive(key))
 
 
 def _stream_nonce(number: int, last: bool) -> bytes:
@@ -181,7 +200,7 @@ def seal_stream(keys: Keys, source: BinaryIO, target: BinaryIO, chunk: int = MIB
         raise ValueError(f"chunk must be between 1 byte and {_LARGEST_CHUNK} bytes")
     salt = os.urandom(32)
     header = _HEADER.pack(_STREAM_MAGIC, chunk, salt)
-    cipher = _stream_cipher(keys, salt)
+    cipher = _stream_cipher(keys.encryption, salt)
     target.write(header)
     number = total = 0
     current = _read_full(source, chunk)
@@ -206,16 +225,15 @@ def iter_open_stream(keys: Keys, source: BinaryIO, context: bytes = b"") -> Iter
     magic, chunk, salt = _HEADER.unpack(header)
     if magic != _STREAM_MAGIC or not 1 <= chunk <= _LARGEST_CHUNK:
         raise FatalError(_DAMAGED.format(what="不是第 1 版的加密数据流"))
-    cipher = _stream_cipher(keys, salt)
+    ciphers = [_stream_cipher(key, salt) for key in keys.opening]
     size = chunk + _TAG
     number = 0
     current = _read_full(source, size)
     while True:
         following = _read_full(source, size) if len(current) == size else b""
-        try:
-            plain = cipher.decrypt(_stream_nonce(number, not following), current, header + context)
-        except (InvalidTag, ValueError):  # ValueError: shorter than a tag
-            raise FatalError(_DAMAGED.format(what=f"数据流第 {number} 块校验未通过")) from None
+        plain = _opened(ciphers, _stream_nonce(number, not following), current, header + context)
+        if plain is None:
+            raise FatalError(_DAMAGED.format(what=f"数据流第 {number} 块校验未通过"))
         if plain:
             yield plain
         if not following:

@@ -220,6 +220,7 @@ class Laptop:
                 "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in USERS.items()),
                 "simple_auth_manager_passwords_file": self.passwords_file,
                 "dag_run_conf_overrides_params": False,
+                "sensitive_var_conn_names": "hmac_key,encryption_key",
                 "default_task_execution_timeout": 3600,
                 "max_active_runs_per_dag": 1,
             },

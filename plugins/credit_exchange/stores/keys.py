@@ -11,29 +11,43 @@ from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
 _NAMES = {"encryption": "加密密钥", "hmac": "HMAC 密钥"}
+_REPLACED = "更换加密密钥时，以前用过的都要列在 extra 的 earlier_encryption_keys 中。"
 
 
 def proved(engine: Engine, keys: Keys) -> Keys:
-    """Return the keys when they are those that this database is written with; the first ones ever used become those.
+    """Return the keys when all that this database was ever written with are among them; the first ones used are its.
 
-    Raises ConfigurationError for others: with another HMAC key every record would be a new one and be reported again,
-    with another encryption key nothing stored could be read.
+    A new encryption key is taken where those before it are given as well. Raises ConfigurationError otherwise: with
+    another HMAC key every record would be a new one and be reported again, and what was sealed with an encryption key
+    that is not given could not be read.
     """
-    digests = {name: hmac_sm3_hex(getattr(keys, name), f"credit-exchange {name} key".encode()) for name in _NAMES}
+    given = {"encryption": keys.opening, "hmac": (keys.hmac,)}
+    digests = {name: [_digest(name, key) for key in some] for name, some in given.items()}
     with transaction(engine) as connection:
         known = _known(connection)
-        if len(known) < len(digests):
-            connection.execute(sql.load("keys/remember"), digests)
-            known = _known(connection)
-    others = [label for name, label in _NAMES.items() if known[name] != digests[name]]
-    if others:
-        raise ConfigurationError(
-            f"连接 credit_keys：{'和'.join(others)}与本数据库一直使用的不同，因此什么也没有做（换了密钥，"
-            "每条记录都会成为新记录重复上报，已加密的数据无法读取）；请改回原来的密钥。"
-            "新装的环境请使用新的数据库（本机试用：先 make clean）"
-        )
+        new = {name: some[0] for name, some in digests.items() if some[0] not in known[name]}
+        if new:
+            connection.execute(sql.load("keys/lock"))
+            known = _known(connection)  # of two that come at once the first stands
+        others = [label for name, label in _NAMES.items() if not known[name].issubset(digests[name])]
+        if others:
+            raise ConfigurationError(
+                f"连接 credit_keys：{'和'.join(others)}与本数据库一直使用的不同，因此什么也没有做（换了密钥，"
+                "每条记录都会成为新记录重复上报，已加密的数据无法读取）；请改回原来的密钥。"
+                f"{_REPLACED if _NAMES['encryption'] in others else ''}"
+                "新装的环境请使用新的数据库（本机试用：先 make clean）"
+            )
+        if new:
+            connection.execute(sql.load("keys/remember"), {"names": list(new), "digests": list(new.values())})
     return keys
 
 
-def _known(connection: Connection) -> dict[str, str]:
-    return {row.name: row.digest for row in connection.execute(sql.load("keys/known"))}
+def _digest(name: str, key: bytes) -> str:
+    return hmac_sm3_hex(key, f"credit-exchange {name} key".encode())
+
+
+def _known(connection: Connection) -> dict[str, set[str]]:
+    known: dict[str, set[str]] = {name: set() for name in _NAMES}
+    for row in connection.execute(sql.load("keys/known")):
+        known[row.name].add(row.digest)
+    return known

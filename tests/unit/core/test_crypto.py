@@ -28,6 +28,23 @@ def opened(blob: bytes, keys: crypto.Keys = KEYS, context: bytes = b"") -> bytes
     return b"".join(crypto.iter_open_stream(keys, io.BytesIO(blob), context))
 
 
+NEW = crypto.Keys.derive("00" * 31 + "03", "a secret of the exchange", ["00" * 31 + "02", "00" * 31 + "01"])
+
+
+def test_what_earlier_keys_sealed_is_opened_and_what_is_sealed_is_sealed_with_the_newest():
+    assert crypto.open_sealed(NEW, crypto.seal(KEYS, b"abc", b"here"), b"here") == b"abc"
+    assert crypto.open_text(NEW, crypto.seal_text(OTHER, "福州")) == "福州"
+    whole = os.urandom(100)
+    assert opened(sealed_stream(whole), NEW) == whole
+    for earlier in (KEYS, OTHER):
+        with pytest.raises(FatalError):
+            crypto.open_sealed(earlier, crypto.seal(NEW, b"abc"))
+    target = io.BytesIO()
+    crypto.seal_stream(NEW, io.BytesIO(whole), target)
+    with pytest.raises(FatalError):
+        opened(target.getvalue(), KEYS)
+
+
 def test_keys_are_derived_and_never_shown():
     assert KEYS.encryption == bytes(31) + b"\x01"
     assert KEYS.hmac.hex() == sm3_hex(b"a secret of the exchange")
@@ -37,6 +54,11 @@ def test_keys_are_derived_and_never_shown():
             crypto.Keys.derive("00" * 32, wrong)
         assert not wrong or wrong not in str(error.value)
     assert crypto.Keys.derive("00" * 32, "x" * 16).hmac.hex() == sm3_hex(b"x" * 16)
+    assert repr(NEW) == "Keys()"
+    with pytest.raises(ConfigurationError, match="以前的加密密钥"):
+        crypto.Keys.derive("00" * 32, "x" * 16, ["too short"])
+    with pytest.raises(ConfigurationError):
+        crypto.Keys(b"1" * 32, b"2" * 32, (b"3" * 31,))
     for encryption, hmac in ((16, 32), (31, 32), (33, 32), (32, 31)):
         with pytest.raises(ConfigurationError):
             crypto.Keys(b"1" * encryption, b"2" * hmac)
