@@ -29,7 +29,7 @@ drop table exchange.lot, exchange.shipment_run, exchange.release, exchange.attem
 drop sequence exchange.outbox_seq;
 alter table exchange.night drop column causes;
 alter table exchange.batch drop column waived_by, drop column waived_reason, drop column filled;
-drop table exchange.restored;
+drop table exchange.restored, exchange.reconciliation, exchange.difference, exchange.listed;
 drop index exchange.record_by_document, exchange.record_by_subject;
 update exchange.credit_exchange_version set version_num = '0001';
 """
@@ -267,7 +267,7 @@ def test_a_migration_keeps_nobody_waiting_while_it_waits_for_a_step_that_runs(
         query(exchange, "select batch_id from exchange.batch")
     upgrade.join()
     assert query(exchange, "select filled from exchange.batch") == []
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0026"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0027"}]
 
 
 def test_a_step_that_never_ends_stops_a_migration_with_what_to_do(
@@ -285,7 +285,7 @@ def test_a_step_that_never_ends_stops_a_migration_with_what_to_do(
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0026"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0027"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
 
 

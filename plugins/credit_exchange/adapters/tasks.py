@@ -317,6 +317,36 @@ class PollReceipts(ExchangeOperator):
         return {"platforms": len(waiting)}
 
 
+class Reconcile(ExchangeOperator):
+    """核对: compares what platforms list with what was delivered to them; fails when something differs."""
+
+    reopens = False
+    PROBLEM: ClassVar[str] = "平台核对未完成"
+
+    def work(self, exchange: Exchange, context: Any) -> dict[str, int]:
+        """Return for each platform how many records were compared; raises when one differs or cannot be read."""
+        from credit_exchange.adapters.notifiers import tell
+        from credit_exchange.steps.reconcile import reconcile
+
+        self.page = "/exchange/platforms"
+        compared, problems, differ = dict[str, int](), list[str](), list[str]()
+        for platform_id, platform in exchange.config.platforms.items():
+            try:
+                done = guarded(partial(reconcile, exchange, platform_id))
+            except Exception as error:  # noqa: BLE001 - one platform must not keep the others from being compared
+                problems.append(str(error))
+                continue
+            if done is not None:
+                compared[platform_id] = done.compared
+                differ += [f"{platform.name}：{done.told}"] if done.told else []
+        tell(exchange)
+        if problems:
+            raise NotReady(f"{self.PROBLEM}：{'；'.join(problems + differ)}")
+        if differ:
+            raise FatalError(f"{'；'.join(differ)}；逐条和处理办法见「上报平台」页")
+        return compared
+
+
 def run_kind(run_type: Any) -> Any:
     """Return how our table calls Airflow's kind of run: scheduled, backfill or manual."""
     kind = str(getattr(run_type, "value", run_type)).lower()

@@ -11,9 +11,9 @@ from rich.table import Table
 
 from credit_exchange.cli import evidence, night_summary, returns
 from credit_exchange.cli import explain as explaining
-from credit_exchange.config.labels import DELIVERY_WORDS, OP_WORDS, part_label
+from credit_exchange.config.labels import DELIVERY_WORDS, DIFFERENCE_WORDS, OP_WORDS, part_label
 from credit_exchange.errors import FatalError
-from credit_exchange.steps import alerts, channels, gone, nights, orders, restored, watchdog
+from credit_exchange.steps import alerts, channels, gone, nights, orders, reconcile, restored, watchdog
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import run_night
 from credit_exchange.stores import sql
@@ -196,6 +196,39 @@ def restore(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
     return 0
 
 
+def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
+    """Compare platforms' lists with what was delivered; 0 when they agree or all that differs is ordered, else 2."""
+    good = True
+    for platform_id in given.platform or exchange.config.platforms:
+        done = reconcile.reconcile(exchange, platform_id)
+        name = exchange.config.platform(platform_id).name
+        if done is None:
+            _say(console, f"{name}：没有清单可读，不能核对")
+            continue
+        _say(console, f"{name}：应公示 {done.compared} 条，{done.told or '全部一致'}")
+        table = _whole("平台的目录", "不一致", "本系统的版本", "平台的版本", "记录")
+        for one in done.differences[:_MOST_WAITING]:
+            versions = ["" if version is None else str(version) for version in (one.our_version, one.their_version)]
+            table.add_row(one.place, DIFFERENCE_WORDS[one.kind], *versions, one.record_id)
+        if not done.differences:
+            continue
+        console.print(table)
+        if len(done.differences) > _MOST_WAITING:
+            _say(console, f"只列出前 {_MOST_WAITING} 条；全部见 report.difference")
+        left = len(done.differences)
+        if given.repair:
+            ordered, left = reconcile.repair(exchange, platform_id, given.reason, given.by)
+            _say(console, f"{name}：{ordered} 条将在下一次发布时重新上报或撤下（night 或清除「发布」及其下游）")
+            if left:
+                _say(console, f"{name}：其余 {left} 条不是从本系统报送的，请与平台联系")
+        good = good and not left
+    return 0 if good else 2
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def return_file(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
     """Write a department's return file."""
     since, until = given.since or date(2000, 1, 1), given.until or given.today
@@ -234,6 +267,7 @@ ACTIONS: dict[str, Action] = {
     "dismiss": dismiss,
     "settle": settle,
     "skip": skip,
+    "reconcile": compare,
     "restored": restore,
     "return-file": return_file,
     "evidence": evidence.export,

@@ -150,6 +150,11 @@ def parser() -> argparse.ArgumentParser:
     skip.add_argument("--until", type=day, help="最后一个（默认只这一天）")
     skip.add_argument("--reason", required=True, type=reason, help="原因")
 
+    reconcile = commands.add_parser("reconcile", help="把平台的公示清单与本系统登记的逐条核对；信用中国没有清单")
+    reconcile.add_argument("--platform", action="append", default=[], help="只核对这个平台（可多次写）")
+    reconcile.add_argument("--repair", action="store_true", help="不一致的，下一次发布时重新上报或撤下")
+    reconcile.add_argument("--reason", default="", help="与 --repair 一起写：核实的结果")
+
     restored = commands.add_parser("restored", help="登记本数据库是从备份恢复的，找回此后的撤下和恢复指令，继续上报")
     restored.add_argument("--reason", required=True, type=reason, help="哪一天的备份，为什么恢复")
     restored.add_argument("--begin", action="store_true", help="落地区也恢复过：先停止发布和上报，补做后再登记")
@@ -222,6 +227,8 @@ def _checked(given: argparse.Namespace) -> None:
     if given.command == "night" and given.date:
         ended(given.date)
     since, until = getattr(given, "since", None), getattr(given, "until", None)
+    if given.command == "reconcile" and given.repair and not given.reason.strip():
+        raise FatalError("--repair 要同时写明原因：--reason …")
     if since and until and until < since:
         raise FatalError(f"--until {until} 早于 --since {since}")
 

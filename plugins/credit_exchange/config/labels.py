@@ -67,6 +67,14 @@ SHIPMENT_WORDS = DELIVERY_WORDS | {"settled": "已结清"}
 OP_WORDS = {"upsert": "报送", "withdraw": "撤下"}
 """What a delivery does."""
 
+DIFFERENCE_WORDS = {
+    "missing": "应公示而平台上没有",
+    "version": "平台上是另一个版本",
+    "shown": "不应公示而平台上有",
+    "unknown": "平台上有而本系统没有",
+}
+"""How a platform's list differs from what was delivered to it."""
+
 COUNT_WORDS = (
     ROW_WORDS | DELIVERY_WORDS | OP_WORDS | {"awaiting": "等待回执", "withhold": "不予发送", "hold": "待人工确认"}
 )

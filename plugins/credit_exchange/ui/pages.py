@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from credit_exchange.adapters.connections import resolve
 from credit_exchange.adapters.runs import nightly_paused, nightly_state
-from credit_exchange.config.labels import STEP_WORDS, names_of, part_label
+from credit_exchange.config.labels import DIFFERENCE_WORDS, STEP_WORDS, names_of, part_label
 from credit_exchange.config.loader import as_it_is
 from credit_exchange.core import business_time
 from credit_exchange.stores import sql
@@ -244,6 +244,9 @@ class Pages:
                 "verdict": night.of_platforms(asked, counts, names["platform_names"], causes),
                 "causes": causes,
                 "refused": refused,
+                "reconciled": [row for row in _all(connection, "reconciled") if platform in ("", row["platform"])],
+                "differences": _all(connection, "differences", platform=platform or None, size=PAGE_SIZE),
+                "difference_words": DIFFERENCE_WORDS,
                 "most": max((p["ready"] + p["in_flight"] + p["unknown"] + p["held"] for p in platforms), default=0),
                 "shipments": _all(connection, "shipments", platform=platform or None, size=SHIPMENTS),
                 "platform": platform,

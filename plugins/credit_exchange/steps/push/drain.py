@@ -110,14 +110,7 @@ class _Drain:
         self._end = time.monotonic() + seconds
         connection = exchange.connection(platform.connection)
         self._dialect = dialect_for(Context(platform, exchange.config.datasets, connection))
-        self._transport = Transport(
-            connect_timeout=platform.connect_timeout,
-            read_timeout=platform.read_timeout,
-            total_timeout=platform.total_timeout,
-            max_reply_bytes=platform.max_reply_bytes,
-            ca_bundle=platform.ca_bundle,
-            file=f"platforms/{platform_id}.yml",
-        )
+        self._transport = Transport.of(platform)
         self._gate = Gate(exchange.engine, platform)
         self._desk = Desk(exchange, platform, me)
         self._claimer = Claimer(exchange, platform, self._dialect, source, me)

@@ -25,6 +25,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from credit_exchange.config.platform import Platform
 from credit_exchange.errors import ConfigurationError
 from credit_exchange.steps.push.dialects.base import Lost, NotSent, Reply
 from credit_exchange.steps.session import Session
@@ -160,6 +161,18 @@ class Transport:
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
         self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, platform: Platform) -> Transport:
+        """Return the transport with a platform's limits. Raises ConfigurationError for a bundle that is of no use."""
+        return cls(
+            connect_timeout=platform.connect_timeout,
+            read_timeout=platform.read_timeout,
+            total_timeout=platform.total_timeout,
+            max_reply_bytes=platform.max_reply_bytes,
+            ca_bundle=platform.ca_bundle,
+            file=f"platforms/{platform.platform}.yml",
+        )
 
     @property
     def signs(self) -> Signs:

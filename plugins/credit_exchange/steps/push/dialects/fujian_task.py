@@ -39,6 +39,7 @@ from credit_exchange.steps.push.dialects.base import (
     Wire,
     register,
 )
+from credit_exchange.steps.push.dialects.fujian_list import FujianList
 
 if TYPE_CHECKING:
     from credit_exchange.steps.payload import Payload, Sheet
@@ -94,7 +95,7 @@ def _needs(platform: Platform, datasets: Mapping[str, Dataset]) -> Iterator[tupl
 
 
 @register("fujian_task", _needs)
-class FujianTask:
+class FujianTask(FujianList):
     """`POST /exchange/upload`; the task_key makes a repeat harmless, and the task can be asked for by it."""
 
     by_identity: ClassVar[bool] = False

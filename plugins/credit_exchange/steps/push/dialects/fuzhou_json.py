@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import secrets
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow.compute as pc
@@ -30,6 +31,7 @@ from credit_exchange.steps.push.dialects.base import (
     Wire,
     register,
 )
+from credit_exchange.steps.push.dialects.listing import Listed, NoList, listed, pages
 
 if TYPE_CHECKING:
     from credit_exchange.steps.payload import Payload, Sheet
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 _ACCEPTED = Verdict(Outcome.DELIVERED)
 _DUPLICATE = Verdict(Outcome.DELIVERED, "duplicate")
 _GZIP = b"\x1f\x8b"
+_PAGE = 1000
 
 
 @register("fuzhou_json")
@@ -122,6 +125,24 @@ class FuzhouJson:
     def poll(self, shipment: Shipment, wire: Wire) -> CallResult:
         """Ask, as this platform has no tasks."""
         return self.ask(shipment, wire)
+
+    def listing(self, dataset: str, dates: Sequence[date], wire: Wire) -> Iterator[list[Listed]]:
+        """Yield what is shown of the data set, whatever the dates (listing.Lists)."""
+        return pages(self._platform.retry, partial(self._page, wire, dataset))
+
+    def _page(self, wire: Wire, dataset: str, number: int) -> tuple[int, list[Listed]]:
+        url = f"{self._base}/api/v1/records/{dataset}?page={number}&size={_PAGE}"
+        reply = self._call(wire, "GET", url, b"", {})
+        refused = http_refusal(reply)
+        if refused is not None:
+            raise NoList(refused)
+        if reply.status != 200:
+            raise NoList(unknown(reply, f"平台答复 HTTP {reply.status}"))
+        try:
+            answer = forms.read_json(reply.body)
+            return forms.whole(answer.get("total")), listed(dataset, answer.get("records"), "record_id", "version")
+        except forms.BadReply as bad:
+            raise NoList(unknown(reply, str(bad))) from bad
 
     def identity_of(self, payload: Payload) -> Identity | None:
         """Return None: records have ids here."""

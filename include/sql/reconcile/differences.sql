@@ -1,0 +1,63 @@
+-- Where the platform's list and what was last delivered do not agree, and how many records should be shown. What is on its way or
+-- waits is left out, as is what lies there in a form that nobody knows (RESTORED): the next release sends it.
+with ours as (
+    select distinct on (o.record_id)
+        o.record_id,
+        o.version,
+        o.lane as place,
+        o.op = 'upsert' and o.state = 'delivered' as is_shown
+    from exchange.outbox as o
+    where
+        o.platform = :platform
+        and o.dataset = any(cast(:datasets as text []))
+        and (o.state = 'delivered' or (o.state = 'rejected' and o.outcome_code = 'REVOKED'))
+    order by o.record_id, o.version desc
+),
+
+moving as (
+    select distinct o.record_id
+    from exchange.outbox as o
+    where
+        o.platform = :platform
+        and (o.under_way or o.state in ('ready', 'retry') or o.outcome_code = 'RESTORED')
+),
+
+theirs as (
+    select
+        l.place,
+        l.record_id,
+        max(l.version) as version
+    from exchange.listed as l
+    where l.reconciliation_id = :reconciliation_id
+    group by l.place, l.record_id
+),
+
+found as (
+    select
+        coalesce(t.place, o.place) as place,
+        coalesce(t.record_id, o.record_id) as record_id,
+        case
+            when t.record_id is null then 'missing'
+            when o.record_id is not null then 'version'
+            when r.record_id is not null then 'shown'
+            else 'unknown'
+        end as kind,
+        coalesce(o.version, w.version, r.version) as our_version,
+        t.version as their_version
+    from theirs as t
+    full join (select * from ours where is_shown) as o on t.record_id = o.record_id and t.place = o.place
+    left join ours as w on t.record_id = w.record_id
+    left join exchange.record as r on t.record_id = r.record_id
+    where (t.version is distinct from o.version) and coalesce(t.record_id, o.record_id) not in (select m.record_id from moving as m)
+)
+
+select
+    f.place,
+    f.record_id,
+    f.kind,
+    f.our_version,
+    f.their_version,
+    (select count(*) from ours as o where o.is_shown) as compared
+from (select 1) as always
+left join found as f on true
+order by f.place, f.record_id

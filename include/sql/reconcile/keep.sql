@@ -1,0 +1,20 @@
+-- What differs takes the place of what differed before.
+with gone as (
+    delete from exchange.difference as d
+    where d.platform = :platform and (d.place, d.record_id) not in (
+        select f.place, f.record_id
+        from unnest(cast(:places as text []), cast(:record_ids as text [])) as f (place, record_id)
+    )
+)
+
+insert into exchange.difference (platform, place, record_id, kind, our_version, their_version, reconciliation_id)
+select :platform, f.place, f.record_id, f.kind, f.our_version, f.their_version, :reconciliation_id
+from unnest(
+    cast(:places as text []), cast(:record_ids as text []), cast(:kinds as text []), cast(:our_versions as int []),
+    cast(:their_versions as bigint [])
+) as f (place, record_id, kind, our_version, their_version)
+on conflict (platform, place, record_id) do update set
+    kind = excluded.kind,
+    our_version = excluded.our_version,
+    their_version = excluded.their_version,
+    reconciliation_id = excluded.reconciliation_id

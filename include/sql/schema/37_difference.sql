@@ -1,0 +1,11 @@
+-- What differed when a platform's list was last compared. `place`: the data set or catalogue there.
+create table exchange.difference (
+    platform text not null,
+    place text not null,
+    record_id text not null,
+    kind text not null check (kind in ('missing', 'version', 'shown', 'unknown')),
+    our_version int,
+    their_version bigint,
+    reconciliation_id bigint not null,
+    primary key (platform, place, record_id)
+)

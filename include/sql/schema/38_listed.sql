@@ -1,0 +1,7 @@
+-- A platform's list while it is compared: read page by page, gone when the comparison has ended.
+create unlogged table exchange.listed (
+    reconciliation_id bigint not null,
+    place text not null,
+    record_id text not null,
+    version bigint not null
+)

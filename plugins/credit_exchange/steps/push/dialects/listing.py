@@ -1,0 +1,94 @@
+"""Reading what a platform shows, page by page. Source: platform-protocols, the lists of sections A and B; ADR 0006."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from credit_exchange.config.platform import RetryPolicy
+from credit_exchange.steps.push.dialects import forms
+from credit_exchange.steps.push.dialects.base import CallResult, Kind, Lost, NotSent, Refusal, Wire
+from credit_exchange.steps.push.waiting import pause, retry_after
+
+_MOST_PAGES = 100_000
+_NEWEST = 2**62
+"""What no version of ours reaches, and a database still holds."""
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
+
+
+class Listed(NamedTuple):
+    """One record that a platform shows. `place`: the data set or catalogue there."""
+
+    place: str
+    record_id: str
+    version: int
+
+
+class NoList(Exception):
+    """The platform did not give a page of its list."""
+
+    def __init__(self, result: CallResult) -> None:
+        super().__init__(result.problem or f"{result.words}（{result.code}）")
+        self.result = result
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """A dialect whose platform tells what it shows. Others answer questions about single records only."""
+
+    def listing(self, dataset: str, dates: Sequence[date], wire: Wire) -> Iterator[list[Listed]]:
+        """Yield what is shown of a data set, page by page. `dates`: the decision dates it may lie under, where asked.
+
+        Raises NoList, Lost or NotSent when a page did not come, though it was asked for a few times; and the stops of
+        the wire.
+        """
+
+
+def pages(policy: RetryPolicy, read: Callable[[int], tuple[int, list[Listed]]]) -> Iterator[list[Listed]]:
+    """Yield the pages of a list. read: takes a page's number from 1, gives how many records there are and the page's.
+
+    A page that did not come is asked for again, as often and after such pauses as the platform's policy says.
+    """
+    seen = 0
+    for number in range(1, _MOST_PAGES):
+        again = Retrying(
+            retry=retry_if_exception(_may_come),
+            stop=stop_after_attempt(policy.attempts),
+            wait=lambda state: _pause(policy, state),
+            reraise=True,
+        )
+        total, rows = again(read, number)
+        yield rows
+        seen += len(rows)
+        if not rows or seen >= total:
+            return
+
+
+def _may_come(error: BaseException) -> bool:
+    if isinstance(error, NoList):
+        return error.result.kind is Kind.UNKNOWN or error.result.refusal in (Refusal.BUSY, Refusal.SIGN_AGAIN)
+    return isinstance(error, Lost | NotSent)
+
+
+def _pause(policy: RetryPolicy, state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome is not None else None
+    if isinstance(error, NoList) and error.result.refusal is Refusal.BUSY:
+        return min(retry_after(error.result.retry_after, policy), policy.max_seconds)
+    return pause(policy, state.attempt_number)
+
+
+def listed(place: str, items: Any, id_name: str, version_name: str) -> list[Listed]:
+    """Return the records of a page. Raises BadReply when it is not what the protocol says."""
+    if not isinstance(items, list):
+        raise forms.BadReply("清单中缺少记录")
+    rows = []
+    for item in items:
+        record_id = item.get(id_name) if isinstance(item, dict) else None
+        if not isinstance(record_id, str) or not _ID.fullmatch(record_id):
+            raise forms.BadReply("清单中某条的记录编号不符合约定")
+        rows.append(Listed(place, record_id, min(forms.whole(item.get(version_name)), _NEWEST)))
+    return rows

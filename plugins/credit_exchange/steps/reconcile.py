@@ -1,0 +1,185 @@
+"""核对: does a platform show what was last delivered to it? Decided in ADR 0006.
+
+Reads the platform's list, keeps what differs and tells people. Nothing is mended but by the order of a person
+(`repair`), and then by the next release, as every decision is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from credit_exchange.config.labels import DIFFERENCE_WORDS
+from credit_exchange.config.platform import Platform
+from credit_exchange.core.numbers_in_text import scrub_text
+from credit_exchange.errors import RetriableError
+from credit_exchange.steps import alerts
+from credit_exchange.steps.push.dialects.base import Context, Lost, NotSent, Reply, dialect_for
+from credit_exchange.steps.push.dialects.listing import Lists, NoList
+from credit_exchange.steps.push.gate import Gate, Stop
+from credit_exchange.steps.push.transport import Transport
+from credit_exchange.stores import sql
+from credit_exchange.stores.copy import copy_table
+from credit_exchange.stores.database import transaction
+
+if TYPE_CHECKING:
+    from credit_exchange.steps.context import Exchange
+
+INCIDENT = "reconcile:"
+
+
+class Difference(NamedTuple):
+    """One record that a platform shows otherwise than was last delivered. `place`: the data set or catalogue there."""
+
+    place: str
+    record_id: str
+    kind: str
+    our_version: int | None
+    their_version: int | None
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What a comparison came to. `compared`: how many records should be shown there."""
+
+    compared: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each kind, in a fixed order."""
+        found = Counter(one.kind for one in self.differences)
+        return {kind: found[kind] for kind in DIFFERENCE_WORDS if found[kind]}
+
+    @property
+    def told(self) -> str:
+        """The counts in words, empty when all agrees."""
+        return "，".join(f"{DIFFERENCE_WORDS[kind]} {count} 条" for kind, count in self.counts.items())
+
+
+class Repaired(NamedTuple):
+    """What will be sent again or taken down, and what only a person can mend."""
+
+    ordered: int
+    left: int
+
+
+class _Reading:
+    """The wire for questions that no shipment is about: each call takes its turn in the platform's pace."""
+
+    def __init__(self, exchange: Exchange, platform: Platform) -> None:
+        self._gate = Gate(exchange.engine, platform)
+        self._gate.prepare(at_once=False, try_again=False)
+        self._transport = Transport.of(platform)
+
+    def target(self, url: str) -> str:
+        """Return the request target exactly as it will be sent."""
+        return self._transport.target(url)
+
+    def call(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", login: bool = False
+    ) -> Reply:
+        """Send one request when it is our turn. Raises NotSent, Lost, Stop."""
+        self._gate.turn()
+        self._gate.leave()
+        return self._transport.call(method, url, headers or {}, body)
+
+
+def reconcile(exchange: Exchange, platform_id: str) -> Reconciled | None:
+    """Compare what a platform lists with what was last delivered to it, and tell people what differs.
+
+    None where the platform gives no list. Raises RetriableError when the list cannot be read whole; then the last
+    comparison stands. Raises ConfigurationError for an unknown platform, dialect or connection.
+    """
+    platform = exchange.config.platform(platform_id)
+    dialect = dialect_for(Context(platform, exchange.config.datasets, exchange.connection(platform.connection)))
+    if not isinstance(dialect, Lists):
+        return None
+    with transaction(exchange.engine) as connection:
+        number = int(connection.execute(sql.load("reconcile/begin"), {"platform": platform_id}).scalar_one())
+    try:
+        wire = _Reading(exchange, platform)
+        compared, found = _read(exchange, platform, dialect, wire, number)
+        if found:  # while pages were read, nights went on: what is wrong is there the second time too
+            compared, again = _read(exchange, platform, dialect, wire, number)
+            found = [one for one in again if one in set(found)]
+    except (NoList, Lost, NotSent, Stop) as error:
+        raise RetriableError(f"{platform.name}：没有读完平台的清单，本次没有核对，稍后再试：{error}") from error
+    finally:
+        with transaction(exchange.engine) as connection:
+            connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number})
+    done = Reconciled(compared, tuple(found))
+    _keep(exchange, platform_id, number, done)
+    _tell(exchange, platform, done)
+    return done
+
+
+def _read(
+    exchange: Exchange, platform: Platform, dialect: Lists, wire: _Reading, number: int
+) -> tuple[int, list[Difference]]:
+    with transaction(exchange.engine) as connection:
+        connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number})
+    datasets = [name for name in platform.datasets if name in exchange.config.datasets]
+    for name in datasets:
+        field = exchange.config.datasets[name].identity.decided_on
+        given = {"platform": platform.platform, "dataset": name, "field": field}
+        with transaction(exchange.engine) as connection:
+            dates = list(connection.execute(sql.load("reconcile/dates"), given).scalars())
+        for page in dialect.listing(name, dates, wire):
+            places, record_ids, versions = zip(*page, strict=True) if page else ((), (), ())
+            columns = [pa.array([number] * len(page)), pa.array(places), pa.array(record_ids), pa.array(versions)]
+            with transaction(exchange.engine) as connection:
+                table = pa.table(columns, names=["reconciliation_id", "place", "record_id", "version"])
+                copy_table(connection, "reconcile/copy_listed", table)
+    compared: dict[str, Any] = {
+        "platform": platform.platform,
+        "datasets": datasets,
+        "reconciliation_id": number,
+    }
+    with transaction(exchange.engine) as connection:
+        rows = connection.execute(sql.load("reconcile/differences"), compared).all()
+    return rows[0].compared, [Difference(*row[:-1]) for row in rows if row.kind is not None]
+
+
+def _keep(exchange: Exchange, platform_id: str, number: int, done: Reconciled) -> None:
+    given: dict[str, Any] = {"platform": platform_id, "reconciliation_id": number, "compared": done.compared}
+    columns = zip(*done.differences, strict=True) if done.differences else [()] * len(Difference._fields)
+    names = ("places", "record_ids", "kinds", "our_versions", "their_versions")
+    given |= dict(zip(names, map(list, columns), strict=True)) | {"differences": len(done.differences)}
+    with transaction(exchange.engine) as connection:
+        connection.execute(sql.load("reconcile/keep"), given)
+        connection.execute(sql.load("reconcile/finish"), given)
+
+
+def _tell(exchange: Exchange, platform: Platform, done: Reconciled) -> None:
+    key = f"{INCIDENT}{platform.platform}:"  # whole, so that no other platform's begins with it
+    if not done.differences:
+        alerts.clear_others(exchange, key, [])
+        return
+    alerts.raise_alert(
+        exchange,
+        key,
+        "critical" if "shown" in done.counts else "warning",
+        f"{platform.name}：平台公示的与本系统登记的不一致",
+        f"应公示 {done.compared} 条；{done.told}。逐条见「上报平台」页和 report.difference；核实后运行 "
+        f"python -m credit_exchange reconcile --platform {platform.platform} --repair --reason … 重新上报或撤下",
+        "/exchange/platforms",
+    )
+
+
+def repair(exchange: Exchange, platform_id: str, reason: str, ordered_by: str) -> Repaired:
+    """Let the next release send again, or take down, what the last comparison of a platform found to differ."""
+    given = {"platform": platform_id, "reason": scrub_text(reason), "repaired_by": ordered_by}
+    with transaction(exchange.engine) as connection:
+        connection.execute(sql.load("merge/lock"))
+        for part in (0, 1):
+            connection.execute(sql.load("release/lock"), {"part": part})
+        connection.execute(sql.load("push/lock"), {"platform": platform_id})
+        ordered = set(connection.execute(sql.load("reconcile/repair"), given).scalars())
+        left = set(connection.execute(sql.load("reconcile/found"), given).scalars()) - ordered
+        connection.execute(sql.load("reconcile/repaired"), given)
+    return Repaired(len(ordered), len(left))

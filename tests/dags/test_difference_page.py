@@ -1,0 +1,45 @@
+"""The page of the platforms says what their lists show otherwise than was delivered, until they agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pages_seed import HOSTILE, RECORD
+from sqlalchemy import text
+
+from credit_exchange.stores.database import connect
+
+# Airflow's API server imports Starlette's test client (by way of svcs), which speaks of its next HTTP library
+pytestmark = pytest.mark.filterwarnings("ignore:Using .httpx. with .starlette.testclient.")
+
+
+def test_what_differs_from_a_platforms_list_stands_on_its_page(client: Any, database_url: str) -> None:
+    assert "与平台清单的核对" not in client.get("/platforms").text
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into exchange.reconciliation (platform, finished_at, compared, differences) "
+                "values ('fuzhou', now(), 1200, 2), ('fujian', now(), 900, 0)"
+            )
+        )
+        connection.execute(
+            text(
+                "insert into exchange.difference (platform, place, record_id, kind, our_version, their_version, "
+                "reconciliation_id) values ('fuzhou', 'permit', :record, 'shown', 2, 1, 1), "
+                "('fuzhou', 'permit', :hostile, 'unknown', null, 1, 1)"
+            ),
+            {"record": RECORD, "hostile": HOSTILE},
+        )
+    shown = client.get("/platforms").text
+    assert "应公示 1,200 条" in shown
+    assert "全部一致" in shown
+    assert shown.index("不应公示而平台上有") < shown.index("平台上有而本系统没有")
+    assert f'href="/exchange/record/{RECORD}"' in shown
+    assert HOSTILE not in shown
+    assert "不应公示而平台上有" not in client.get("/platforms?platform=fujian").text
+    with engine.begin() as connection:
+        connection.execute(text("update exchange.reconciliation set repaired_at = now()"))
+    assert "已安排重新上报或撤下" in client.get("/platforms").text
+    engine.dispose()
