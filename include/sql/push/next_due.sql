@@ -15,7 +15,10 @@ where platform = :platform and state = 'awaiting_receipt' and shipment_no <> all
 union all
 select 'other', min(extract(epoch from lease_until - clock_timestamp()))
 from exchange.shipment
-where platform = :platform and state in ('sending', 'ready', 'retry') and lease_until >= clock_timestamp()
+where
+    platform = :platform
+    -- what was being sent when its lease ended is found by `recover` next
+    and (state = 'sending' or (state in ('ready', 'retry') and lease_until >= clock_timestamp()))
 union all
 select 'record', min(extract(epoch from o.not_before - clock_timestamp()))
 from exchange.release as o

@@ -17,6 +17,7 @@ from world import SEND, arrived_once, environment, names, outbox, put, query, ru
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import DrainResult
 from credit_exchange.steps.push.desk import Desk
+from credit_exchange.steps.restored import Noted
 from platforms import Sandbox
 
 WORLD = Path(__file__).parent / "world.py"
@@ -104,6 +105,52 @@ def test_a_frozen_worker_that_wakes_up_writes_and_sends_nothing_more(
     assert len(sandbox.ledger.requests()) == before
     assert settled == {key: row.settled_at for key, row in outbox(exchange).items()}
     assert attempts == query(exchange, "select * from exchange.attempt order by attempt_id")
+
+
+@pytest.mark.parametrize("kind", ["fuzhou"])
+def test_what_was_being_sent_when_a_lease_ended_is_not_left_to_the_next_drain(
+    exchange: Exchange, sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the lease ends just after this drain has looked for such."""
+    put(exchange, kind, names(1))
+    with monkeypatch.context() as killed:
+        killed.setattr(Desk, "begin", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(exchange, kind)
+    recover = Desk.recover
+
+    def looked(desk: Desk, **given: bool) -> None:
+        recover(desk, **given)
+        query(
+            exchange,
+            "update exchange.shipment set state = 'sending', lease_owner = 'on another machine', lease_until = now() "
+            "where fence = 1 and tries = 0 returning 1",
+        )
+        monkeypatch.setattr(Desk, "recover", recover)
+
+    monkeypatch.setattr(Desk, "recover", looked)
+    result = run(exchange, kind)
+    assert (result.delivered, result.problem) == (1, None)
+
+
+def test_a_drain_that_hung_before_its_call_for_longer_than_its_lease_sends_nothing_more(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then another one has found nothing there, sent it, and taken it down again."""
+    exchange = exchange_with(lease_seconds=0.2)
+    put(exchange, kind, names(1))
+    note = Noted.sent
+
+    def hanging(noted: Noted, attempt: int) -> None:
+        monkeypatch.setattr(Noted, "sent", note)
+        assert run(exchange, kind).delivered == 1
+        put(exchange, kind, names(1), version=2, op="withdraw")
+        assert run(exchange, kind).delivered == 1
+
+    monkeypatch.setattr(Noted, "sent", hanging)
+    assert "接手" in str(run(exchange, kind).problem)
+    assert sandbox.current() == {}
+    assert [one.op for one in sandbox.ledger.applies()] == ["upsert", "withdraw"]
 
 
 def test_killed_at_random_again_and_again(

@@ -174,6 +174,27 @@ def test_the_last_part_that_fails_keeps_nobody_from_asking_what_became_of_what_w
     arrived_once(sandbox, 80)
 
 
+@pytest.mark.parametrize(("kind", "op"), [("fuzhou", "upsert"), ("fujian", "upsert"), ("fuzhou", "withdraw")])
+def test_what_waits_for_its_next_try_is_tried_before_the_circuit_opens(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, broken: Broken, op: str
+) -> None:
+    """Of another data set, and takedowns of the same."""
+    exchange = exchange_with(**QUICK | {"settle_after_seconds": 0.5, "retry": {"first_seconds": 0.5}})
+    if op == "withdraw":
+        put(exchange, kind, names(10, first=201))
+        run(exchange, kind)
+        put(exchange, kind, names(10, first=201), version=2, op=op)
+    else:
+        put(exchange, kind, names(10, first=201), dataset="red_list")
+    put(exchange, kind, names(60))
+    sandbox.faults.add(SEND[kind], "503")
+    broken.parts = (PERMITS[kind] if op == "upsert" else b'"op":"U"',)
+    result = run(exchange, kind)
+    assert "行政许可" in str(result.problem)
+    assert result.delivered == 10
+    assert query(exchange, CIRCUIT) == [("closed",)]
+
+
 TAKEDOWN = {"fuzhou": b'"op":"R"', "fujian": b"", "china": b"revoke"}
 
 

@@ -15,6 +15,8 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Sheet
 from credit_exchange.steps.push import drain
 from credit_exchange.steps.push.ahead import Ahead
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
 from platforms import Sandbox
 
 
@@ -115,3 +117,22 @@ def test_what_the_packing_thread_fails_with_fails_the_drain_and_loses_nothing(
     assert run(exchange, kind).problem is None
     assert states(exchange) == {"delivered": 50}
     arrived_once(sandbox, 50)
+
+
+def test_a_takedown_does_not_wait_for_what_was_packed_under_rules_that_have_changed_since(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    """Takedowns only are sent then; a drain that stopped had packed another version of the record."""
+    exchange = exchange_with(limits={"records": 1})
+    put(exchange, kind, names(3))
+    assert run(exchange, kind).delivered == 3
+    put(exchange, kind, names(3), version=2)
+    sandbox.faults.add(SEND[kind], "401", times=2)
+    assert "凭证" in str(run(exchange, kind).problem)
+    put(exchange, kind, ["r0003"], version=3, op="withdraw")
+    sandbox.faults.clear()
+    with transaction(exchange.engine) as connection:
+        connection.execute(sql.load("release/ruleset_remember"), {"platform": kind, "digest": "of other rules"})
+    assert "重新发布" in str(run(exchange, kind).problem)
+    assert outbox(exchange)["r0003", 3].state == "delivered"
+    assert len(sandbox.current()) == 2

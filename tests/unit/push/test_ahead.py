@@ -6,7 +6,9 @@ import threading
 
 import pytest
 
+from credit_exchange.config.loader import load
 from credit_exchange.steps.push.ahead import Ahead
+from credit_exchange.steps.push.streams import Stopped, Stream
 
 
 class Work:
@@ -71,3 +73,15 @@ def test_what_it_raises_is_raised_where_it_is_taken() -> None:
         ahead.take()
     assert not ahead.begun
     ahead.close()
+
+
+def test_a_stream_that_is_stopped_while_the_next_is_being_packed_does_no_harm() -> None:
+    class Beside(Stopped):
+        def _is_left(self, stream: Stream) -> bool:
+            self.add(Stream("penalty", "penalty", "upsert"))  # by the drain, while this asks in its own thread
+            return super()._is_left(stream)
+
+    stopped = Beside(load().platforms["fuzhou"])
+    stopped.add(Stream("permit", "permit", "upsert"))
+    assert stopped.unpacked() == ["permit upsert"]
+    assert stopped.unpacked() == ["penalty upsert", "permit upsert"]

@@ -74,8 +74,11 @@ class Desk:
 
     # --- taking
 
-    def recover(self) -> None:
-        """Free what drains that are gone held: unknown when an attempt had begun, else to be sent as it is."""
+    def recover(self, *, takedowns_only: bool = False) -> None:
+        """Free what drains that are gone held: unknown when an attempt had begun, else to be sent as it is.
+
+        takedowns_only: what is packed and held by nobody is not going to be sent now, and keeps none of them back.
+        """
 
         def work(connection: Connection) -> None:
             names = connection.execute(sql.load("push/owners"), self._base).scalars().all()
@@ -84,6 +87,8 @@ class Desk:
                 sql.load("push/recover"),
                 {**self._base, "dead": self._dead, "settle": self._platform.settle_after_seconds},
             )
+            if takedowns_only:
+                connection.execute(sql.load("push/unpack"), {**self._base, "dead": self._dead})
 
         self._safely(work)
 

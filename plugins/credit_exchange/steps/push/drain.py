@@ -165,8 +165,7 @@ class _Drain:
         now_left = self._desk.left()
         if left is None or problem or _undone(now_left) < _undone(left):
             left = now_left  # what another drain was sending at the last look may have arrived
-        overdue = self._desk.overdue()
-        sending, stale = self._sending, self._stale
+        overdue, sending, stale = self._desk.overdue(), self._sending, self._stale
         return result_of(
             self._platform, self._settler, problem, left, overdue, calls=self._calls, sending=sending, stale=stale
         )
@@ -188,7 +187,7 @@ class _Drain:
         """Do the most urgent thing; False when there is nothing that can be done now."""
         now = time.monotonic()
         if now >= self._recover_at:
-            self._desk.recover()
+            self._desk.recover(takedowns_only=self._stale)
             self._recover_at = now + _RECOVER_EVERY
         # a takedown that has just been ordered goes before shipments that are already packed
         if (
@@ -294,10 +293,10 @@ class _Drain:
 
     def _look_last(self) -> bool:
         """Look while nothing can be sent; after a look in vain only here, since each may take as long as a call may."""
-        asked = bool(self._settler.unanswered)
-        if self._settler.trouble.doubt and not asked and self._look_after():
+        asked, settler = bool(self._settler.unanswered), self._settler
+        if settler.trouble.doubt and not asked and self._look_after():
             return True  # an answer to any question shows that the platform works
-        self._settler.trouble.nothing_else(asked=asked)
+        settler.trouble.nothing_else(settler.skip_shipments, settler.skip_records, asked=asked)
         if self._tasks_until is None:
             self._tasks_until = time.monotonic() + self._platform.poll_in_drain_seconds
         return self._look_after()
@@ -318,6 +317,7 @@ class _Drain:
 
     def _call(self, leased: Leased, kind: str, method: Callable[[Shipment, Wire], CallResult]) -> None:
         """Attempt row, call, outcome."""
+        leased_at = time.monotonic()
         try:
             attempt, state = self._desk.begin(leased, kind, self._gate)
         except Replaced:
@@ -330,7 +330,7 @@ class _Drain:
         self._settler.trouble.lately = state.troubled
         faultpoint("push.after_attempt_row")
         at_once = self._gate.at_once(state)
-        caller = Caller(self._exchange.engine, self._gate, self._transport, leased.lease, at_once=at_once)
+        caller = Caller(self._exchange.engine, self._gate, self._transport, leased.lease, leased_at, at_once=at_once)
         stop: Stop | None = None
         try:
             result = method(leased.shipment, caller)
@@ -369,6 +369,7 @@ class _Drain:
         passed_by = ["unknown", "task"] * self._gave_up() + ["shipment", "record"] * self._stale
         due = {what: seconds for what, seconds in due.items() if what not in passed_by}
         now = time.monotonic()
+        self._recover_at = 0.0 if due.get("other", 1.0) <= 0 else self._recover_at
         waits = [
             seconds
             for what, seconds in due.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from credit_exchange.config.platform import Platform
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.steps.push.dialects.base import Reply
+from credit_exchange.steps.push.streams import Stream
 from credit_exchange.steps.push.transport import Signs, Transport
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
@@ -106,6 +107,11 @@ class Gate:
         if wait > 0:
             time.sleep(wait)
 
+    @property
+    def begins_within(self) -> float:
+        """For so many seconds of a lease a call may begin: it has to be over before the lease is."""
+        return max(self._platform.lease_seconds - self._platform.total_timeout, 0.0)
+
     def leave(self) -> None:
         """Keep a distance to our own last call too: what lies between a turn and its call takes more or less time."""
         early = self._last_call + self._interval - time.monotonic()
@@ -126,14 +132,19 @@ class Gate:
         """The platform took a shipment."""
         self._do("state_success")
 
-    def open_alone(self, reason: str, tried: Iterable[str], *, asked: bool) -> bool:
+    def open_alone(
+        self, reason: str, tried: Collection[Stream], skip: Iterable[str], skip_rows: Iterable[int], *, asked: bool
+    ) -> bool:
         """Stop all calls, unless another drain knows better or is about to; tell whether it was done.
 
-        For a drain that holds no shipment itself, and could take nothing of other data sets than those it tried.
+        For a drain that holds no shipment itself, and could take nothing of other streams than those it tried.
+        skip, skip_rows: shipments and records that it tried often enough.
         asked: it asked about what the platform has taken, in vain; unless it did, tasks that are open keep it closed.
         """
         seconds = self._platform.circuit.open_seconds
-        given = {"seconds": seconds, "reason": reason, "tried": sorted(tried), "asked": asked}
+        given = {"seconds": seconds, "reason": reason, "asked": asked, "skip": sorted(skip)}
+        given |= {"skip_rows": sorted(skip_rows), "streams": sorted(" ".join(stream) for stream in tried)}
+        given["tried"] = sorted({f"{stream.dataset} {stream.op}" for stream in tried})
         with transaction(self._engine) as connection:
             done = connection.execute(
                 sql.load("push/state_open_alone"), {"platform": self._platform.platform, **given}
@@ -159,10 +170,21 @@ class Caller:
     """The wire as a dialect sees it, for one leased shipment: each call takes its turn and renews the lease first."""
 
     def __init__(
-        self, engine: Engine, gate: Gate, transport: Transport, lease: Mapping[str, object], *, at_once: bool = False
+        self,
+        engine: Engine,
+        gate: Gate,
+        transport: Transport,
+        lease: Mapping[str, object],
+        leased_at: float,
+        *,
+        at_once: bool = False,
     ) -> None:
-        """`lease`: shipment_no, fence, owner, lease (seconds). `at_once`: the first call's turn and lease are fresh."""
+        """`lease`: shipment_no, fence, owner, lease (seconds), renewed at `leased_at` (monotonic) or a little later.
+
+        `at_once`: the first call needs no turn of its own.
+        """
         self._at_once = at_once
+        self._leased_at = leased_at
         self._engine = engine
         self._gate = gate
         self._transport = transport
@@ -184,16 +206,20 @@ class Caller:
         if self._at_once:
             self._at_once = False
         else:
-            self._turn()
+            self._gate.turn()
+            self._renew()
+        self._gate.leave()
+        if time.monotonic() - self._leased_at > self._gate.begins_within:  # this process stood still
+            self._renew()
         self.begun = self.begun or not login
         self.calls += 1
-        self._gate.leave()
         reply = self._transport.call(method, url, headers or {}, body)
         self.answered = self.answered or not login
         return reply
 
-    def _turn(self) -> None:
-        self._gate.turn()
+    def _renew(self) -> None:
+        now = time.monotonic()
         with transaction(self._engine) as connection:
             if connection.execute(sql.load("push/renew"), self._lease).rowcount != 1:
                 raise Replaced(f"上报批次 {self._lease['shipment_no']} 已由另一进程接手")
+        self._leased_at = now

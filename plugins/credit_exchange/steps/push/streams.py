@@ -48,7 +48,8 @@ class Stopped:
         In which catalogue a record belongs is known when it is packed: those with another one left are packed, and what
         comes into a stopped one is kept for the next drain.
         """
-        return sorted({f"{one.dataset} {one.op}" for one in self._streams if not self._is_left(one)})
+        streams = tuple(self._streams)  # asked while what is packed ahead is packed, in a thread of its own
+        return sorted({f"{one.dataset} {one.op}" for one in streams if not self._is_left(one)})
 
     def _is_left(self, stream: Stream) -> bool:
         route = self._platform.datasets.get(stream.dataset)

@@ -7,7 +7,7 @@ and all else goes on. A platform that answers nobody, or takes nothing of severa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from credit_exchange.config.platform import Platform
 from credit_exchange.steps.push.gate import Gate, Stop
@@ -70,11 +70,11 @@ class Trouble:
         self._stopped.add(stream)
         self.broken[stream] = f"{stream.told(self._names)}{why}"
 
-    def nothing_else(self, *, asked: bool) -> None:
+    def nothing_else(self, skip: Iterable[str] = (), skip_rows: Iterable[int] = (), *, asked: bool) -> None:
         """State that there is nothing else to send. Raises Stop when that leaves no other end than an open circuit.
 
+        skip, skip_rows: shipments and records that were tried often enough.
         asked: also a question about what it has taken was not answered; until then such questions are still to come.
         """
-        tried = {stream.dataset for stream in self.broken}
-        if self.doubt and self._gate.open_alone(self.doubt, tried, asked=asked):
+        if self.doubt and self._gate.open_alone(self.doubt, self.broken, skip, skip_rows, asked=asked):
             raise Stop(f"{self._platform.name}：暂停上报，到时自动再试；{'；'.join(self.broken.values())}")
