@@ -16,6 +16,7 @@ from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.payload import Payload, Sheet, sheets_of
 from credit_exchange.steps.push import claim, drain
 from credit_exchange.steps.push.dialects.base import Context, NotSent, dialect_for
+from credit_exchange.steps.push.gate import Gate, Stop
 from credit_exchange.steps.push.transport import Transport
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
@@ -172,6 +173,29 @@ def test_also_where_the_platform_takes_no_connection_now_and_then(
     result = run(exchange, "china")
     assert (result.delivered, result.unknown, result.problem) == (40, 0, None)
     assert len(sandbox.ledger.requests("query_permission")) == 40, "what had been answered was asked again"
+
+
+def test_what_was_sent_before_the_drain_had_to_stop_is_asked_about_and_not_sent_again(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window may begin between a takedown and its reading back; before the takedown nothing was sent."""
+    exchange = exchange_with()
+    put(exchange, "china", names(1))
+    run(exchange, "china")
+    put(exchange, "china", names(1), version=2, op="withdraw")
+
+    def stopped(_gate: Gate) -> None:
+        raise Stop("平台维护中")
+
+    with monkeypatch.context() as window:
+        window.setattr(Gate, "turn", stopped)
+        assert run(exchange_with(limits={"calls_per_second": 50}), "china").calls == 0
+        assert outbox(exchange)["r0001", 2].state == "ready"
+        result = run(exchange, "china")
+    assert (result.unknown, result.calls, result.problem) == (1, 1, "平台维护中")
+    assert outbox(exchange)["r0001", 2].state == "unknown"
+    assert run(exchange, "china").delivered == 1
+    assert len(sandbox.ledger.requests("revoke")) == 1
 
 
 class TestPace:

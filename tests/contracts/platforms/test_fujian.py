@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
-from world import finish_tasks, names, outbox, put, query, run, states
+from world import finish_tasks, made_up, names, outbox, put, query, run, states
 
+from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.steps import watchdog
 from credit_exchange.steps.context import Exchange
-from credit_exchange.steps.push import poll_receipts, settle
+from credit_exchange.steps.push import drain, poll_receipts, settle
 from platforms import Sandbox, fujian
 
 pytestmark = pytest.mark.parametrize("kind", ["fujian"])
@@ -165,3 +168,27 @@ def test_tasks_are_waited_for_after_what_was_sent_last_however_long_the_drain_id
     put(exchange, "fujian", names(2))
     sandbox.faults.add("upload", "busy", retry_after=3)
     assert run(exchange, "fujian").delivered == 2
+
+
+def test_a_drain_ends_at_the_time_it_was_given_and_never_later_than_its_platform_allows(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    put(exchange_with(), "fujian", names(2))
+    now = datetime.now(SHANGHAI)
+    for exchange, until in ((exchange_with(), now), (exchange_with(drain_seconds=0), now + timedelta(hours=1))):
+        result = drain(exchange, "fujian", until=until, payload_source=made_up)
+        assert "时间已用完" in str(result.problem)
+        assert (result.calls, result.retry) == (0, 2)
+    assert drain(exchange_with(), "fujian", until=now + timedelta(hours=1), payload_source=made_up).delivered == 2
+
+
+def test_a_poll_ends_while_other_platforms_have_to_be_asked(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = exchange_with(poll_in_drain_seconds=0)
+    put(exchange, "fujian", names(2))
+    sandbox.faults.add("upload", "task_never_done", seconds=3600)
+    assert run(exchange, "fujian").awaiting == 2
+    monkeypatch.setattr(sys.modules[poll_receipts.__module__], "_POLL", timedelta(0))
+    result = poll_receipts(exchange, "fujian", payload_source=made_up)
+    assert (result.calls, "时间已用完" in str(result.problem)) == (0, True)

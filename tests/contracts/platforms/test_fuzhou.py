@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from world import names, outbox, put, query, run, states
@@ -11,6 +12,7 @@ from credit_exchange.core.canonical import canonical_json, sm3_hex
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import settle
 from platforms import Sandbox
+from platforms.wire import Answer
 
 pytestmark = pytest.mark.parametrize("kind", ["fuzhou"])
 
@@ -103,7 +105,8 @@ def test_a_clock_that_is_off_opens_the_circuit_after_a_few_calls_and_is_named(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
     exchange = exchange_with(limits={"records": 1}, retry={"first_seconds": 0.01, "max_seconds": 0.02})
-    put(exchange, "fuzhou", names(30))
+    put(exchange, "fuzhou", names(15))
+    put(exchange, "fuzhou", names(15, first=101), dataset="red_list")  # refused as well, so not tried first
     sandbox.faults.add("records", "nonce_refused", times=-1)
     result = run(exchange, "fuzhou")
     assert "时钟" in str(result.problem)
@@ -111,6 +114,27 @@ def test_a_clock_that_is_off_opens_the_circuit_after_a_few_calls_and_is_named(
     assert query(exchange, "select circuit from exchange.platform_state")[0][0] == "open"
     sandbox.faults.clear()
     assert run(exchange, "fuzhou").delivered == 30
+
+
+def test_one_shipment_that_is_refused_again_and_again_is_left_for_the_next_drain(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As others are taken in between, nothing else would end it."""
+    exchange = exchange_with(limits={"records": 1}, retry={"first_seconds": 0.01, "max_seconds": 0.02, "attempts": 3})
+    put(exchange, "fuzhou", names(40))
+    answer, refused = sandbox.platform.answer, Answer(409, b"{}", "application/json")
+    calls: list[bytes] = []
+
+    def once(request: Any, fault: Any) -> Any:
+        calls.extend([request.body] if b"r0005" in request.body else [])
+        return refused if b"r0005" in request.body else answer(request, fault)
+
+    with monkeypatch.context() as night:
+        night.setattr(sandbox.platform, "answer", once)
+        result = run(exchange, "fuzhou")
+    assert (result.delivered, result.retry, len(calls)) == (39, 1, 3)
+    assert "409" in str(result.problem)
+    assert run(exchange, "fuzhou").delivered == 1
 
 
 def test_no_personal_data_in_what_the_database_keeps_in_clear(exchange: Exchange, sandbox: Sandbox) -> None:

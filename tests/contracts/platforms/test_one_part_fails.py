@@ -306,6 +306,47 @@ def test_a_drain_that_has_nothing_else_to_try_stops_no_other_that_is_at_work(
     assert query(exchange, CIRCUIT) == [("open",)]
 
 
+A, B, C, D = "permit", "red_list", "black_list", "commitment"
+
+
+@pytest.mark.parametrize("kind", ["fuzhou"])
+def test_what_was_taken_in_between_decides_whether_it_is_a_part_or_the_platform(
+    exchange_with: Callable[..., Exchange], kind: str
+) -> None:
+    """Three failures open the circuit where they are everybody's; +: taken, -: failed, ~: not allowed, !: for all."""
+    exchange = exchange_with(circuit={"failures": 3})
+    platform = exchange.config.platforms[kind]
+    told = {
+        f"-{A} -{A} +{A} -{A} -{A}": ("closed", 2, set(), False),
+        f"-{A} +{B} -{A} +{B} -{A}": ("closed", 1, {A}, False),
+        f"-{A} -{A} -{A}": ("closed", 3, {A}, True),
+        f"-{A} -{A} -{A} +{B}": ("closed", 0, {A}, False),
+        f"-{A} -{A} -{A} -{B}": ("closed", 4, {A, B}, True),
+        f"-{A} -{B} -{C}": ("open", 3, set(), False),
+        f"-{A} +{A} -{B} +{A} -{C} -{C} -{C}": ("closed", 3, {C}, True),
+        f"!{A} !{A}": ("closed", 2, set(), False),
+        f"!{A} !{A} !{A}": ("open", 3, set(), False),
+        f"~{A}": ("closed", 1, {A}, True),
+        f"+{B} ~{A}": ("closed", 1, {A}, False),
+        f"~{A} ~{B} ~{C}": ("open", 3, {A, B}, True),
+        f"+{A} -{B} +{A}": ("closed", 0, set(), False),
+    }
+    for events, (circuit, failures, broken, doubt) in told.items():
+        query(exchange, "delete from exchange.platform_state returning 1")
+        gate = Gate(exchange.engine, platform)
+        gate.prepare(at_once=True, try_again=False)
+        trouble = Trouble(platform, gate, Stopped(platform), {})
+        for event in events.split():
+            stream = Stream(event[1:], event[1:], "upsert")
+            if event[0] == "+":
+                trouble.took(stream)
+            else:
+                trouble.failed(stream, "503", for_all=event[0] == "!", for_good=event[0] == "~")
+        state = query(exchange, "select circuit, failures from exchange.platform_state")
+        assert state == [(circuit, failures)], events
+        assert ({one.dataset for one in trouble.broken}, bool(trouble.doubt)) == (broken, doubt), events
+
+
 @on_two
 def test_two_drains_at_once_bring_all_else_of_a_platform_that_fails_on_one_data_set(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, broken: Broken

@@ -14,8 +14,9 @@ AMOUNT = CatalogField(code="CF_NR_FK", name="罚款金额", type="decimal", unit
 def test_dates_take_the_separator_of_the_wire() -> None:
     assert forms.date_of("2026-11-23", DATE, "/") == "2026/11/23"
     assert forms.date_of("2026-11-23", DATE, "") == "20261123"
-    with pytest.raises(forms.BadValue, match="XK_JDRQ"):
-        forms.date_of("23.11.2026", DATE, "/")
+    for odd in ("23.11.2026", "2026-11-23T00:00", " 2026-11-23"):
+        with pytest.raises(forms.BadValue, match="XK_JDRQ"):
+            forms.date_of(odd, DATE, "/")
 
 
 @pytest.mark.parametrize(("wan_yuan", "yuan", "six"), [

@@ -132,3 +132,81 @@ def test_a_row_is_held_while_the_record_lies_under_another_identity() -> None:
     verdict = china.encode(payload, [now | {"wsh": "旧1号"}])
     assert isinstance(verdict, Verdict)
     assert (verdict.outcome, verdict.code) == (Outcome.HELD, "PLACE")
+
+
+def routed(platform: str, **changed: object) -> Dialect:
+    """The dialect where permits travel otherwise."""
+    shipped = configuration().platforms[platform]
+    routes = shipped.datasets | {"permit": shipped.datasets["permit"].model_copy(update=changed)}
+    file = shipped.model_copy(update={"datasets": routes})
+    return dialect_for(Context(file, configuration().datasets, Connection("x", host="http://x.invalid")))
+
+
+@pytest.mark.parametrize("changed", [{"fields": {"XK_NR": "XKNR"}}, {"omit": ["XK_NR"]}], ids=["renamed", "omitted"])
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_what_a_platform_names_otherwise_or_does_not_get_is_so_on_both_ways(
+    platform: str, changed: dict[str, object]
+) -> None:
+    made = routed(platform, **changed)
+    payload = Payload(1, "r1", 1, "upsert", "permit", "legal", plain_fields("permit") | {"XK_NR": "准予零售"})
+    piece = made.encode(payload, ())
+    assert isinstance(piece, Piece)
+    pieces = made.encode_sheet(one_sheet([payload]))
+    assert pieces is None or Piece(str(pieces.lanes[0]), pieces.data[0]) == piece
+    assert ("准予零售" in piece.data.decode()) == ("fields" in changed)
+    assert ("xknr" in piece.data.decode().lower()) == ("fields" in changed)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_takedown_always_says_why(platform: str) -> None:
+    payload = Payload(1, "r1", 2, "withdraw", "permit", "legal", plain_fields("permit"), " ")
+    piece = dialect(platform).encode(payload, ())
+    assert isinstance(piece, Piece)
+    assert "撤下" in piece.data.decode()
+
+
+def test_a_record_of_which_nothing_may_be_said_is_held_for_a_person() -> None:
+    fuzhou, payload = dialect("fuzhou"), Payload(1, "r1", 1, "upsert", "permit", "legal", {"XK_NR": ""})
+    verdict = fuzhou.encode(payload, ())
+    assert isinstance(verdict, Verdict)
+    assert (verdict.outcome, verdict.code) == (Outcome.HELD, "EMPTY")
+    for fields in ({}, {"XK_NR": ""}):
+        payload.fields = fields
+        assert fuzhou.encode_sheet(one_sheet([payload])).lanes == [None]  # type: ignore[union-attr]
+
+
+def test_what_the_catalogue_does_not_know_travels_and_what_is_internal_never_does() -> None:
+    fields = configuration().datasets["permit"].fields
+    internal = next(code for code, field in fields.items() if field.internal)
+    payload = Payload(1, "r1", 1, "upsert", "permit", "legal", plain_fields("permit"))
+    payload.fields |= {"X_UNKNOWN": "目录外", "X_OMITTED": "略去", internal: "内部"}
+    piece = routed("fujian", omit=["X_OMITTED"]).encode(payload, ())
+    assert isinstance(piece, Piece)
+    assert '"x_unknown":"目录外"' in piece.data.decode()
+    assert "内部" not in piece.data.decode()
+    assert "略去" not in piece.data.decode()
+
+
+@pytest.mark.parametrize(
+    ("platform", "amount", "day"),
+    [("fuzhou", "0.2", "2026-11-22"), ("fujian", "2000.00", "20261122"), ("china", "0.200000", "2026/11/22")],
+)
+def test_amounts_and_dates_are_written_as_each_platform_wants_them(platform: str, amount: str, day: str) -> None:
+    fields = plain_fields("penalty") | {"CF_NR_FK": "0.2"}
+    piece = dialect(platform).encode(Payload(1, "r1", 1, "upsert", "penalty", "legal", fields), ())
+    assert isinstance(piece, Piece)
+    written = piece.data.decode().lower()
+    assert any(f"{mark}{amount}{end}" in written for mark, end in (('"cf_nr_fk":"', '"'), ("<cf_nr_fk>", "<")))
+    assert any(f"{mark}{day}{end}" in written for mark, end in (('"cf_jdrq":"', '"'), ("<cf_jdrq>", "<")))
+
+
+def test_whom_a_code_that_stands_for_nobody_is_about_the_name_says() -> None:
+    china, permit = dialect("china"), configuration().datasets["permit"]
+    assert permit.placeholder_codes
+    for code in ("", *permit.placeholder_codes):
+        fields = plain_fields("permit") | {"XK_XDR_SHXYM": code, "XK_XDR_MC": "榕城样例店"}
+        payload = Payload(1, "r1", 1, "upsert", "permit", "legal", fields)
+        identity = china.identity_of(payload)
+        assert identity is not None
+        assert identity["xdr"] == "榕城样例店"
+        assert china.identity_keys(one_sheet([payload])) == [china.identity_key(identity)]

@@ -18,6 +18,7 @@ from credit_exchange.steps.push.waiting import pause, retry_after
 
 _BUSY_IN_A_ROW = 100
 _FOR_ALL = (Refusal.UNREACHABLE, Refusal.SIGN_AGAIN)
+"""What any other shipment would have met as well: nobody is there, or a clock is off."""
 _ANSWERS = (200, 500)
 """Answers to a question about one shipment that do not settle it, and show that the platform is there."""
 
@@ -101,9 +102,7 @@ class Settler:
                 self._failed[number] += 1
                 wait = self._pause_or_skip(number)
                 self._desk.record(leased, attempt, result, state="retry", wait=wait)
-                # a clock that is off is refused for every shipment
-                if result.refusal in _FOR_ALL:
-                    self._trouble(leased, result)
+                self._trouble(leased, result)
 
     def _part(self, leased: Leased, attempt: int, result: CallResult) -> None:
         """A whole shipment is refused, and not for a while: its records go afresh, unless it is known which it is."""
