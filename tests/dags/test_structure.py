@@ -53,7 +53,7 @@ def test_parsing_imports_nothing_heavy_and_opens_no_database() -> None:
         [sys.executable, "-c", f"import sys; sys.path[:0] = {paths!r}\n{code}"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
     )
     assert found.returncode == 0, found.stderr[-2000:]
 
@@ -235,7 +235,7 @@ def test_only_the_plugin_module_is_loaded_as_a_plugin() -> None:
         "assert 'credit_exchange.ui.app' not in sys.modules\n"
         "import calendar; assert 'credit_exchange' not in calendar.__file__\n"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
     assert found.returncode == 0, found.stderr[-2000:]
 
 

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 from town import Town, town
 
 from credit_exchange.core import business_time
+from credit_exchange.errors import RetriableError
 from credit_exchange.laptop.airflow_api import AirflowApi
 from credit_exchange.laptop.ports import Ports
 from credit_exchange.laptop.postgres import EmbeddedPostgres
@@ -70,13 +71,15 @@ class AirflowTown:
         return self.api.task_instances(DAG_ID, run_id)
 
     def wait(self, what: str, done: Callable[[], Any], seconds: float) -> Any:
-        """Wait until `done` returns something true, looking after the processes meanwhile."""
+        """Wait until `done` returns something true, looking after the processes meanwhile; a call of Airflow that is
+        not answered, as where the machine stalls, is made again."""
         end = time.monotonic() + seconds
         while True:
             self.supervisor.tick()
-            found = done()
-            if found:
-                return found
+            with suppress(RetriableError):
+                found = done()
+                if found:
+                    return found
             assert time.monotonic() < end, f"{what} did not come within {seconds:.0f} s\n{self.logs()}"
             time.sleep(0.5)
 
@@ -157,8 +160,14 @@ class AirflowTown:
 
 
 def newest_due() -> date:
-    """Return the newest business date whose night is due by the schedule (01:30 of the day after)."""
+    """Return the newest business date whose night is due by the schedule (01:30 of the day after).
+
+    One that falls due within the next minutes is waited for: the scheduler would begin it in the middle of the tests.
+    """
     now = business_time.now()
+    if 0 < (to_half_past_one := 90 - 60 * now.hour - now.minute) <= 5:
+        time.sleep(60.0 * to_half_past_one)
+        now = business_time.now()
     return now.date() - timedelta(days=1 if (now.hour, now.minute) >= (1, 30) else 2)
 
 

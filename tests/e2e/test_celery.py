@@ -150,7 +150,7 @@ def test_a_night_runs_on_celery_workers(production: AirflowTown) -> None:
         known = production.rows(f"select is_paused from dag where dag_id = '{DAG_ID}'")
         return production.api.trigger(DAG_ID, key) if known else ""
 
-    run_id = production.wait("the DAG", triggered, 180)
+    run_id = production.wait("the DAG", triggered, 300)
     production.api.unpause(DAG_ID)
 
     def ended() -> bool:
@@ -170,7 +170,7 @@ def test_a_night_runs_on_celery_workers(production: AirflowTown) -> None:
     # Celery's own record, written after Airflow's: every task instance went through the workers
     tasks = len(production.instances(run_id))
     recorded = "select count(*) from celery_taskmeta where status = 'SUCCESS'"
-    production.wait("Celery's record", lambda: production.rows(recorded)[0][0] >= tasks, 60)
+    production.wait("Celery's record", lambda: production.rows(recorded)[0][0] >= tasks, 180)
 
 
 def test_every_service_is_healthy_by_its_own_check(production: AirflowTown) -> None:

@@ -278,11 +278,11 @@ def test_without_a_database_the_embedded_one_is_used_and_keeps_its_data(city: To
     }
     night = [sys.executable, "-m", "credit_exchange", "night", "--date", str(UNTIL), "--feed", FEEDS[0]]
     first = subprocess.run(
-        [*night, "--platform", "fuzhou"], env=environment, capture_output=True, text=True, timeout=100
+        [*night, "--platform", "fuzhou"], env=environment, capture_output=True, text=True, timeout=200
     )
     assert first.returncode == 0, first.stdout + first.stderr
     summary = [sys.executable, "-m", "credit_exchange", "summary", "--date", str(UNTIL)]
-    again = subprocess.run(summary, env=environment, capture_output=True, text=True, timeout=100)
+    again = subprocess.run(summary, env=environment, capture_output=True, text=True, timeout=200)
     assert "福州市鼓楼区" in again.stdout, again.stderr
 
 
@@ -299,7 +299,7 @@ def test_while_a_red_night_runs_the_commands_speak_of_it(tmp_path: Path) -> None
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "credit_exchange", *words]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
 
     with _locked(laptop):
         early = run("backlog")

@@ -50,7 +50,7 @@ def killed(place: Town, day: str, point: str) -> None:
         env={**os.environ, **place.environment, "PYTHONPATH": path, "CREDIT_EXCHANGE_FAULT": f"{point}:kill"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=200,
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, f"not killed at {point}: {done.stdout}{done.stderr}"

@@ -44,7 +44,7 @@ def place() -> Iterator[AirflowTown]:
     with airflow_town(feeds=FEEDS, days=BACKFILLED + SCHEDULED, first=first, until=newest) as made:
         made.keep_back(ABSENT, made.town.days[BACKFILLED // 2])
         with AirflowProcesses(made.laptop, made.environment, made.supervisor):
-            made.wait("the DAG", lambda: DAG_ID in {dag for (dag,) in made.rows("select dag_id from dag")}, 120)
+            made.wait("the DAG", lambda: DAG_ID in {dag for (dag,) in made.rows("select dag_id from dag")}, 300)
             past = made.town.days[:BACKFILLED]
             made.backfill(past[0], past[-1], "--run-backwards")
             yield made

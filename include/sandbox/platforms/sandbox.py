@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from types import TracebackType
@@ -66,6 +67,7 @@ class Sandbox:
         self.ledger.anomalies = self.platform.anomalies
         self._port = port
         self._server: Server | None = None
+        self._kept: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._down_until = 0.0
 
@@ -74,6 +76,7 @@ class Sandbox:
     def start(self) -> Self:
         """Listen; after a stop, again on the same port. Raises OSError when the port is taken."""
         if self._server is None:
+            self._let_go()
             self._server = Server(("127.0.0.1", self._port), self)
             self._port = self._server.server_address[1]
             self._thread = threading.Thread(
@@ -86,10 +89,16 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Refuse connections from now on and drop the open ones; what is stored stays and can be read."""
+        """Refuse connections from now on and drop the open ones; what is stored stays and can be read.
+
+        The port stays ours: nobody listens there, and nobody else is given it.
+        """
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._server.server_close()
+            self._kept = socket.socket()
+            self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._kept.bind(("127.0.0.1", self._port))
             self._server.drop_connections()
             self._thread.join(timeout=5)
             self._server = self._thread = None
@@ -97,7 +106,13 @@ class Sandbox:
     def close(self) -> None:
         """Stop and close the store; a ":memory:" store is gone then."""
         self.stop()
+        self._let_go()
         self.platform.store.close()
+
+    def _let_go(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def __enter__(self) -> Self:
         return self.start()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -20,6 +22,8 @@ _VARIABLES: dict[str, tuple[str, int, str]] = {
     "city": ("CREDIT_EXCHANGE_CITY_PORT", 18104, "沙箱城市的 HTTP 报送源"),
 }
 """Field of Ports: (environment variable, default, what listens there)."""
+_FREELY_CHOSEN = range(20_000, 32_768)
+"""Below those that Linux gives to connections and to port 0: one of them would be gone before it is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Ports:
     @classmethod
     def free(cls) -> Ports:
         """Return ports that are free now, for tests that run beside a laptop."""
-        held = [_bound(0) for _ in fields(cls)]
+        held = [_bound_anywhere() for _ in fields(cls)]
         try:
             return cls(*(held_socket.getsockname()[1] for held_socket in held))
         finally:
@@ -89,10 +93,17 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that is free now."""
-    with _bound(0) as held:
+    """Return a TCP port of 127.0.0.1 that is free now, and is given to nobody who asks the system for any."""
+    with _bound_anywhere() as held:
         number: int = held.getsockname()[1]
         return number
+
+
+def _bound_anywhere() -> socket.socket:
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            return _bound(_FREELY_CHOSEN.start + secrets.randbelow(len(_FREELY_CHOSEN)))
+    return _bound(0)
 
 
 def _bound(port: int) -> socket.socket:

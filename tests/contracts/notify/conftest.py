@@ -68,7 +68,7 @@ def exchange(database_url: str) -> Iterator[Exchange]:
 @pytest.fixture
 def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
     box, port = Mailbox(), free_port()
-    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=60)
     controller.start()
     extra = {"to": "a@city.example, b@city.example", "from_email": "x@city.example", "disable_ssl": True}
     value = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra | {"disable_tls": True}}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from world import CREDENTIALS, PLATFORMS, open_exchange
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push.dialects import fujian_task
+from credit_exchange.steps.push.transport import _Guard
 
 
 @pytest.fixture(params=PLATFORMS)
@@ -52,6 +55,31 @@ def exchange_with(database_url: str, sandbox: Sandbox, kind: str) -> Iterator[Ca
 def exchange(exchange_with: Callable[..., Exchange]) -> Exchange:
     """The exchange, quick."""
     return exchange_with()
+
+
+@pytest.fixture
+def silence(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Called where the platform answers, let it say nothing, and the total time of the call under way be over.
+
+    A short time-out instead would be met by other calls as well where the machine stalls.
+    """
+    under_way: list[_Guard] = []
+    ended = threading.Event()
+    running = _Guard.running
+
+    @contextmanager
+    def noted(guard: _Guard) -> Iterator[None]:
+        under_way[:] = [guard]
+        with running(guard):
+            yield
+
+    def say_nothing() -> None:
+        under_way[0]._expire()
+        ended.wait(60)
+
+    monkeypatch.setattr(_Guard, "running", noted)
+    yield say_nothing
+    ended.set()
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def pushed_and_killed(sandbox: Sandbox, database_url: str, point: str) -> int:
     path = f"{ROOT / 'plugins'}:{ROOT / 'include' / 'sandbox'}"
     with environment(CREDIT_EXCHANGE_FAULT=f"{point}:kill", PYTHONPATH=path) as variables:
         return subprocess.run(
-            [sys.executable, __file__, sandbox.kind, sandbox.url, database_url], env=variables, timeout=60, check=False
+            [sys.executable, __file__, sandbox.kind, sandbox.url, database_url], env=variables, timeout=200, check=False
         ).returncode
 
 

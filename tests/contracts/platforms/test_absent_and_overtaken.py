@@ -21,7 +21,7 @@ def upserts(sandbox: Sandbox) -> int:
 @pytest.fixture
 def patient(exchange_with: Callable[..., Exchange]) -> Exchange:
     """What is unknown stays so for this drain."""
-    return exchange_with(settle_after_seconds=3600, drain_seconds=25)
+    return exchange_with(settle_after_seconds=3600)
 
 
 def lost(exchange: Exchange, sandbox: Sandbox, kind: str, records: list[str], op: str = "upsert") -> None:

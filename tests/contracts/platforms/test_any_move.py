@@ -66,7 +66,6 @@ def machine(url: str, platform: str) -> type[RuleBasedStateMachine]:
                 settle_after_seconds=0.05,
                 poll_seconds=0.02,
                 poll_in_drain_seconds=0.3,
-                drain_seconds=5.0,
                 retry={"first_seconds": 0.01, "max_seconds": 0.05},
             )
             tables = ", ".join(f"exchange.{name.strip()}" for name in TABLES.split(","))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -200,18 +200,36 @@ def test_what_was_sent_before_the_drain_had_to_stop_is_asked_about_and_not_sent_
 
 class TestPace:
     @pytest.fixture
+    def left(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """When each call left. A machine that stalls may have them arrive closer; the platform calls that busy."""
+        times: list[float] = []
+        leave = Gate.leave
+
+        def noted(gate: Gate) -> None:
+            leave(gate)
+            times.append(gate._last_call)
+
+        monkeypatch.setattr(Gate, "leave", noted)
+        return times
+
+    @pytest.fixture
     def sandbox(self, kind: str) -> Iterator[Sandbox]:
         with Sandbox(kind, credentials=CREDENTIALS[kind], rate_limit=True) as platform:
             yield platform
 
-    def test_two_calls_a_second_are_never_exceeded(self, database_url: str, sandbox: Sandbox) -> None:
+    def test_two_calls_a_second_are_never_exceeded(
+        self, database_url: str, sandbox: Sandbox, left: list[float]
+    ) -> None:
         exchange = open_exchange(database_url, {"china": sandbox.url}, limits={"records": 1, "calls_per_second": 2.0})
         put(exchange, "china", names(6))
         assert run(exchange, "china").delivered == 6
-        assert [r.status for r in sandbox.ledger.requests()] == [200] * 6
+        assert len(left) == len(sandbox.ledger.requests()) >= 6
+        assert all(after - before > 0.5 for before, after in pairwise(left))
         exchange.engine.dispose()
 
-    def test_nor_when_one_of_them_is_held_up_after_its_turn(self, database_url: str, sandbox: Sandbox) -> None:
+    def test_nor_when_one_of_them_is_held_up_after_its_turn(
+        self, database_url: str, sandbox: Sandbox, left: list[float]
+    ) -> None:
         exchange = open_exchange(database_url, {"china": sandbox.url}, limits={"records": 1, "calls_per_second": 2.0})
         renew = str(sql.load("push/renew")).splitlines()[0]
         seen: list[int] = []
@@ -225,8 +243,8 @@ class TestPace:
 
         put(exchange, "china", names(4))
         assert run(exchange, "china").delivered == 4
-        assert [r.status for r in sandbox.ledger.requests()] == [200] * 4
-        assert len(seen) == 4
+        assert len(left) == len(sandbox.ledger.requests()) == len(seen) >= 4
+        assert all(after - before > 0.5 for before, after in pairwise(left))
         exchange.engine.dispose()
 
 

@@ -112,7 +112,7 @@ def test_what_was_revoked_is_published_no_more_whatever_becomes_of_the_new_row(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, refusal: str
 ) -> None:
     """And when the change is taken back, the old content comes again."""
-    exchange = exchange_with(drain_seconds=25)
+    exchange = exchange_with()
     reported(exchange, sandbox)
     said(exchange, 21, "person")
     fault, options = REFUSALS[refusal]
@@ -170,7 +170,7 @@ def test_killed_at_any_point_of_either_step(
 def test_what_is_decided_while_the_takedown_is_under_way(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, fault: str, then: str
 ) -> None:
-    exchange = exchange_with(drain_seconds=25, settle_after_seconds=3600)
+    exchange = exchange_with(settle_after_seconds=3600)
     reported(exchange, sandbox)
     said(exchange, 21, "person")
     sandbox.faults.add("revoke", fault, **({"retry_after": LATER} if fault == "429" else {}))

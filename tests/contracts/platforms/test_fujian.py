@@ -56,7 +56,7 @@ def test_the_night_does_not_wait_for_a_task_and_the_poll_settles_it(
 def test_a_poll_looks_once_at_each_task_however_soon_it_is_due_again(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
-    exchange = exchange_with(poll_seconds=0.001, poll_in_drain_seconds=0, limits={"records": 1}, drain_seconds=6)
+    exchange = exchange_with(poll_seconds=0.001, poll_in_drain_seconds=0, limits={"records": 1})
     put(exchange, "fujian", names(5))
     sandbox.faults.add("upload", "task_never_done", times=5, seconds=60)
     run(exchange, "fujian")
@@ -67,7 +67,7 @@ def test_a_poll_looks_once_at_each_task_however_soon_it_is_due_again(
 def test_a_takedown_goes_before_tasks_that_are_due_all_the_time(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
-    exchange = exchange_with(poll_seconds=0.001, drain_seconds=4)
+    exchange = exchange_with(poll_seconds=0.001)
     put(exchange, "fujian", names(3))
     sandbox.faults.add("upload", "task_never_done", seconds=3600)
     run(exchange_with(poll_seconds=0.001, poll_in_drain_seconds=0), "fujian")

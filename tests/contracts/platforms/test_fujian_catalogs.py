@@ -222,7 +222,7 @@ def test_a_further_correction_tries_a_refused_takedown_again(exchange: Exchange,
 @pytest.fixture
 def slow(exchange_with: Callable[..., Exchange]) -> Exchange:
     """Drains that do not wait for tasks."""
-    return exchange_with(poll_in_drain_seconds=0.0, drain_seconds=25)
+    return exchange_with(poll_in_drain_seconds=0.0)
 
 
 def test_until_the_takedown_is_settled_the_new_row_waits_and_says_so(slow: Exchange, sandbox: Sandbox) -> None:
@@ -252,7 +252,7 @@ AFTERWARDS = {
 def test_what_is_decided_while_the_takedown_is_under_way(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, under_way: str, then: str
 ) -> None:
-    exchange = exchange_with(poll_in_drain_seconds=0.0, drain_seconds=25, settle_after_seconds=3600)
+    exchange = exchange_with(poll_in_drain_seconds=0.0, settle_after_seconds=3600)
     usual = exchange_with()
     reported(usual, sandbox, "legal")
     told(exchange, 21, "person")
@@ -292,7 +292,7 @@ def test_what_is_decided_while_the_takedown_is_under_way(
 def test_while_it_is_unknown_whether_the_old_row_came_nothing_else_goes(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, fault: str
 ) -> None:
-    exchange = exchange_with(settle_after_seconds=3600, drain_seconds=25)
+    exchange = exchange_with(settle_after_seconds=3600)
     told(exchange, 20, "legal")
     sandbox.faults.add("upload", fault)
     push(exchange)
@@ -309,7 +309,7 @@ def test_while_it_is_unknown_whether_the_old_row_came_nothing_else_goes(
 def test_an_old_row_that_was_refused_in_the_meantime_needs_no_takedown(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
-    exchange = exchange_with(settle_after_seconds=3600, drain_seconds=25)
+    exchange = exchange_with(settle_after_seconds=3600)
     told(exchange, 20, "legal")
     sandbox.faults.add("upload", "commit_then_close")
     push(exchange)

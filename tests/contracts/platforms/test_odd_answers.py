@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -82,13 +81,17 @@ def test_what_a_platform_says_of_a_person_is_kept_without_the_name_and_numbers(
 
 @pytest.mark.parametrize("answer", ["200", "500", "502", "504", "none"])
 def test_a_shipment_whose_receipt_never_fits_does_not_close_the_platform_to_others(
-    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, bend: Callable[..., None], answer: str
+    exchange_with: Callable[..., Exchange],
+    sandbox: Sandbox,
+    kind: str,
+    bend: Callable[..., None],
+    silence: Callable[[], None],
+    answer: str,
 ) -> None:
     exchange = exchange_with(
         limits={"records": 1},
         retry={"first_seconds": 0.01, "max_seconds": 0.02},
         settle_after_seconds=0.02,
-        total_timeout=0.5,
         circuit={"failures": 2},
     )
     put(exchange, kind, ["r0001"])
@@ -96,7 +99,7 @@ def test_a_shipment_whose_receipt_never_fits_does_not_close_the_platform_to_othe
 
     def wrong(body: bytes, bent: bytes) -> bytes:
         if answer == "none":
-            time.sleep(0.7)
+            silence()
         return body if answer == "none" else bent if answer == "200" else b""
 
     def never_fits(path: str, body: bytes) -> bytes:
@@ -128,7 +131,6 @@ def test_looks_that_are_not_answered_are_bounded_and_keep_nothing_from_being_sen
         limits={"records": 1},
         retry={"first_seconds": 0.01, "max_seconds": 0.02},
         settle_after_seconds=3600,
-        drain_seconds=25,
     )
     put(exchange, kind, names(4))
     if kind == "fuzhou":

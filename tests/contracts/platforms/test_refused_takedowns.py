@@ -120,10 +120,10 @@ def test_while_it_goes_again_it_stays_the_incident_that_was_told(
     assert first.is_new
     refuses(False)
     monkeypatch.setenv("CREDIT_EXCHANGE_NOW", NIGHTS[1])
-    hurried = exchange_with(settle_after_seconds=3600, drain_seconds=25)
+    hurried = exchange_with(settle_after_seconds=3600)
     for fault in ("no time", "429", "commit_then_close"):
         if fault == "no time":
-            run(exchange_with(drain_seconds=0.001), kind)  # they wait again, and nothing is packed
+            run(exchange_with(drain_seconds=0.0), kind)  # they wait again, and nothing is packed
         else:
             sandbox.faults.add("revoke" if kind == "china" else SEND[kind], fault, times=-1, retry_after="3600")
             run(hurried, kind)

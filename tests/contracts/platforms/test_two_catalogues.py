@@ -34,7 +34,7 @@ def in_two(exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def slow(exchange_with: Callable[..., Exchange]) -> Exchange:
     """Drains that do not wait for tasks."""
-    return exchange_with(poll_in_drain_seconds=0.0, drain_seconds=25)
+    return exchange_with(poll_in_drain_seconds=0.0)
 
 
 def test_it_is_taken_down_in_both_one_after_the_other(in_two: Exchange, sandbox: Sandbox) -> None:

@@ -66,7 +66,7 @@ class FuzhouSender:
                 "Content-Type": "application/json"}  # fmt: skip
         sent |= {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
         url = f"http://127.0.0.1:{self.sandbox.port}{target}"
-        return requests.request(method, url, data=body, headers=sent, timeout=5, allow_redirects=False)
+        return requests.request(method, url, data=body, headers=sent, timeout=30, allow_redirects=False)
 
     def batch(self, records: list[dict[str, Any]], dataset: str = "permit", **changes: Any) -> dict[str, Any]:
         whole = {"batch_no": uuid.uuid4().hex, "dataset": dataset, "sent_at": "2026-11-21T01:30:00+08:00",
@@ -101,14 +101,14 @@ class FujianSender:
 
     def login(self, **changes: str) -> dict[str, Any]:
         form = {"grant_type": "client_credentials", "client_id": "fj-client", "client_secret": "fj-secret"} | changes
-        answer: dict[str, Any] = requests.post(f"{self.url}/oauth/token", data=form, timeout=5).json()
+        answer: dict[str, Any] = requests.post(f"{self.url}/oauth/token", data=form, timeout=30).json()
         if answer["code"] == "0":
             self.token = answer["data"]["access_token"]
         return answer
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}"}
-        found: dict[str, Any] = requests.get(f"{self.url}{path}", params=query, headers=headers, timeout=5).json()
+        found: dict[str, Any] = requests.get(f"{self.url}{path}", params=query, headers=headers, timeout=30).json()
         return found
 
     def upload(self, lines: list[dict[str, Any]], catalog: str = "frxk", **changes: Any) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class FujianSender:
                 "data": base64.b64encode(gzip.compress(plain)).decode()} | changes  # fmt: skip
         headers = {"Authorization": f"Bearer {self.token}"}
         answer: dict[str, Any] = requests.post(
-            f"{self.url}/exchange/upload", json=body, headers=headers, timeout=5
+            f"{self.url}/exchange/upload", json=body, headers=headers, timeout=30
         ).json()
         return answer
 
@@ -128,7 +128,7 @@ class FujianSender:
         return self.wait(answer["data"]["task_id"])
 
     def wait(self, task_id: str) -> dict[str, Any]:
-        for _ in range(200):
+        for _ in range(3000):
             data: dict[str, Any] = self.get(f"/exchange/task/{task_id}")["data"]
             if data["state"] in ("DONE", "FAILED"):
                 return data
@@ -160,7 +160,7 @@ class ChinaSender:
         self.url = sandbox.url
 
     def post(self, service: str, **form: str) -> requests.Response:
-        return requests.post(f"{self.url}/services/{service}", data={"token": "cn-token"} | form, timeout=5)
+        return requests.post(f"{self.url}/services/{service}", data={"token": "cn-token"} | form, timeout=30)
 
     def result(self, service: str, **form: str) -> tuple[str, str]:
         """(CODE, LINE) of an answer."""
@@ -174,7 +174,7 @@ class ChinaSender:
         return self.result("importPenaltyXml", xml=xml_of(PENALTY, *rows))
 
     def query(self, kind: str = "permission", **query: str) -> requests.Response:
-        return requests.get(f"{self.url}/query/{kind}", params=query, timeout=5)
+        return requests.get(f"{self.url}/query/{kind}", params=query, timeout=30)
 
 
 def xml_of(table: Any, *rows: dict[str, str]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from lxml import etree
 from sandbox_senders import AGENCY, USCC, ChinaSender, penalty, permit, xml_of
 
 from platforms import Sandbox
+from platforms import china as china_platform
 from platforms.columns import PERMIT
 
 WSH = permit()["XK_WSH"]
@@ -120,8 +122,12 @@ def test_an_unknown_token_is_01_and_busy_is_09(serve: Callable[..., Sandbox]) ->
     assert len(sandbox.current()) == 1
 
 
-def test_more_than_two_calls_a_second_get_429_and_a_page(serve: Callable[..., Sandbox]) -> None:
+def test_more_than_two_calls_a_second_get_429_and_a_page(
+    serve: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
     sender = ChinaSender(serve("china", rate_limit=True))
-    answers = [sender.query(wsh="a", jgdm="b") for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    seconds = iter([50.0, 50.4, 50.9, 51.1, 51.3])
+    monkeypatch.setattr(china_platform, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    answers = [sender.query(wsh="a", jgdm="b") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 200, 429]
     assert "html" in answers[2].headers["Content-Type"]

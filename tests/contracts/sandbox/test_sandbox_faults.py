@@ -139,18 +139,18 @@ def test_another_process_steers_it_over_http(serve: Serve) -> None:
     sandbox = serve("fuzhou")
     sender, control = FuzhouSender(sandbox), sandbox.control_url
     line = {"endpoint": "records", "fault": "503", "times": 1}
-    assert requests.post(f"{control}/faults", json=line, timeout=5).json()[0]["fault"] == "503"
-    assert requests.post(f"{control}/faults", json={"endpoint": "x", "fault": "503"}, timeout=5).status_code == 400
-    assert requests.delete(f"{control}/faults", timeout=5).json() == []
+    assert requests.post(f"{control}/faults", json=line, timeout=30).json()[0]["fault"] == "503"
+    assert requests.post(f"{control}/faults", json={"endpoint": "x", "fault": "503"}, timeout=30).status_code == 400
+    assert requests.delete(f"{control}/faults", timeout=30).json() == []
     sender.send(upsert("r"))
-    ledger = requests.get(f"{control}/ledger", timeout=5).json()
+    ledger = requests.get(f"{control}/ledger", timeout=30).json()
     assert [apply["key"] for apply in ledger["applies"]] == [["permit", "r"]]
     assert ledger["requests"][0]["headers"]["Idempotency-Key"]
-    assert requests.get(f"{control}/state", timeout=5).json()["shown"] == 1
-    requests.post(f"{control}/down", json={"until_up": True}, timeout=5)
+    assert requests.get(f"{control}/state", timeout=30).json()["shown"] == 1
+    requests.post(f"{control}/down", json={"until_up": True}, timeout=30)
     with pytest.raises(requests.ConnectionError):
         sender.call("GET", "records/permit")
-    requests.post(f"{control}/up", timeout=5)
+    requests.post(f"{control}/up", timeout=30)
     assert sender.call("GET", "records/permit").status_code == 200
 
 
@@ -179,10 +179,10 @@ def test_the_command_serves_all_three_and_stops_cleanly(tmp_path: Path) -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline().split() for _ in range(3)]
         assert [words[0] for words in lines] == ["fuzhou", "fujian", "china"]
-        answer = requests.get(f"{lines[2][2]}/query/permission?wsh=a&jgdm=b", timeout=5)
+        answer = requests.get(f"{lines[2][2]}/query/permission?wsh=a&jgdm=b", timeout=30)
         assert answer.status_code == 503
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     assert sorted(path.name for path in (tmp_path / "home").glob("*.sqlite")) == [
         "china.sqlite", "fujian.sqlite", "fuzhou.sqlite"
     ]  # fmt: skip

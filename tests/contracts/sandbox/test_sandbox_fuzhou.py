@@ -88,7 +88,7 @@ def test_who_does_not_sign_rightly_is_401_and_who_is_late_or_repeats_is_409(fuzh
     assert fuzhou.post(batch, nonce="n" * 65).status_code == 409
     assert fuzhou.post(batch, nonce="once").status_code == 200
     assert fuzhou.call("GET", "records/permit", nonce="once").status_code == 409
-    bare = requests.get(f"{fuzhou.sandbox.url}/api/v1/records/permit", timeout=5)
+    bare = requests.get(f"{fuzhou.sandbox.url}/api/v1/records/permit", timeout=30)
     assert bare.status_code == 401
 
 

@@ -8,7 +8,7 @@ from dataclasses import astuple, replace
 import pytest
 
 from credit_exchange.errors import ConfigurationError
-from credit_exchange.laptop.ports import Ports, is_free
+from credit_exchange.laptop.ports import Ports, free_port, is_free
 
 
 def test_defaults_and_variables() -> None:
@@ -36,7 +36,8 @@ def test_a_taken_port_is_named_with_the_variable_that_changes_it() -> None:
             replace(Ports.free(), china=number).require_free()
 
 
-def test_free_ports_are_all_different() -> None:
+def test_free_ports_are_all_different_and_none_is_given_to_others_before_it_is_used() -> None:
     ports = Ports.free()
     ports.require_free()
     assert len(set(astuple(ports))) == 6
+    assert max(*astuple(ports), free_port()) < 32_768, "Linux begins there with those that it gives to anybody"

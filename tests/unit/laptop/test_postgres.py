@@ -7,10 +7,10 @@ import shutil
 import stat
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -21,6 +21,7 @@ from credit_exchange.laptop.ports import free_port
 from credit_exchange.laptop.postgres import _SETTINGS, EmbeddedPostgres, open_log
 from credit_exchange.laptop.settings import REPOSITORY
 from credit_exchange.steps.collect.batches import only_one
+from credit_exchange.stores import database
 from credit_exchange.stores.database import connect, transaction
 
 
@@ -66,8 +67,15 @@ def test_a_server_that_a_killed_parent_left_is_replaced(directory: Path) -> None
 
 
 def test_a_restart_of_the_server_is_waited_for_and_a_lock_that_went_with_its_session_is_no_failure(
-    directory: Path,
+    directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    refused, restarted = threading.Event(), threading.Event()
+
+    def until_restarted(_seconds: float) -> None:
+        refused.set()
+        restarted.wait(60)
+
+    monkeypatch.setattr(database, "time", SimpleNamespace(sleep=until_restarted))
     with EmbeddedPostgres(directory / "postgres", free_port(), durable=False) as server:
         server.create_database("exchange")
         engine = connect(server.url("exchange"))
@@ -81,8 +89,9 @@ def test_a_restart_of_the_server_is_waited_for_and_a_lock_that_went_with_its_ses
 
         thread = threading.Thread(target=work)
         thread.start()
-        time.sleep(1)
+        assert refused.wait(60)
         server.start()
+        restarted.set()
         thread.join(60)
         assert found == [1]
         engine.dispose()

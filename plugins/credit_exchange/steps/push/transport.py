@@ -60,13 +60,17 @@ class _Guard:
             self.established = True
             if sock is not None:
                 self._sockets.append(sock)
+            self._cut()
 
     def _expire(self) -> None:
         with self._lock:
             self.expired = True
-            for sock in self._sockets:
-                with contextlib.suppress(OSError):  # it may have ended by itself
-                    sock.shutdown(socket.SHUT_RDWR)
+            self._cut()
+
+    def _cut(self) -> None:
+        for sock in self._sockets if self.expired else ():
+            with contextlib.suppress(OSError):  # it may have ended by itself
+                sock.shutdown(socket.SHUT_RDWR)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
