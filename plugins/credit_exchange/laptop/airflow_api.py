@@ -53,6 +53,8 @@ class AirflowApi:
 
     def _new_token(self) -> str:
         answer = self._session.post(f"{self._base_url}/auth/token", json=self._login, timeout=_TIMEOUT)
+        if answer.status_code >= 500:
+            raise RetriableError(f"Airflow 对登录答复 {answer.status_code}")
         if not answer.ok:
             raise FatalError(f"Airflow 拒绝用户 {self._login['username']} 登录（{answer.status_code}）")
         token: str = answer.json()["access_token"]
