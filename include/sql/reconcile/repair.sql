@@ -1,5 +1,5 @@
 -- What differs counts as lying there in a form that nobody knows, so that the next release sends it again or takes it down; and its
--- record goes on at a version above the platform's. Not what never was sent from here, nor what has a version that no newer one
+-- record goes on at a version above the platform's. Not what is no record of ours, nor what has a version that no newer one
 -- of ours can have: that is for a person. Gives the records.
 with wanted as (
     select d.record_id, max(d.their_version) as their_version

@@ -179,6 +179,7 @@ def repair(exchange: Exchange, platform_id: str, reason: str, ordered_by: str) -
         for part in (0, 1):
             connection.execute(sql.load("release/lock"), {"part": part})
         connection.execute(sql.load("push/lock"), {"platform": platform_id})
+        connection.execute(sql.load("reconcile/lies_there"), given)
         ordered = set(connection.execute(sql.load("reconcile/repair"), given).scalars())
         left = set(connection.execute(sql.load("reconcile/found"), given).scalars()) - ordered
         connection.execute(sql.load("reconcile/repaired"), given)

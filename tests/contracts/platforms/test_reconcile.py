@@ -52,10 +52,10 @@ def tampered(sandbox: Sandbox, statement: str, *given: Any) -> None:
         assert cursor.rowcount == 1
 
 
-def add_stranger(sandbox: Sandbox) -> None:
-    """A record that nobody here knows, otherwise like r0004."""
-    rows = sandbox.platform.store.read(f"select * from record where {IDS[sandbox.kind]} = 'r0004'")
-    values = ["stranger" if value == "r0004" else value for value in rows[0]]
+def add_copy(sandbox: Sandbox, of: str, named: str) -> None:
+    """One record more that the platform shows, otherwise like another."""
+    rows = sandbox.platform.store.read(f"select * from record where {IDS[sandbox.kind]} = ?", (of,))
+    values = [named if value == of else value for value in rows[0]]
     with sandbox.platform.store.transaction() as store:
         store.execute(f"insert into record values ({','.join('?' * len(values))})", values)
 
@@ -80,7 +80,7 @@ def test_exactly_what_differs_is_named_told_and_forgotten_when_it_is_mended(
     tampered(sandbox, "update record set shown = 1 where {id} = ?", "r0003")
     if kind == "fujian":
         tampered(sandbox, "update record set decided = '20261104' where {id} = ?", "r0003")
-    add_stranger(sandbox)
+    add_copy(sandbox, "r0004", "stranger")
     done = reconcile(exchange, kind)
     assert done is not None
     assert done.differences == (
@@ -159,7 +159,7 @@ def test_command_and_task_say_what_differs_and_the_command_orders_its_repair(
     task = tasks.Reconcile(task_id="reconcile")
     assert task.work(alone, {}) == {kind: 4}
     tampered(sandbox, "update record set shown = 0 where {id} = ?", "r0001")
-    add_stranger(sandbox)
+    add_copy(sandbox, "r0004", "stranger")
     with pytest.raises(FatalError, match="信用福州：应公示而平台上没有 1 条，平台上有而本系统没有 1 条；"):
         task.work(alone, {})
     put(exchange, "fujian", ["r0009"])
@@ -190,12 +190,13 @@ def test_what_differs_is_sent_again_or_taken_down_by_the_next_release(
 ) -> None:
     """Also where the platform has a version that is above ours; what is not ours is left to a person."""
     rows = []
-    for number in range(1, 5):
+    for number in range(1, 6):
         codes = [f"uscc:{uscc(number)}"]
         fields = permit(f"r{number:04d}", 1) | {"XK_WSH": f"{number}号"}
         rows.append(row(exchange, f"{number}号", codes=codes, fields=fields, decided_on=fields["XK_JDRQ"]))
     ids = [one["record_id"] for one in rows]
     merge(exchange, batch(exchange, rows, DAY))
+    orders.order(exchange, ids[4], "withdraw", "court", "法院撤销", "", "tester")  # never sent from here
     release(exchange, [kind])
     assert drain(exchange, kind).delivered == 4
     orders.order(exchange, ids[2], "withdraw", "repair", "信用修复", "", "tester")
@@ -206,12 +207,13 @@ def test_what_differs_is_sent_again_or_taken_down_by_the_next_release(
     tampered(sandbox, "update record set shown = 1 where {id} = ?", ids[2])
     if kind == "fujian":
         tampered(sandbox, "update record set decided = '20261104' where {id} = ?", ids[2])
+    add_copy(sandbox, ids[3], ids[4])
     done = reconcile(exchange, kind)
     assert done is not None
-    assert done.counts == {"missing": 1, "version": 1, "shown": 1}
-    assert repair(exchange, kind, "平台恢复过备份 350102199001011234", "tester") == (3, 0)
+    assert done.counts == {"missing": 1, "version": 1, "shown": 2}
+    assert repair(exchange, kind, "平台恢复过备份 350102199001011234", "tester") == (4, 0)
     released = release(exchange, [kind])
-    assert (released[f"{kind}.upsert"], released[f"{kind}.withdraw"]) == (2, 1)
+    assert (released[f"{kind}.upsert"], released[f"{kind}.withdraw"]) == (2, 2)
     assert drain(exchange, kind).problem is None
     assert {key[1] for key in sandbox.current()} == {ids[0], ids[1], ids[3]}
     done = reconcile(exchange, kind)
