@@ -360,3 +360,28 @@ def test_the_state_is_said_once_and_written_out_in_the_plan(exchange: Exchange, 
         plan = connection.execute(text(f"explain (verbose) {sql.source(statement)}"), given).scalars().all()
         outbox = connection.exec_driver_sql("explain (verbose) select state from exchange.outbox").scalars().all()
     assert "state_of" not in "\n".join([*plan, *outbox])
+
+
+def test_a_list_that_differs_much_is_compared_without_looking_at_pairs(a_bulk_night: Exchange) -> None:
+    """All that was sent is on its way, the platform lists something else, and so it did the last time."""
+    many = 2000
+    ids = [f"s{number}" for number in range(many)]
+    listed = "insert into exchange.listed select 1, 'frxk', 's' || n, 1 from generate_series(1, :many) as n returning 1"
+    query(a_bulk_night, listed, many=many)
+    query(
+        a_bulk_night,
+        "insert into exchange.difference (platform, place, record_id, kind, their_version, reconciliation_id) "
+        "select 'fujian', 'frxk', 't' || n, 'unknown', 1, 1 from generate_series(1, :many) as n returning 1",
+        many=many,
+    )
+    with transaction(a_bulk_night.engine) as connection:
+        connection.exec_driver_sql("analyze")
+    given: dict[str, Any] = {"platform": "fujian", "datasets": ["permit"], "reconciliation_id": 1}
+    given |= {"places": ["frxk"] * many, "record_ids": ids, "kinds": ["unknown"] * many}
+    given |= {"our_versions": [None] * many, "their_versions": [1] * many}
+    for statement in ("reconcile/differences", "reconcile/keep"):
+        with transaction(a_bulk_night.engine) as connection:
+            connection.exec_driver_sql("set local work_mem = '64kB'")  # as a million rows are to what it has
+            explained = text(f"explain (analyze, format json) {sql.source(statement)}")
+            [[[answer]]] = connection.execute(explained, given).all()
+        assert max(handled(answer["Plan"])) <= 100_000, statement

@@ -1,11 +1,11 @@
 -- Where the platform's list and what was last delivered do not agree, and how many records should be shown. What is on its way or
--- waits is left out, as is what lies there in a form that nobody knows (RESTORED): the next release sends it.
+-- waits is left out, as is what lies there in a form that nobody knows (RESTORED) until the next release has decided about it.
 with ours as (
     select distinct on (o.record_id)
         o.record_id,
         o.version,
         o.lane as place,
-        o.op = 'upsert' and o.state = 'delivered' as is_shown
+        o.op = 'upsert' and o.state = 'delivered' and o.lane <> '' as is_shown -- no lane: it was not brought from here
     from exchange.outbox as o
     where
         o.platform = :platform
@@ -15,11 +15,20 @@ with ours as (
 ),
 
 moving as (
-    select distinct o.record_id
+    select o.record_id
     from exchange.outbox as o
+    where o.platform = :platform and (o.under_way or o.state in ('ready', 'retry'))
+    union
+    select e.record_id
+    from exchange.release as e
+    inner join exchange.record as r on e.record_id = r.record_id
     where
-        o.platform = :platform
-        and (o.under_way or o.state in ('ready', 'retry') or o.outcome_code = 'RESTORED')
+        e.platform = :platform
+        and e.outcome_code = 'RESTORED'
+        and not exists (
+            select 1 from exchange.release as n
+            where n.record_id = r.record_id and n.platform = :platform and n.version = r.version
+        )
 ),
 
 theirs as (
@@ -48,7 +57,8 @@ found as (
     full join (select * from ours where is_shown) as o on t.record_id = o.record_id and t.place = o.place
     left join ours as w on t.record_id = w.record_id
     left join exchange.record as r on t.record_id = r.record_id
-    where (t.version is distinct from o.version) and coalesce(t.record_id, o.record_id) not in (select m.record_id from moving as m)
+    left join moving as m on coalesce(t.record_id, o.record_id) = m.record_id
+    where t.version is distinct from o.version and m.record_id is null
 )
 
 select

@@ -1,9 +1,10 @@
 -- What differs takes the place of what differed before.
 with gone as (
     delete from exchange.difference as d
-    where d.platform = :platform and (d.place, d.record_id) not in (
-        select f.place, f.record_id
+    where d.platform = :platform and not exists (
+        select 1
         from unnest(cast(:places as text []), cast(:record_ids as text [])) as f (place, record_id)
+        where f.place = d.place and f.record_id = d.record_id
     )
 )
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from credit_exchange.cli import evidence, night_summary, returns
 from credit_exchange.cli import explain as explaining
 from credit_exchange.config.labels import DELIVERY_WORDS, DIFFERENCE_WORDS, OP_WORDS, part_label
-from credit_exchange.errors import FatalError
+from credit_exchange.errors import FatalError, RetriableError
 from credit_exchange.steps import alerts, channels, gone, nights, orders, reconcile, restored, watchdog
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.night import run_night
@@ -200,8 +200,13 @@ def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
     """Compare platforms' lists with what was delivered; 0 when they agree or all that differs is ordered, else 2."""
     good = True
     for platform_id in given.platform or exchange.config.platforms:
-        done = reconcile.reconcile(exchange, platform_id)
         name = exchange.config.platform(platform_id).name
+        try:
+            done = reconcile.reconcile(exchange, platform_id)
+        except RetriableError as error:  # of one platform: the others are compared all the same
+            _say(console, str(error))
+            good = False
+            continue
         if done is None:
             _say(console, f"{name}：没有清单可读，不能核对")
             continue
@@ -220,7 +225,7 @@ def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
             ordered, left = reconcile.repair(exchange, platform_id, given.reason, given.by)
             _say(console, f"{name}：{ordered} 条将在下一次发布时重新上报或撤下（night 或清除「发布」及其下游）")
             if left:
-                _say(console, f"{name}：其余 {left} 条不是从本系统报送的，请与平台联系")
+                _say(console, f"{name}：其余 {left} 条本系统不能更正（没有这条记录，或另有公示），请与平台联系")
         good = good and not left
     return 0 if good else 2
 

@@ -17,7 +17,7 @@ from credit_exchange.config.labels import DIFFERENCE_WORDS
 from credit_exchange.config.platform import Platform
 from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.errors import RetriableError
-from credit_exchange.steps import alerts
+from credit_exchange.steps import alerts, restored
 from credit_exchange.steps.push.dialects.base import Context, Lost, NotSent, Reply, dialect_for
 from credit_exchange.steps.push.dialects.listing import Lists, NoList
 from credit_exchange.steps.push.gate import Gate, Stop
@@ -93,12 +93,14 @@ def reconcile(exchange: Exchange, platform_id: str) -> Reconciled | None:
     """Compare what a platform lists with what was last delivered to it, and tell people what differs.
 
     None where the platform gives no list. Raises RetriableError when the list cannot be read whole; then the last
-    comparison stands. Raises ConfigurationError for an unknown platform, dialect or connection.
+    comparison stands. Raises ConfigurationError for an unknown platform, dialect or connection; FatalError for a
+    database that was restored, until that is stated: what was sent since the backup would count as wrong.
     """
     platform = exchange.config.platform(platform_id)
     dialect = dialect_for(Context(platform, exchange.config.datasets, exchange.connection(platform.connection)))
     if not isinstance(dialect, Lists):
         return None
+    restored.refuse(exchange)
     with transaction(exchange.engine) as connection:
         number = int(connection.execute(sql.load("reconcile/begin"), {"platform": platform_id}).scalar_one())
     try:

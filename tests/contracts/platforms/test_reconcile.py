@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from moving import batch, merge, orders, query, release, row
+from moving import batch, merge, ordered, orders, push, query, release, row, shown, told
 from rich.console import Console
 from world import names, permit, put, run, uscc
 
@@ -19,6 +19,7 @@ from credit_exchange.adapters import tasks
 from credit_exchange.adapters.exchange import NotReady
 from credit_exchange.cli import actions
 from credit_exchange.errors import FatalError, RetriableError
+from credit_exchange.steps import restored
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import drain
 from credit_exchange.steps.reconcile import Difference, reconcile, repair
@@ -147,6 +148,10 @@ def test_a_list_that_cannot_be_read_whole_changes_nothing(
     assert query(exchange, KEPT) == before
     assert query(exchange, "select 1 from exchange.listed") == []
     assert query(exchange, "select circuit from exchange.platform_state") == [{"circuit": "closed"}]
+    restored.begin(exchange)
+    with pytest.raises(FatalError, match="从备份恢复"):
+        reconcile(exchange, kind)  # what the lost database had sent would count as wrong
+    assert query(exchange, KEPT) == before
 
 
 @pytest.mark.parametrize("kind", ["fuzhou"])
@@ -167,15 +172,16 @@ def test_command_and_task_say_what_differs_and_the_command_orders_its_repair(
     with pytest.raises(NotReady, match=r"信用福建：没有读完平台的清单.*信用福州：应公示"):
         task.work(exchange, {})  # which cannot be reached
     said = io.StringIO()
-    given = argparse.Namespace(platform=[kind, "china"], repair=False, reason="", by="tester")
+    given = argparse.Namespace(platform=["fujian", kind, "china"], repair=False, reason="", by="tester")
     assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2
+    assert "信用福建：没有读完平台的清单" in said.getvalue()
     assert "信用福州：应公示 4 条，应公示而平台上没有 1 条" in said.getvalue()
     assert "r0001" in said.getvalue()
     assert "信用中国：没有清单可读" in said.getvalue()
     given = argparse.Namespace(platform=[kind], repair=True, reason="平台恢复过备份", by="tester")
     assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2, "one is for a person"
     assert "1 条将在下一次发布时重新上报或撤下" in said.getvalue()
-    assert "其余 1 条不是从本系统报送的" in said.getvalue()
+    assert "其余 1 条本系统不能更正" in said.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["china"])
@@ -190,13 +196,15 @@ def test_what_differs_is_sent_again_or_taken_down_by_the_next_release(
 ) -> None:
     """Also where the platform has a version that is above ours; what is not ours is left to a person."""
     rows = []
-    for number in range(1, 6):
+    for number in range(1, 7):
         codes = [f"uscc:{uscc(number)}"]
         fields = permit(f"r{number:04d}", 1) | {"XK_WSH": f"{number}号"}
         rows.append(row(exchange, f"{number}号", codes=codes, fields=fields, decided_on=fields["XK_JDRQ"]))
     ids = [one["record_id"] for one in rows]
     merge(exchange, batch(exchange, rows, DAY))
     orders.order(exchange, ids[4], "withdraw", "court", "法院撤销", "", "tester")  # never sent from here
+    release(exchange, [kind])
+    orders.order(exchange, ids[5], "withdraw", "court", "法院撤销", "", "tester")  # overtaken before it was sent
     release(exchange, [kind])
     assert drain(exchange, kind).delivered == 4
     orders.order(exchange, ids[2], "withdraw", "repair", "信用修复", "", "tester")
@@ -208,12 +216,13 @@ def test_what_differs_is_sent_again_or_taken_down_by_the_next_release(
     if kind == "fujian":
         tampered(sandbox, "update record set decided = '20261104' where {id} = ?", ids[2])
     add_copy(sandbox, ids[3], ids[4])
+    add_copy(sandbox, ids[3], ids[5])
     done = reconcile(exchange, kind)
     assert done is not None
-    assert done.counts == {"missing": 1, "version": 1, "shown": 2}
-    assert repair(exchange, kind, "平台恢复过备份 350102199001011234", "tester") == (4, 0)
+    assert done.counts == {"missing": 1, "version": 1, "shown": 3}
+    assert repair(exchange, kind, "平台恢复过备份 350102199001011234", "tester") == (5, 0)
     released = release(exchange, [kind])
-    assert (released[f"{kind}.upsert"], released[f"{kind}.withdraw"]) == (2, 2)
+    assert (released[f"{kind}.upsert"], released[f"{kind}.withdraw"]) == (2, 3)
     assert drain(exchange, kind).problem is None
     assert {key[1] for key in sandbox.current()} == {ids[0], ids[1], ids[3]}
     done = reconcile(exchange, kind)
@@ -222,4 +231,38 @@ def test_what_differs_is_sent_again_or_taken_down_by_the_next_release(
     [said] = query(exchange, "select * from exchange.reconciliation where repaired_by = 'tester'")
     assert said["repaired_reason"].startswith("平台恢复过备份")
     assert "19900101" not in said["repaired_reason"]
+    assert release(exchange, [kind]) == {}
+    tampered(sandbox, "update record set shown = 0 where {id} = ?", ids[0])
+    tampered(sandbox, "update record set {ver} = 170 where {id} = ?", ids[1])
+    done = reconcile(exchange, kind)
+    assert done is not None
+    assert done.counts == {"missing": 1, "version": 1}, "what was once put right is compared again"
+
+
+@pytest.mark.parametrize("kind", ["fujian"])
+@pytest.mark.usefixtures("a_night")
+def test_what_is_shown_in_an_earlier_catalogue_is_taken_down_there_unless_it_is_shown_where_it_belongs(
+    exchange: Exchange, sandbox: Sandbox, kind: str
+) -> None:
+    """One version cannot be sent to one catalogue and be taken down in another: that is for a person."""
+    for day, subject in enumerate(("legal", "person"), 1):
+        told(exchange, day, subject)
+        while push(exchange).delivered:
+            release(exchange, [kind])
+    assert set(shown(sandbox)) == {"zrrxk"}
+    tampered(sandbox, "update record set shown = 1, decided = '20261102' where catalog = ?", "frxk")
+    done = reconcile(exchange, kind)
+    assert done is not None
+    assert [(one.place, one.kind) for one in done.differences] == [("frxk", "shown")]
+    assert repair(exchange, kind, "请平台核实", "tester") == (0, 1)
+    assert release(exchange, [kind]) == {}
+    ordered(exchange, "withdraw")
+    tampered(sandbox, "update record set shown = 0 where catalog = ?", "frxk")
+    push(exchange)
+    tampered(sandbox, "update record set shown = 1 where catalog = ?", "frxk")
+    assert reconcile(exchange, kind)
+    assert repair(exchange, kind, "请平台核实", "tester") == (1, 0)
+    assert release(exchange, [kind]) == {"fujian.withdraw": 1}
+    push(exchange)
+    assert shown(sandbox) == {}
     assert release(exchange, [kind]) == {}

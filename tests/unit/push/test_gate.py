@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_only_a_call_that_carries_records_may_have_brought_some(
         return Reply(200, {}, b"")
 
     transport: Any = SimpleNamespace(call=call)
-    caller = Caller(NO_DATABASE, gate(), transport, {}, at_once=True)
+    caller = Caller(NO_DATABASE, gate(), transport, {}, time.monotonic(), at_once=True)
     try:
         caller.call("POST", "http://x.invalid/", login=login)
     except Lost:

@@ -51,21 +51,31 @@ class Lists(Protocol):
 def pages(policy: RetryPolicy, read: Callable[[int], tuple[int, list[Listed]]]) -> Iterator[list[Listed]]:
     """Yield the pages of a list. read: takes a page's number from 1, gives how many records there are and the page's.
 
-    A page that did not come is asked for again, as often and after such pauses as the platform's policy says.
+    A page that did not come is asked for again, as often and after such pauses as the platform's policy says; and so is
+    one without records before all are there, which is no end of a list.
     """
     seen = 0
-    for number in range(1, _MOST_PAGES):
+
+    def whole(number: int) -> tuple[int, list[Listed]]:
+        total, rows = read(number)
+        if not rows and seen < total:
+            problem = f"第 {number} 页没有记录，而平台称共有 {total} 条，只给出 {seen} 条"
+            raise NoList(CallResult(Kind.UNKNOWN, problem=problem))
+        return total, rows
+
+    for number in range(1, _MOST_PAGES + 1):
         again = Retrying(
             retry=retry_if_exception(_may_come),
             stop=stop_after_attempt(policy.attempts),
             wait=lambda state: _pause(policy, state),
             reraise=True,
         )
-        total, rows = again(read, number)
+        total, rows = again(whole, number)
         yield rows
         seen += len(rows)
-        if not rows or seen >= total:
+        if seen >= total:
             return
+    raise NoList(CallResult(Kind.UNKNOWN, problem=f"读了 {_MOST_PAGES} 页，平台的清单还没有完"))
 
 
 def _may_come(error: BaseException) -> bool:
