@@ -2,7 +2,7 @@
 
 每周日把各平台的公示清单与本系统登记的逐条核对：应公示而没有的、不应公示而有的、版本不同的。
 有不一致时本任务失败并告警，逐条见 `report.difference`；核实后用命令安排重新上报或撤下：
-`python -m credit_exchange reconcile --repair --reason …`。信用中国没有清单可读，不在其中。
+`python -m credit_exchange reconcile --repair shown --reason …`。信用中国没有清单可读，不在其中。
 夜间运行不等待它，它也不改动任何记录。
 """
 

@@ -33,13 +33,15 @@ def test_what_differs_from_a_platforms_list_stands_on_its_page(client: Any, data
             {"record": RECORD, "hostile": HOSTILE},
         )
     shown = client.get("/platforms").text
+    assert "信用福州 与平台清单不一致 2 条" in shown, "the first sentence of the page"
     assert "应公示 1,200 条" in shown
     assert "全部一致" in shown
     assert shown.index("不应公示而平台上有") < shown.index("平台上有而本系统没有")
     assert f'href="/exchange/record/{RECORD}"' in shown
     assert HOSTILE not in shown
+    assert "不应公示而平台上有" in client.get(f"/record/{RECORD}").text
     assert "不应公示而平台上有" not in client.get("/platforms?platform=fujian").text
     with engine.begin() as connection:
-        connection.execute(text("update exchange.reconciliation set repaired_at = now()"))
-    assert "已安排重新上报或撤下" in client.get("/platforms").text
+        connection.execute(text("update exchange.difference set repaired_at = now() where kind <> 'unknown'"))
+    assert client.get("/platforms").text.count("已安排重新上报或撤下") == 1, "not of what is no record of ours"
     engine.dispose()

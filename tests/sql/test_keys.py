@@ -95,7 +95,7 @@ def test_an_encryption_key_is_replaced_where_the_one_before_is_given_too(
     assert third.keys.opening != second.keys.opening
     for earlier in ([FIRST], ["the second key of this test"], []):
         forgotten = other_keys(exchange, monkeypatch, earlier, encryption="a third key of this test")
-        with pytest.raises(ConfigurationError, match=r"加密密钥与本数据库一直使用的不同.*earlier_encryption_keys"):
+        with pytest.raises(ConfigurationError, match=r"一直使用的不同.*密码填最新的.*earlier_encryption_keys"):
             assert forgotten.keys
         forgotten.engine.dispose()
     late = other_keys(exchange, monkeypatch)  # a worker that was not told of the new keys

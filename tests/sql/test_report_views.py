@@ -20,6 +20,7 @@ VIEWS = {
     "published": "platform dataset record_id version content_digest since",
     "alert": "incident_key severity raised_at cleared_at notified_at subject",
     "conflict": "record_id dataset feed department business_date stands_whole batch_id line_no",
+    "difference": "platform dataset place record_id kind our_version their_version found_at repaired_at",
 }
 
 

@@ -108,6 +108,8 @@ def test_the_platforms_page_says_first_what_does_not_arrive() -> None:
     quiet = {"platform": "fuzhou", "circuit": "closed", "ready": 0, "in_flight": 0, "unknown": 0}
     assert of_platforms([], {}, {}).kind == "idle"
     assert of_platforms([quiet], {}, {}).kind == "good"
+    differs = of_platforms([quiet], {}, {"fuzhou": "信用福州"}, differ={"fuzhou": 5})
+    assert (differs.kind, differs.text) == ("bad", "信用福州 与平台清单不一致 5 条")
     waiting = of_platforms([quiet | {"in_flight": 1200}], {}, {"fuzhou": "信用福州"})
     assert (waiting.kind, waiting.text) == ("care", "信用福州 未送完 1,200 条")
     stuck = of_platforms([quiet | {"circuit": "open", "ready": 2}], {"fuzhou": 3}, {"fuzhou": "信用福州"})

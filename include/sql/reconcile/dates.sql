@@ -1,5 +1,5 @@
--- The decision dates under which records of a data set may lie at a platform: of all that ever had to reach it, and of the
--- contents that those had before.
+-- The decision dates under which records of a data set may lie at a platform: of all that there are, and of the contents that those
+-- had before. Not only of what was sent from here: a database that was restored does not know what the lost one had sent.
 select distinct d.decided_on
 from exchange.record as r
 cross join lateral (
@@ -12,8 +12,4 @@ cross join lateral (
 where
     r.dataset = :dataset
     and d.decided_on is not null
-    and exists (
-        select 1 from exchange.release as e
-        where e.record_id = r.record_id and e.platform = :platform and e.op is not null
-    )
 order by d.decided_on

@@ -1,5 +1,6 @@
--- Where the platform's list and what was last delivered do not agree, and how many records should be shown. What is on its way or
--- waits is left out, as is what lies there in a form that nobody knows (RESTORED) until the next release has decided about it.
+-- Where the platform's list and what was last delivered do not agree, how many records should be shown, and how many are not
+-- compared: what is on its way or waits, and what lies there in a form that nobody knows (RESTORED) until the next release has
+-- decided about it. What was found of those before still stands (`is_fresh` false): ordered is not mended.
 with ours as (
     select distinct on (o.record_id)
         o.record_id,
@@ -17,13 +18,17 @@ with ours as (
 moving as (
     select o.record_id
     from exchange.outbox as o
-    where o.platform = :platform and (o.under_way or o.state in ('ready', 'retry'))
+    where
+        o.platform = :platform
+        and o.dataset = any(cast(:datasets as text []))
+        and (o.under_way or o.state in ('ready', 'retry'))
     union
     select e.record_id
     from exchange.release as e
     inner join exchange.record as r on e.record_id = r.record_id
     where
         e.platform = :platform
+        and e.dataset = any(cast(:datasets as text []))
         and e.outcome_code = 'RESTORED'
         and not exists (
             select 1 from exchange.release as n
@@ -52,13 +57,36 @@ found as (
             else 'unknown'
         end as kind,
         coalesce(o.version, w.version, r.version) as our_version,
-        t.version as their_version
+        t.version as their_version,
+        true as is_fresh
     from theirs as t
     full join (select * from ours where is_shown) as o on t.record_id = o.record_id and t.place = o.place
     left join ours as w on t.record_id = w.record_id
     left join exchange.record as r on t.record_id = r.record_id
     left join moving as m on coalesce(t.record_id, o.record_id) = m.record_id
     where t.version is distinct from o.version and m.record_id is null
+    union all
+    select
+        d.place,
+        d.record_id,
+        d.kind,
+        d.our_version,
+        d.their_version,
+        false as is_fresh
+    from exchange.difference as d
+    inner join moving as m on d.record_id = m.record_id
+    where d.platform = :platform
+),
+
+counted as (
+    select
+        (
+            select count(*)
+            from ours as o
+            left join moving as m on o.record_id = m.record_id
+            where o.is_shown and m.record_id is null
+        ) as compared,
+        (select count(*) from moving) as waiting
 )
 
 select
@@ -67,7 +95,9 @@ select
     f.kind,
     f.our_version,
     f.their_version,
-    (select count(*) from ours as o where o.is_shown) as compared
-from (select 1) as always
+    f.is_fresh,
+    c.compared,
+    c.waiting
+from counted as c
 left join found as f on true
 order by f.place, f.record_id

@@ -1,9 +1,11 @@
--- What differs takes the place of what differed before.
+-- What differs takes the place of what differed before; what was not compared stays as it was found.
 with gone as (
     delete from exchange.difference as d
     where d.platform = :platform and not exists (
         select 1
-        from unnest(cast(:places as text []), cast(:record_ids as text [])) as f (place, record_id)
+        from unnest(
+            cast(:places as text []) || cast(:kept_places as text []), cast(:record_ids as text []) || cast(:kept_ids as text [])
+        ) as f (place, record_id)
         where f.place = d.place and f.record_id = d.record_id
     )
 )
@@ -18,4 +20,5 @@ on conflict (platform, place, record_id) do update set
     kind = excluded.kind,
     our_version = excluded.our_version,
     their_version = excluded.their_version,
-    reconciliation_id = excluded.reconciliation_id
+    reconciliation_id = excluded.reconciliation_id,
+    repaired_at = null

@@ -9,7 +9,7 @@ with wanted as (
         bool_and(d.kind = 'shown') as is_shown,
         array_agg(d.place) filter (where d.kind = 'shown') as shown_in
     from exchange.difference as d
-    where d.platform = :platform and d.kind <> 'unknown' and coalesce(d.their_version, 0) < 2000000000
+    where d.platform = :platform and d.kind = any(cast(:kinds as text [])) and coalesce(d.their_version, 0) < 2000000000
     group by d.record_id
 ),
 
@@ -74,7 +74,7 @@ raised as (
     returning r.record_id, r.version, r.status, r.content_digest, r.business_date
 )
 
-insert into exchange.record_version (record_id, version, reason, status, content_digest, business_date)
-select r.record_id, r.version, 'release', r.status, r.content_digest, r.business_date
+insert into exchange.record_version (record_id, version, reason, status, content_digest, business_date, note)
+select r.record_id, r.version, 'release', r.status, r.content_digest, r.business_date, :note
 from raised as r
 returning record_id

@@ -9,7 +9,7 @@ select
     d.our_version,
     d.their_version,
     n.finished_at as found_at,
-    n.repaired_at
+    d.repaired_at
 from exchange.difference as d
 inner join exchange.reconciliation as n on d.reconciliation_id = n.reconciliation_id
 left join exchange.record as r on d.record_id = r.record_id

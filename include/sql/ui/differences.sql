@@ -8,9 +8,8 @@ select
     d.their_version,
     r.document_no,
     r.department,
-    n.repaired_at
+    d.repaired_at
 from exchange.difference as d
-inner join exchange.reconciliation as n on d.reconciliation_id = n.reconciliation_id
 left join exchange.record as r on d.record_id = r.record_id
 where cast(:platform as text) is null or d.platform = :platform
 order by d.kind <> 'shown', d.kind = 'unknown', d.platform, d.place, d.record_id

@@ -338,7 +338,7 @@ class Reconcile(ExchangeOperator):
                 continue
             if done is not None:
                 compared[platform_id] = done.compared
-                differ += [f"{platform.name}：{done.told}"] if done.told else []
+                differ += [] if done.agrees else [f"{platform.name}：{done.told}"]
         tell(exchange)
         if problems:
             raise NotReady(f"{self.PROBLEM}：{'；'.join(problems + differ)}")

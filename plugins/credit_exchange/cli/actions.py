@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -189,7 +190,8 @@ def restore(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
     if done.unsure:
         told.append(
             f"以下 {len(done.unsure)} 条记录不应公示，而恢复前是否已上报、是否已撤下，数据库里已无从知道："
-            f"请到各平台逐条核对：{' '.join(done.unsure)}"
+            "请运行 python -m credit_exchange reconcile 查明（仍公示的用 --repair shown 撤下），"
+            f"没有清单的平台请逐条核对：{' '.join(done.unsure)}"
         )
     for line in told:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -197,37 +199,68 @@ def restore(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
 
 
 def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> int:
-    """Compare platforms' lists with what was delivered; 0 when they agree or all that differs is ordered, else 2."""
+    """Compare platforms' lists with what was delivered; 0 when they agree or all that differs is ordered, else 2.
+
+    A platform that cannot be read does not keep the others from being compared.
+    """
     good = True
     for platform_id in given.platform or exchange.config.platforms:
         name = exchange.config.platform(platform_id).name
         try:
             done = reconcile.reconcile(exchange, platform_id)
-        except RetriableError as error:  # of one platform: the others are compared all the same
-            _say(console, str(error))
+        except RetriableError as error:
+            _say(console, f"错误：{error}")
             good = False
             continue
         if done is None:
             _say(console, f"{name}：没有清单可读，不能核对")
             continue
         _say(console, f"{name}：应公示 {done.compared} 条，{done.told or '全部一致'}")
-        table = _whole("平台的目录", "不一致", "本系统的版本", "平台的版本", "记录")
-        for one in done.differences[:_MOST_WAITING]:
-            versions = ["" if version is None else str(version) for version in (one.our_version, one.their_version)]
-            table.add_row(one.place, DIFFERENCE_WORDS[one.kind], *versions, one.record_id)
-        if not done.differences:
-            continue
-        console.print(table)
-        if len(done.differences) > _MOST_WAITING:
-            _say(console, f"只列出前 {_MOST_WAITING} 条；全部见 report.difference")
-        left = len(done.differences)
-        if given.repair:
-            ordered, left = reconcile.repair(exchange, platform_id, given.reason, given.by)
-            _say(console, f"{name}：{ordered} 条将在下一次发布时重新上报或撤下（night 或清除「发布」及其下游）")
-            if left:
-                _say(console, f"{name}：其余 {left} 条本系统不能更正（没有这条记录，或另有公示），请与平台联系")
-        good = good and not left
+        if done.differences:
+            console.print(_differences(done.differences))
+            good = _mended(exchange, given, console, platform_id, len(done.differences)) and good
     return 0 if good else 2
+
+
+def _differences(found: Sequence[reconcile.Difference]) -> Table:
+    """Return what differs as a table that a terminal of 80 columns does not fold."""
+    title = f"只列出前 {_MOST_WAITING} 条，全部见 report.difference" if len(found) > _MOST_WAITING else None
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True
+    )
+    for heading in ("记录", "不一致", "本系统", "平台", "目录"):
+        table.add_column(heading, no_wrap=heading in ("记录", "不一致"), overflow="fold")
+    for one in found[:_MOST_WAITING]:
+        ours, theirs = ("—" if number is None else str(number) for number in (one.our_version, one.their_version))
+        table.add_row(one.record_id, DIFFERENCE_WORDS[one.kind], ours, theirs, one.place)
+    return table
+
+
+def _mended(exchange: Exchange, given: argparse.Namespace, console: Console, platform_id: str, found: int) -> bool:
+    """Order the repair of what was found if asked to, say what is to be done; tell whether nothing is left."""
+    name = exchange.config.platform(platform_id).name
+    if not given.repair:
+        _say(
+            console,
+            f"{name}：核实后运行 python -m credit_exchange reconcile --platform {platform_id} "
+            "--repair shown --reason … "
+            "撤下不应公示的（missing、version：重新上报；平台上没有的先问清原因）；本系统没有记录的，请与平台联系",
+        )
+        return False
+    ordered, left = reconcile.repair(exchange, platform_id, given.repair, given.reason, given.by)
+    if ordered:
+        _say(
+            console,
+            f"{name}：{ordered} 条将在下一次发布时重新上报或撤下（night 或清除「发布」及其下游）；"
+            "送达以后请再核对一次，一致了告警才关闭",
+        )
+    if left:
+        _say(
+            console,
+            f"{name}：其余 {left} 条不在这次更正之内，或本系统不能更正（没有记录、另有公示、版本无法接续），"
+            "后者请与平台联系",
+        )
+    return not left
 
 
 def _say(console: Console, text: str) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from credit_exchange.config.labels import names_of, rule_label
+from credit_exchange.config.labels import DIFFERENCE_WORDS, names_of, rule_label
 from credit_exchange.config.loader import Configuration
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.numbers_in_text import scrub_text
@@ -29,6 +29,7 @@ PARTS = {
     "orders": "撤下与恢复",
     "releases": "发布决定（规则与版本）",
     "deliveries": "上报与回执",
+    "differences": "与平台清单不一致",
     "handed_out": "证据的导出",
 }
 
@@ -86,6 +87,12 @@ HEADINGS = {
     "settled_at": "结清于",
     "body_digest": "字节 SM3",
     "reply_digest": "答复 SM3",
+    "kind": "不一致",
+    "our_version": "本系统的版本",
+    "their_version": "平台的版本",
+    "compared_at": "核对于",
+    "repaired_at": "安排更正于",
+    "repaired_by": "安排人",
 }
 """How people call the keys of an explanation; programs read them as they are (`--json`)."""
 _CODED = {"status", "state", "subject_kind", "action", "authority", "effect", "op"}
@@ -163,6 +170,8 @@ def _text(key: str, value: Any, names: dict[str, dict[str, str]]) -> str:
         return "\n".join(
             f"{rule['id']} 第 {rule['version']} 版：{_EFFECTS.get(rule['effect'], rule['effect'])}" for rule in value
         )
+    if key == "kind":
+        return DIFFERENCE_WORDS[value]
     if key == "rule_id":
         return rule_label(value)
     known = names.get(key, {})

@@ -152,7 +152,13 @@ def parser() -> argparse.ArgumentParser:
 
     reconcile = commands.add_parser("reconcile", help="把平台的公示清单与本系统登记的逐条核对；信用中国没有清单")
     reconcile.add_argument("--platform", action="append", default=[], help="只核对这个平台（可多次写）")
-    reconcile.add_argument("--repair", action="store_true", help="不一致的，下一次发布时重新上报或撤下")
+    reconcile.add_argument(
+        "--repair",
+        action="append",
+        default=[],
+        choices=["shown", "missing", "version"],
+        help="下一次发布时更正这一种：shown 撤下不应公示的，missing 和 version 重新上报（可多次写）",
+    )
     reconcile.add_argument("--reason", default="", help="与 --repair 一起写：核实的结果")
 
     restored = commands.add_parser("restored", help="登记本数据库是从备份恢复的，找回此后的撤下和恢复指令，继续上报")

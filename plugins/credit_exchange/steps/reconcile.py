@@ -7,7 +7,7 @@ Reads the platform's list, keeps what differs and tells people. Nothing is mende
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,9 +27,13 @@ from credit_exchange.stores.copy import copy_table
 from credit_exchange.stores.database import transaction
 
 if TYPE_CHECKING:
+    from sqlalchemy import Row
+
     from credit_exchange.steps.context import Exchange
 
 INCIDENT = "reconcile:"
+MENDED = ("shown", "missing", "version")
+"""The differences that can be mended from here."""
 
 
 class Difference(NamedTuple):
@@ -44,10 +48,16 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What a comparison came to. `compared`: how many records should be shown there."""
+    """What a comparison came to. `compared`: how many records should be shown there, without those not compared.
+
+    `waiting`: on their way, or to be sent by the next release, and therefore not compared; `ordered`: those of them
+    that differed when they were last compared.
+    """
 
     compared: int
     differences: tuple[Difference, ...]
+    waiting: int = 0
+    ordered: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -57,8 +67,17 @@ class Reconciled:
 
     @property
     def told(self) -> str:
-        """The counts in words, empty when all agrees."""
-        return "，".join(f"{DIFFERENCE_WORDS[kind]} {count} 条" for kind, count in self.counts.items())
+        """What does not agree, or is not known to, in words; empty when all agrees."""
+        told = ["，".join(f"{DIFFERENCE_WORDS[kind]} {count} 条" for kind, count in self.counts.items())]
+        if self.waiting:
+            before = f"，其中 {self.ordered} 条此前不一致" if self.ordered else ""
+            told.append(f"{self.waiting} 条正在上报或等待发布，没有核对{before}")
+        return "；".join(filter(None, told))
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs that was compared now, or was found before and is still to be mended."""
+        return not self.differences and not self.ordered
 
 
 class Repaired(NamedTuple):
@@ -105,30 +124,30 @@ def reconcile(exchange: Exchange, platform_id: str) -> Reconciled | None:
         number = int(connection.execute(sql.load("reconcile/begin"), {"platform": platform_id}).scalar_one())
     try:
         wire = _Reading(exchange, platform)
-        compared, found = _read(exchange, platform, dialect, wire, number)
+        rows = _read(exchange, platform, dialect, wire, number)
+        found = _found(rows)
         if found:  # while pages were read, nights went on: what is wrong is there the second time too
-            compared, again = _read(exchange, platform, dialect, wire, number)
-            found = [one for one in again if one in set(found)]
+            rows = _read(exchange, platform, dialect, wire, number)
+            found = [one for one in _found(rows) if one in set(found)]
     except (NoList, Lost, NotSent, Stop) as error:
         raise RetriableError(f"{platform.name}：没有读完平台的清单，本次没有核对，稍后再试：{error}") from error
     finally:
         with transaction(exchange.engine) as connection:
             connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number})
-    done = Reconciled(compared, tuple(found))
-    _keep(exchange, platform_id, number, done)
+    kept = _found(rows, fresh=False)
+    done = Reconciled(rows[0].compared, tuple(found), rows[0].waiting, len(kept))
+    _keep(exchange, platform_id, number, done, kept)
     _tell(exchange, platform, done)
     return done
 
 
-def _read(
-    exchange: Exchange, platform: Platform, dialect: Lists, wire: _Reading, number: int
-) -> tuple[int, list[Difference]]:
+def _read(exchange: Exchange, platform: Platform, dialect: Lists, wire: _Reading, number: int) -> Sequence[Row[Any]]:
     with transaction(exchange.engine) as connection:
         connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number})
     datasets = [name for name in platform.datasets if name in exchange.config.datasets]
     for name in datasets:
         field = exchange.config.datasets[name].identity.decided_on
-        given = {"platform": platform.platform, "dataset": name, "field": field}
+        given = {"dataset": name, "field": field}
         with transaction(exchange.engine) as connection:
             dates = list(connection.execute(sql.load("reconcile/dates"), given).scalars())
         for page in dialect.listing(name, dates, wire):
@@ -143,15 +162,19 @@ def _read(
         "reconciliation_id": number,
     }
     with transaction(exchange.engine) as connection:
-        rows = connection.execute(sql.load("reconcile/differences"), compared).all()
-    return rows[0].compared, [Difference(*row[:-1]) for row in rows if row.kind is not None]
+        return connection.execute(sql.load("reconcile/differences"), compared).all()
 
 
-def _keep(exchange: Exchange, platform_id: str, number: int, done: Reconciled) -> None:
+def _found(rows: Sequence[Row[Any]], *, fresh: bool = True) -> list[Difference]:
+    return [Difference(*row[: len(Difference._fields)]) for row in rows if row.is_fresh is fresh]
+
+
+def _keep(exchange: Exchange, platform_id: str, number: int, done: Reconciled, kept: Sequence[Difference]) -> None:
     given: dict[str, Any] = {"platform": platform_id, "reconciliation_id": number, "compared": done.compared}
     columns = zip(*done.differences, strict=True) if done.differences else [()] * len(Difference._fields)
     names = ("places", "record_ids", "kinds", "our_versions", "their_versions")
-    given |= dict(zip(names, map(list, columns), strict=True)) | {"differences": len(done.differences)}
+    given |= dict(zip(names, map(list, columns), strict=True)) | {"differences": len(done.differences) + len(kept)}
+    given |= {"kept_places": [one.place for one in kept], "kept_ids": [one.record_id for one in kept]}
     with transaction(exchange.engine) as connection:
         connection.execute(sql.load("reconcile/keep"), given)
         connection.execute(sql.load("reconcile/finish"), given)
@@ -159,8 +182,9 @@ def _keep(exchange: Exchange, platform_id: str, number: int, done: Reconciled) -
 
 def _tell(exchange: Exchange, platform: Platform, done: Reconciled) -> None:
     key = f"{INCIDENT}{platform.platform}:"  # whole, so that no other platform's begins with it
-    if not done.differences:
+    if done.agrees:
         alerts.clear_others(exchange, key, [])
+    if not done.differences:  # an older finding is told already
         return
     alerts.raise_alert(
         exchange,
@@ -168,14 +192,23 @@ def _tell(exchange: Exchange, platform: Platform, done: Reconciled) -> None:
         "critical" if "shown" in done.counts else "warning",
         f"{platform.name}：平台公示的与本系统登记的不一致",
         f"应公示 {done.compared} 条；{done.told}。逐条见「上报平台」页和 report.difference；核实后运行 "
-        f"python -m credit_exchange reconcile --platform {platform.platform} --repair --reason … 重新上报或撤下",
+        f"python -m credit_exchange reconcile --platform {platform.platform} --repair shown --reason … "
+        "撤下不应公示的（missing、version：重新上报）",
         "/exchange/platforms",
     )
 
 
-def repair(exchange: Exchange, platform_id: str, reason: str, ordered_by: str) -> Repaired:
-    """Let the next release send again, or take down, what the last comparison of a platform found to differ."""
-    given = {"platform": platform_id, "reason": scrub_text(reason), "repaired_by": ordered_by}
+def repair(exchange: Exchange, platform_id: str, kinds: Collection[str], reason: str, ordered_by: str) -> Repaired:
+    """Let the next release send again, or take down, what the last comparison of a platform found to differ.
+
+    kinds: of which differences (MENDED). What is missing there may have been taken down by whoever had a reason to.
+    Raises FatalError for a database that was restored from a backup, until that is stated: it knows too little.
+    """
+    restored.refuse(exchange)
+    given: dict[str, Any] = {"platform": platform_id, "reason": scrub_text(reason), "repaired_by": ordered_by}
+    given["kinds"] = sorted(set(kinds) & set(MENDED))
+    name = exchange.config.platform(platform_id).name
+    given["note"] = f"{name}的清单与登记的不一致，重新上报或撤下：{given['reason']}"
     with transaction(exchange.engine) as connection:
         connection.execute(sql.load("merge/lock"))
         for part in (0, 1):
@@ -184,5 +217,5 @@ def repair(exchange: Exchange, platform_id: str, reason: str, ordered_by: str) -
         connection.execute(sql.load("reconcile/lies_there"), given)
         ordered = set(connection.execute(sql.load("reconcile/repair"), given).scalars())
         left = set(connection.execute(sql.load("reconcile/found"), given).scalars()) - ordered
-        connection.execute(sql.load("reconcile/repaired"), given)
+        connection.execute(sql.load("reconcile/repaired"), given | {"record_ids": sorted(ordered)})
     return Repaired(len(ordered), len(left))

@@ -11,7 +11,11 @@ from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
 _NAMES = {"encryption": "加密密钥", "hmac": "HMAC 密钥"}
-_REPLACED = "更换加密密钥时，以前用过的都要列在 extra 的 earlier_encryption_keys 中。"
+_REPLACED = (
+    "用没有给出的密钥加密的数据这里读不了）；更换过加密密钥的，密码填最新的一把，以前用过的都列在 extra 的 "
+    "earlier_encryption_keys 中，新的在前；没有更换过的，请改回原来的密钥。"
+)
+_CHANGED = "换了密钥，每条记录都会成为新记录重复上报，已加密的数据无法读取）；请改回原来的密钥。"
 
 
 def proved(engine: Engine, keys: Keys) -> Keys:
@@ -32,9 +36,8 @@ def proved(engine: Engine, keys: Keys) -> Keys:
         others = [label for name, label in _NAMES.items() if not known[name].issubset(digests[name])]
         if others:
             raise ConfigurationError(
-                f"连接 credit_keys：{'和'.join(others)}与本数据库一直使用的不同，因此什么也没有做（换了密钥，"
-                "每条记录都会成为新记录重复上报，已加密的数据无法读取）；请改回原来的密钥。"
-                f"{_REPLACED if _NAMES['encryption'] in others else ''}"
+                f"连接 credit_keys：{'和'.join(others)}与本数据库一直使用的不同，因此什么也没有做（"
+                f"{_REPLACED if others == [_NAMES['encryption']] else _CHANGED}"
                 "新装的环境请使用新的数据库（本机试用：先 make clean）"
             )
         if new:

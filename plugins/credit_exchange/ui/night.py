@@ -265,10 +265,12 @@ def of_platforms(
     refused: Mapping[str, int],
     names: Mapping[str, str],
     causes: Mapping[str, str] = MappingProxyType({}),
+    differ: Mapping[str, int] = MappingProxyType({}),
 ) -> Verdict:
     """Return the sentence that answers "does everything arrive?".
 
-    refused: records a person must see, by platform. causes: why the newest try of a platform failed.
+    refused: records a person must see, by platform. causes: why the newest try of a platform failed. differ: how many
+    records a platform showed otherwise than was delivered when it was last compared.
     """
     if not platforms:
         return Verdict("idle", "还没有上报过")
@@ -280,7 +282,9 @@ def of_platforms(
         parts += [f"未送完 {waiting:,} 条"] if waiting else []
         stuck = refused.get(row["platform"], 0)
         parts += [f"要处理 {stuck:,} 条"] if stuck else []
-        bad = bad or failed or row["circuit"] == "open" or bool(row["unknown"] or stuck)
+        other = differ.get(row["platform"], 0)
+        parts += [f"与平台清单不一致 {other:,} 条"] if other else []
+        bad = bad or failed or row["circuit"] == "open" or bool(row["unknown"] or stuck or other)
         if parts:
             told.append(f"{names.get(row['platform'], row['platform'])} {'、'.join(parts)}")
     return Verdict("bad" if bad else "care" if told else "good", "；".join(told) or "全部送达，没有要处理的")

@@ -219,6 +219,7 @@ class Pages:
             claims = connection.execute(sql.load("explain/claims"), {"record_id": record_id}).mappings()
             return {
                 "title": f"记录 {record_id}",
+                "difference_words": DIFFERENCE_WORDS,
                 "record": found[0],
                 "claims": [dict(claim) for claim in claims if not claim["history"]],
                 **{part: _all(connection, f"record_{part}", record_id=record_id) for part in parts},
@@ -233,6 +234,8 @@ class Pages:
             asked = [row for row in platforms if platform in ("", row["platform"])]
             counts = {row["platform"]: row["records"] for row in refused}
             names = _names()
+            reconciled = _all(connection, "reconciled")
+            differ = {row["platform"]: row["differences"] for row in reconciled}
             causes = {
                 row["platform"]: _cause(row, names["platform_names"])
                 for row in _all(connection, "platform_causes")
@@ -241,10 +244,10 @@ class Pages:
             return {
                 "title": "上报平台",
                 "platforms": platforms,
-                "verdict": night.of_platforms(asked, counts, names["platform_names"], causes),
+                "verdict": night.of_platforms(asked, counts, names["platform_names"], causes, differ),
                 "causes": causes,
                 "refused": refused,
-                "reconciled": [row for row in _all(connection, "reconciled") if platform in ("", row["platform"])],
+                "reconciled": [row for row in reconciled if platform in ("", row["platform"])],
                 "differences": _all(connection, "differences", platform=platform or None, size=PAGE_SIZE),
                 "difference_words": DIFFERENCE_WORDS,
                 "most": max((p["ready"] + p["in_flight"] + p["unknown"] + p["held"] for p in platforms), default=0),

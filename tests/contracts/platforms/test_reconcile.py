@@ -17,12 +17,12 @@ from world import names, permit, put, run, uscc
 
 from credit_exchange.adapters import tasks
 from credit_exchange.adapters.exchange import NotReady
-from credit_exchange.cli import actions
+from credit_exchange.cli import actions, explain
 from credit_exchange.errors import FatalError, RetriableError
 from credit_exchange.steps import restored
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import drain
-from credit_exchange.steps.reconcile import Difference, reconcile, repair
+from credit_exchange.steps.reconcile import MENDED, Difference, reconcile, repair
 from platforms import Sandbox
 from platforms.wire import Answer, Request
 
@@ -74,7 +74,7 @@ def test_exactly_what_differs_is_named_told_and_forgotten_when_it_is_mended(
     put(exchange, kind, ["r0006"], version=3)  # waits, and is not compared
     done = reconcile(exchange, kind)
     assert done is not None
-    assert (done.compared, done.differences) == (5, ())
+    assert (done.compared, done.differences, done.waiting) == (4, (), 1)
     tampered(sandbox, "update record set shown = 0 where {id} = ?", "r0001")
     tampered(sandbox, "update record set {ver} = 7 where {id} = ?", "r0002")
     tampered(sandbox, "update record set {ver} = 9 where {id} = ?", "r0006")
@@ -172,16 +172,31 @@ def test_command_and_task_say_what_differs_and_the_command_orders_its_repair(
     with pytest.raises(NotReady, match=r"信用福建：没有读完平台的清单.*信用福州：应公示"):
         task.work(exchange, {})  # which cannot be reached
     said = io.StringIO()
-    given = argparse.Namespace(platform=["fujian", kind, "china"], repair=False, reason="", by="tester")
+    given = argparse.Namespace(platform=["fujian", kind, "china"], repair=[], reason="", by="tester")
     assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2
     assert "信用福建：没有读完平台的清单" in said.getvalue()
     assert "信用福州：应公示 4 条，应公示而平台上没有 1 条" in said.getvalue()
     assert "r0001" in said.getvalue()
     assert "信用中国：没有清单可读" in said.getvalue()
-    given = argparse.Namespace(platform=[kind], repair=True, reason="平台恢复过备份", by="tester")
+    said = io.StringIO()
+    given = argparse.Namespace(platform=["fujian", kind], repair=[], reason="", by="tester")
+    assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=80)) == 2, "one cannot be reached"
+    assert "信用福建：没有读完平台的清单" in said.getvalue()
+    assert "应公示而平台上没有" in said.getvalue().splitlines()[-3], "no cell is folded"
+    given = argparse.Namespace(platform=[kind], repair=["missing"], reason="平台恢复过备份", by="tester")
     assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2, "one is for a person"
     assert "1 条将在下一次发布时重新上报或撤下" in said.getvalue()
-    assert "其余 1 条本系统不能更正" in said.getvalue()
+    assert "其余 1 条不在这次更正之内" in said.getvalue()
+    said = io.StringIO()
+    given = argparse.Namespace(platform=[kind], repair=["missing"], reason="再一次", by="tester")
+    assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2
+    assert "1 条正在上报或等待发布，没有核对，其中 1 条此前不一致" in said.getvalue()
+    assert "0 条将" not in said.getvalue()
+    with pytest.raises(FatalError, match="其中 1 条此前不一致"):
+        task.work(alone, {})
+    restored.begin(exchange)
+    with pytest.raises(FatalError, match="restored --reason"):
+        repair(exchange, kind, MENDED, "先要登记恢复", "tester")
 
 
 @pytest.mark.parametrize("kind", ["china"])
@@ -198,7 +213,8 @@ def test_what_differs_is_sent_again_or_taken_down_by_the_next_release(
     rows = []
     for number in range(1, 7):
         codes = [f"uscc:{uscc(number)}"]
-        fields = permit(f"r{number:04d}", 1) | {"XK_WSH": f"{number}号"}
+        day = {"XK_JDRQ": "2026-03-03"} if number == 5 else {}  # of which nothing was ever sent
+        fields = permit(f"r{number:04d}", 1) | {"XK_WSH": f"{number}号"} | day
         rows.append(row(exchange, f"{number}号", codes=codes, fields=fields, decided_on=fields["XK_JDRQ"]))
     ids = [one["record_id"] for one in rows]
     merge(exchange, batch(exchange, rows, DAY))
@@ -217,20 +233,36 @@ def test_what_differs_is_sent_again_or_taken_down_by_the_next_release(
         tampered(sandbox, "update record set decided = '20261104' where {id} = ?", ids[2])
     add_copy(sandbox, ids[3], ids[4])
     add_copy(sandbox, ids[3], ids[5])
+    if kind == "fujian":
+        tampered(sandbox, "update record set decided = '20260303' where {id} = ?", ids[4])
     done = reconcile(exchange, kind)
     assert done is not None
     assert done.counts == {"missing": 1, "version": 1, "shown": 3}
-    assert repair(exchange, kind, "平台恢复过备份 350102199001011234", "tester") == (5, 0)
+    assert repair(exchange, kind, ["shown"], "先撤下", "tester") == (3, 2)
+    unmended = query(exchange, "select kind from report.difference where repaired_at is null order by 1")
+    assert [one["kind"] for one in unmended] == ["missing", "version"]
+    assert repair(exchange, kind, ["missing", "version"], "平台恢复过备份 350102199001011234", "tester") == (2, 3)
+    done = reconcile(exchange, kind)
+    assert done is not None
+    assert (done.differences, done.waiting, done.ordered) == ((), 5, 5)
+    assert len(query(exchange, KEPT)) == 5, "ordered is not mended"
+    assert len(query(exchange, OPEN)) == 1
+    assert query(exchange, "select 1 from report.difference where repaired_at is null") == []
+    said = io.StringIO()
+    explain.show(explain.explanation(exchange, ids[2]), exchange.config, Console(file=said, width=120))
+    assert "不应公示而平台上有" in said.getvalue()
+    assert "的清单与登记的不一致，重新上报或撤下：先撤下" in said.getvalue()
     released = release(exchange, [kind])
     assert (released[f"{kind}.upsert"], released[f"{kind}.withdraw"]) == (2, 3)
     assert drain(exchange, kind).problem is None
     assert {key[1] for key in sandbox.current()} == {ids[0], ids[1], ids[3]}
     done = reconcile(exchange, kind)
     assert done is not None
-    assert (done.compared, done.differences) == (3, ())
-    [said] = query(exchange, "select * from exchange.reconciliation where repaired_by = 'tester'")
-    assert said["repaired_reason"].startswith("平台恢复过备份")
-    assert "19900101" not in said["repaired_reason"]
+    assert (done.compared, done.differences, done.waiting) == (3, (), 0)
+    assert query(exchange, KEPT) == query(exchange, OPEN) == []
+    [noted] = query(exchange, "select * from exchange.reconciliation where repaired_by = 'tester'")
+    assert noted["repaired_reason"].startswith("平台恢复过备份")
+    assert "19900101" not in noted["repaired_reason"]
     assert release(exchange, [kind]) == {}
     tampered(sandbox, "update record set shown = 0 where {id} = ?", ids[0])
     tampered(sandbox, "update record set {ver} = 170 where {id} = ?", ids[1])
@@ -254,14 +286,14 @@ def test_what_is_shown_in_an_earlier_catalogue_is_taken_down_there_unless_it_is_
     done = reconcile(exchange, kind)
     assert done is not None
     assert [(one.place, one.kind) for one in done.differences] == [("frxk", "shown")]
-    assert repair(exchange, kind, "请平台核实", "tester") == (0, 1)
+    assert repair(exchange, kind, MENDED, "请平台核实", "tester") == (0, 1)
     assert release(exchange, [kind]) == {}
     ordered(exchange, "withdraw")
     tampered(sandbox, "update record set shown = 0 where catalog = ?", "frxk")
     push(exchange)
     tampered(sandbox, "update record set shown = 1 where catalog = ?", "frxk")
     assert reconcile(exchange, kind)
-    assert repair(exchange, kind, "请平台核实", "tester") == (1, 0)
+    assert repair(exchange, kind, MENDED, "请平台核实", "tester") == (1, 0)
     assert release(exchange, [kind]) == {"fujian.withdraw": 1}
     push(exchange)
     assert shown(sandbox) == {}
