@@ -74,6 +74,27 @@ def test_at_most_what_a_claim_takes_is_packed_and_the_rest_stays_in_its_lot(
     assert claimed(exchange, claimer, TAKEDOWNS) == [["r0022"]]
 
 
+def test_lots_of_which_nothing_waits_any_more_keep_back_none_after_them(exchange: Exchange, claimer: Claimer) -> None:
+    claimer._rows = 1
+    for record in names(3):
+        put(exchange, "fuzhou", [record])
+    query(exchange, "update exchange.release set state = 'cancelled' where record_id < 'r0003' returning 1")
+    assert claimed(exchange, claimer) == [["r0003"]]
+
+
+def test_of_two_records_that_would_be_one_row_there_one_is_held_though_the_other_only_waits(exchange: Exchange) -> None:
+    platform = exchange.config.platform("china")
+    dialect = dialect_for(Context(platform, exchange.config.datasets, exchange.connection(platform.connection)))
+    claimer = Claimer(exchange, platform, dialect, made_up, "me")
+    claimer._rows = 1
+    for record in ("r0001", "q0001"):
+        put(exchange, "china", [record])
+    assert claimed(exchange, claimer) == []
+    row = outbox(exchange)["r0001", 1]
+    assert (row.state, row.outcome_code) == ("held", "IDENTITY")
+    assert claimed(exchange, claimer) == [["q0001"]]
+
+
 @pytest.mark.parametrize(
     ("op", "others", "becomes"),
     [

@@ -11,6 +11,7 @@ from deskwork import HOUR, NOW, packed
 from world import open_exchange, outbox, query
 
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.push import owner
 from credit_exchange.steps.push.claim import Leased
 from credit_exchange.steps.push.desk import Desk
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Outcome, Verdict
@@ -153,11 +154,16 @@ def test_what_is_known_of_a_shipment_stays_while_nothing_new_is(exchange: Exchan
 
 
 @pytest.mark.parametrize(
-    ("outcome", "state", "waits"),
-    [(Outcome.REJECTED, "rejected", 0), (Outcome.HELD, "held", 0), (Outcome.AGAIN, "retry", 60)],
+    ("outcome", "state", "waits", "message"),
+    [
+        (Outcome.REJECTED, "rejected", 0, ""),
+        (Outcome.HELD, "held", 0, ""),
+        (Outcome.AGAIN, "retry", 60, ""),
+        (Outcome.DELIVERED, "delivered", 0, "it was there"),
+    ],
 )
 def test_a_record_that_fared_otherwise_than_its_shipment_has_a_word_of_its_own(
-    exchange: Exchange, desk: Desk, gate: Gate, outcome: Outcome, state: str, waits: float
+    exchange: Exchange, desk: Desk, gate: Gate, outcome: Outcome, state: str, waits: float, message: str
 ) -> None:
     packed(exchange, "one", "r0001")
     if waits:
@@ -165,10 +171,10 @@ def test_a_record_that_fared_otherwise_than_its_shipment_has_a_word_of_its_own(
     leased = take(desk)
     attempt, _ = desk.begin(leased, "send", gate)
     first = NOW - 9 * HOUR if waits else shipment(exchange).first_sent_at
-    result = CallResult(Kind.STORED, {1: Verdict(outcome, "", "")}, receipt_no="R")
+    result = CallResult(Kind.STORED, {1: Verdict(outcome, "", message)}, receipt_no="R")
     desk.record(leased, attempt, result, state="settled", waits={1: waits})
     (row,) = query(exchange, "select * from exchange.release")
-    assert (row.state, row.outcome_code, row.outcome_message, row.receipt_no) == (state, None, None, "R")
+    assert (row.state, row.outcome_code, row.outcome_message, row.receipt_no) == (state, None, message or None, "R")
     assert (row.attempts, row.first_sent_at) == (3 if waits else 1, first)
     assert (row.settled_at is None) is (state == "retry")
     assert (row.not_before is not None) is (waits > 0)
@@ -204,3 +210,16 @@ def test_what_somebody_sent_and_did_not_live_to_settle_is_unknown(exchange: Exch
     assert (over.state, over.lease_owner, over.lease_until, over.fence) == ("unknown", None, None, 1)
     assert over.next_attempt_at == NOW - 2 * HOUR + timedelta(seconds=0.3)
     assert outbox(exchange)["r0001", 1].state == "unknown"
+
+
+def test_what_an_ended_drain_of_this_machine_holds_is_free_before_its_lease_ends(
+    exchange: Exchange, desk: Desk
+) -> None:
+    with owner.working() as ended:
+        pass
+    with owner.working() as works:
+        packed(exchange, "ended", "r0001", state="sending", lease_owner=ended, lease_until=NOW + HOUR)
+        packed(exchange, "works", "r0002", state="sending", lease_owner=works, lease_until=NOW + HOUR)
+        desk.recover()
+    states = "select shipment_no, state from exchange.shipment order by shipment_no"
+    assert query(exchange, states) == [("ended", "unknown"), ("works", "sending")]

@@ -2,63 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
 import io
-import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
+from beside import add_copy, decided, tampered
+from deskwork import packed, put_as
 from moving import batch, merge, ordered, orders, push, query, release, row, shown, told
 from rich.console import Console
-from world import names, permit, put, run, uscc
+from world import names, outbox, permit, put, run, uscc
 
-from credit_exchange.adapters import tasks
-from credit_exchange.adapters.exchange import NotReady
-from credit_exchange.cli import actions, explain
+from credit_exchange.cli import explain
 from credit_exchange.errors import FatalError, RetriableError
+from credit_exchange.steps import reconcile as step
 from credit_exchange.steps import restored
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import drain
 from credit_exchange.steps.reconcile import MENDED, Difference, reconcile, repair
 from platforms import Sandbox
-from platforms.wire import Answer, Request
 
 on_two = pytest.mark.parametrize("kind", ["fuzhou", "fujian"])
 DAY = date(2026, 11, 22)
 PLACE = {"fuzhou": "permit", "fujian": "frxk"}
 KEPT = "select place, record_id, kind, our_version, their_version from exchange.difference order by record_id"
 OPEN = "select incident_key, severity from report.alert where cleared_at is null"
-IDS = {"fuzhou": "record_id", "fujian": "id"}
-VERSIONS = {"fuzhou": "version", "fujian": "ver"}
-
-
-def decided(exchange: Exchange) -> None:
-    """The dates of the made-up permits, which the record store of the delivery tests leaves out."""
-    for number in range(20):
-        day = permit(f"r{number}", 1)["XK_JDRQ"]
-        these = f"cast(substr(record_id, 2) as int) % 20 = {number}"
-        query(exchange, f"update exchange.record set decided_on = '{day}' where {these} returning 1")
-
-
-def tampered(sandbox: Sandbox, statement: str, *given: Any) -> None:
-    """Change what the platform shows behind everybody's back; `id` and `ver` stand for its names of them."""
-    with sandbox.platform.store.transaction() as store:
-        names_there = {"{id}": IDS[sandbox.kind], "{ver}": VERSIONS[sandbox.kind]}
-        for ours, theirs in names_there.items():
-            statement = statement.replace(ours, theirs)
-        cursor: sqlite3.Cursor = store.execute(statement, given)
-        assert cursor.rowcount == 1
-
-
-def add_copy(sandbox: Sandbox, of: str, named: str) -> None:
-    """One record more that the platform shows, otherwise like another."""
-    rows = sandbox.platform.store.read(f"select * from record where {IDS[sandbox.kind]} = ?", (of,))
-    values = [named if value == of else value for value in rows[0]]
-    with sandbox.platform.store.transaction() as store:
-        store.execute(f"insert into record values ({','.join('?' * len(values))})", values)
 
 
 @on_two
@@ -105,27 +74,119 @@ def test_exactly_what_differs_is_named_told_and_forgotten_when_it_is_mended(
 
 
 @on_two
-def test_what_changes_while_the_list_is_read_is_no_difference(exchange: Exchange, sandbox: Sandbox, kind: str) -> None:
-    put(exchange, kind, names(3))
+def test_what_changes_while_the_list_is_read_is_no_difference(
+    exchange: Exchange, sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(exchange, kind, names(4))
     decided(exchange)
     run(exchange, kind)
     tampered(sandbox, "update record set shown = 0 where {id} = ?", "r0002")
-    answer = sandbox.platform.answer
+    tampered(sandbox, "update record set shown = 0 where {id} = ?", "r0004")
+    read, readings = step._read, 0
 
-    def later(request: Request, fault: Any) -> Answer:
-        found = answer(request, fault)
-        if (
-            request.endpoint == "list"
-            and sandbox.platform.store.read("select count(*) from record where shown")[0][0] == 2
-        ):
+    def then_changed(*given: Any) -> Any:
+        nonlocal readings
+        found = read(*given)
+        readings += 1
+        if readings == 1:
             tampered(sandbox, "update record set shown = 1 where {id} = ?", "r0002")
+            tampered(sandbox, "update record set shown = 0 where {id} = ?", "r0003")
         return found
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sandbox.platform, "answer", later)
-        done = reconcile(exchange, kind)
+    monkeypatch.setattr(step, "_read", then_changed)
+    done = reconcile(exchange, kind)
     assert done is not None
-    assert done.differences == ()
+    assert [one.record_id for one in done.differences] == ["r0004"]
+    assert query(exchange, OPEN) == [{"incident_key": f"reconcile:{kind}:", "severity": "warning"}]
+
+
+@pytest.mark.parametrize("kind", ["fuzhou"])
+def test_what_is_on_its_way_or_waits_or_is_to_be_sent_again_is_not_compared(
+    exchange: Exchange, sandbox: Sandbox, kind: str
+) -> None:
+    put(exchange, kind, names(6))
+    run(exchange, kind)
+    for record, state in (("r0001", "unknown"), ("r0002", "settled")):
+        packed(exchange, state, record, version=2, state=state, lane=PLACE[kind])
+    packed(exchange, "other", "r0007", state="settled", lane="other", dataset="no longer reported")
+    put_as(exchange, "r0003", "retry", version=2)
+    put_as(exchange, "r0004", "waiting", version=2)
+    query(
+        exchange,
+        "update exchange.release set outcome_code = 'RESTORED' where record_id in ('r0002', 'r0005') and version = 1 "
+        "returning 1",
+    )
+    query(exchange, "update exchange.record set version = 2 where record_id = 'r0005' returning 1")  # to be decided
+    for record in names(6):
+        tampered(sandbox, "update record set {ver} = 9 where {id} = ?", record)
+    done = reconcile(exchange, kind)
+    assert done is not None
+    assert done.differences == (
+        Difference(PLACE[kind], "r0002", "version", 2, 9),  # what was to be sent again has arrived
+        Difference(PLACE[kind], "r0006", "version", 1, 9),
+    )
+
+
+@pytest.mark.usefixtures("a_night")
+@pytest.mark.parametrize("kind", ["fujian"])
+def test_what_lies_under_the_date_of_an_earlier_content_is_found(exchange: Exchange, sandbox: Sandbox) -> None:
+    for day, decided_on in ((20, "2026-11-02"), (21, "2026-11-05")):
+        told(exchange, day, "legal", fields={"XK_JDRQ": decided_on})
+        push(exchange)
+    query(exchange, "update exchange.record set decided_on = '2026-11-05' returning 1")
+    ordered(exchange, "withdraw")
+    push(exchange)
+    tampered(sandbox, "update record set shown = 1, decided = ? where not shown", "20261102")
+    done = reconcile(exchange, "fujian")
+    assert done is not None
+    assert done.counts == {"shown": 1}
+
+
+@on_two
+def test_what_no_repair_can_mend_is_left_to_a_person_and_other_platforms_to_their_own(
+    exchange: Exchange, sandbox: Sandbox, kind: str
+) -> None:
+    put(exchange, kind, names(4))
+    decided(exchange)
+    run(exchange, kind)
+    put(exchange, "china", names(2, first=9))
+    query(
+        exchange,
+        "with n as (insert into exchange.reconciliation (platform, begun_at) values ('china', now()), "
+        "('china', now() - interval '2 days') returning *), l as (insert into exchange.listed "
+        "select reconciliation_id, 'x', 'r0001', 1 from n) insert into exchange.difference "
+        "(platform, place, record_id, kind, reconciliation_id) "
+        "select 'china', 'x', r, k, (select max(reconciliation_id) from n) "
+        "from (values ('r0002', 'missing'), ('r0010', 'shown'), ('r0004', 'missing'), ('r0009', 'missing')) as f (r, k)"
+        " returning 1",
+    )
+    tampered(sandbox, "update record set shown = 0 where {id} = ?", "r0001")
+    tampered(sandbox, "update record set {ver} = ? where {id} = 'r0002'", 7)
+    add_copy(sandbox, "r0003", "stranger")
+    add_copy(sandbox, "r0004", "r0009")  # which was sent to the other platform only
+    assert reconcile(exchange, kind)
+    tampered(sandbox, "update record set {ver} = ? where {id} = 'r0002'", 2**40)
+    done = reconcile(exchange, kind)
+    assert done is not None
+    assert done.counts == {"missing": 1, "version": 1, "shown": 1, "unknown": 1}
+    ours = f"{KEPT.replace('order', 'where platform = :kind order')}"
+    assert [tuple(one.values()) for one in query(exchange, ours, kind=kind)] == list(done.differences)
+    assert query(exchange, "select count(*) as n from exchange.difference where platform = 'china'") == [{"n": 4}]
+    assert query(exchange, "select count(*) as n from exchange.listed") == [{"n": 1}]
+    query(
+        exchange,
+        "with n as (insert into exchange.reconciliation (platform) values ('china') returning *) "
+        "update exchange.difference as d set reconciliation_id = n.reconciliation_id from n "
+        "where d.platform = 'china' returning 1",
+    )
+    assert repair(exchange, kind, MENDED, "x", "tester") == (2, 2)
+    marked = {key for key, one in outbox(exchange).items() if one.outcome_code == "RESTORED"}
+    assert marked == {("r0001", 1), ("r0009", 1)}
+    assert query(exchange, "select 1 from exchange.release where platform = 'china' and outcome_code is not null") == []
+    raised = "select record_id, version from exchange.record where version > 1 order by record_id"
+    assert [tuple(one.values()) for one in query(exchange, raised)] == [("r0001", 2), ("r0009", 2)]
+    repaired = "select platform from exchange.reconciliation where repaired_at is not null"
+    assert query(exchange, repaired) == [{"platform": kind}]
 
 
 @on_two
@@ -142,61 +203,25 @@ def test_a_list_that_cannot_be_read_whole_changes_nothing(
     assert len(before) == 1
     sandbox.faults.add("list", "503", times=1)
     assert reconcile(exchange, kind), "it is asked again"
-    sandbox.faults.add("list", "503", times=2)
-    with pytest.raises(RetriableError, match="没有读完平台的清单"):
-        reconcile(exchange, kind)
-    assert query(exchange, KEPT) == before
-    assert query(exchange, "select 1 from exchange.listed") == []
+    for fault in ("503", "close_before_commit"):
+        sandbox.faults.add("list", fault, times=2)
+        with pytest.raises(RetriableError, match="没有读完平台的清单"):
+            reconcile(exchange, kind)
+        assert query(exchange, KEPT) == before
+        assert query(exchange, "select 1 from exchange.listed") == []
     assert query(exchange, "select circuit from exchange.platform_state") == [{"circuit": "closed"}]
+    query(
+        exchange,
+        "update exchange.platform_state set circuit = 'open', open_until = now() - interval '1 minute' returning 1",
+    )
+    asked = len(sandbox.ledger.requests("list"))
+    with pytest.raises(RetriableError, match=r"没有读完平台的清单.*暂停上报"):
+        reconcile(exchange, kind)
+    assert len(sandbox.ledger.requests("list")) == asked, "the next drain tries whether it works again"
     restored.begin(exchange)
     with pytest.raises(FatalError, match="从备份恢复"):
         reconcile(exchange, kind)  # what the lost database had sent would count as wrong
     assert query(exchange, KEPT) == before
-
-
-@pytest.mark.parametrize("kind", ["fuzhou"])
-def test_command_and_task_say_what_differs_and_the_command_orders_its_repair(
-    exchange: Exchange, sandbox: Sandbox, kind: str
-) -> None:
-    put(exchange, kind, names(4))
-    run(exchange, kind)
-    alone = replace(exchange, config=replace(exchange.config, platforms={kind: exchange.config.platforms[kind]}))
-    task = tasks.Reconcile(task_id="reconcile")
-    assert task.work(alone, {}) == {kind: 4}
-    tampered(sandbox, "update record set shown = 0 where {id} = ?", "r0001")
-    add_copy(sandbox, "r0004", "stranger")
-    with pytest.raises(FatalError, match="信用福州：应公示而平台上没有 1 条，平台上有而本系统没有 1 条；"):
-        task.work(alone, {})
-    put(exchange, "fujian", ["r0009"])
-    decided(exchange)
-    with pytest.raises(NotReady, match=r"信用福建：没有读完平台的清单.*信用福州：应公示"):
-        task.work(exchange, {})  # which cannot be reached
-    said = io.StringIO()
-    given = argparse.Namespace(platform=["fujian", kind, "china"], repair=[], reason="", by="tester")
-    assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2
-    assert "信用福建：没有读完平台的清单" in said.getvalue()
-    assert "信用福州：应公示 4 条，应公示而平台上没有 1 条" in said.getvalue()
-    assert "r0001" in said.getvalue()
-    assert "信用中国：没有清单可读" in said.getvalue()
-    said = io.StringIO()
-    given = argparse.Namespace(platform=["fujian", kind], repair=[], reason="", by="tester")
-    assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=80)) == 2, "one cannot be reached"
-    assert "信用福建：没有读完平台的清单" in said.getvalue()
-    assert "应公示而平台上没有" in said.getvalue().splitlines()[-3], "no cell is folded"
-    given = argparse.Namespace(platform=[kind], repair=["missing"], reason="平台恢复过备份", by="tester")
-    assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2, "one is for a person"
-    assert "1 条将在下一次发布时重新上报或撤下" in said.getvalue()
-    assert "其余 1 条不在这次更正之内" in said.getvalue()
-    said = io.StringIO()
-    given = argparse.Namespace(platform=[kind], repair=["missing"], reason="再一次", by="tester")
-    assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2
-    assert "1 条正在上报或等待发布，没有核对，其中 1 条此前不一致" in said.getvalue()
-    assert "0 条将" not in said.getvalue()
-    with pytest.raises(FatalError, match="其中 1 条此前不一致"):
-        task.work(alone, {})
-    restored.begin(exchange)
-    with pytest.raises(FatalError, match="restored --reason"):
-        repair(exchange, kind, MENDED, "先要登记恢复", "tester")
 
 
 @pytest.mark.parametrize("kind", ["china"])
@@ -252,10 +277,13 @@ def test_what_differs_is_sent_again_or_taken_down_by_the_next_release(
     explain.show(explain.explanation(exchange, ids[2]), exchange.config, Console(file=said, width=120))
     assert "不应公示而平台上有" in said.getvalue()
     assert "的清单与登记的不一致，重新上报或撤下：先撤下" in said.getvalue()
+    said_before = "select op from exchange.release where record_id = :id order by version"
+    assert [one["op"] for one in query(exchange, said_before, id=ids[2])] == ["upsert", "withdraw"]
     released = release(exchange, [kind])
     assert (released[f"{kind}.upsert"], released[f"{kind}.withdraw"]) == (2, 3)
     assert drain(exchange, kind).problem is None
-    assert {key[1] for key in sandbox.current()} == {ids[0], ids[1], ids[3]}
+    versions = {key[1]: there[0] for key, there in sandbox.current().items()}
+    assert versions == {ids[0]: 2, ids[1]: 71, ids[3]: 1}
     done = reconcile(exchange, kind)
     assert done is not None
     assert (done.compared, done.differences, done.waiting) == (3, (), 0)
