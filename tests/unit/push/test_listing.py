@@ -65,7 +65,7 @@ def test_a_page_that_did_not_come_is_asked_for_again_a_few_times(error: Exceptio
         read(error, error, error)
 
 
-@pytest.mark.parametrize("refusal", set(Refusal) - {Refusal.BUSY, Refusal.SIGN_AGAIN})
+@pytest.mark.parametrize("refusal", sorted(set(Refusal) - {Refusal.BUSY, Refusal.SIGN_AGAIN}))
 def test_what_is_refused_for_good_is_not_asked_for_again(refusal: Refusal) -> None:
     with pytest.raises(NoList):
         read(REFUSED[refusal])
