@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -33,7 +34,7 @@ def night(exchange: Exchange, given: argparse.Namespace, console: Console) -> in
         feeds=given.feed,
         platforms=given.platform,
         recollect=given.recollect,
-        say=lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
+        say=partial(_say, console),
     )
     night_summary.show(exchange.engine, exchange.config, given.night, console)
     if result.failed:
@@ -115,7 +116,7 @@ def order(exchange: Exchange, given: argparse.Namespace, console: Console) -> in
     by = (given.authority, given.reason, given.legal_basis, given.by)
     told = orders.order(exchange, given.record_id, given.command, *by)
     if told:
-        console.print(told, markup=False, highlight=False, soft_wrap=True)
+        _say(console, told)
         return 0
     platforms = " ".join(f"--platform {platform}" for platform in exchange.config.platforms)
     console.print(
@@ -177,8 +178,7 @@ def restore(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
     """State that the database was restored from a backup, or that this is about to be stated."""
     if given.begin:
         restored.begin(exchange)
-        stopped = "发布和上报都已停止；请补做备份之后的业务日期（采集到归并），再运行不带 --begin 的同一命令"
-        console.print(stopped, markup=False, highlight=False, soft_wrap=True)
+        _say(console, "发布和上报都已停止；请补做备份之后的业务日期（采集到归并），再运行不带 --begin 的同一命令")
         return 0
     done = restored.state(exchange, given.reason, given.by)
     told = [
@@ -194,7 +194,7 @@ def restore(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
             f"没有清单的平台请逐条核对：{' '.join(done.unsure)}"
         )
     for line in told:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        _say(console, line)
     return 0
 
 
@@ -218,7 +218,7 @@ def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
         _say(console, f"{name}：应公示 {done.compared} 条，{done.told or '全部一致'}")
         if done.differences:
             console.print(_differences(done.differences))
-            good = _mended(exchange, given, console, platform_id, len(done.differences)) and good
+            good = _mended(exchange, given, console, platform_id) and good
     return 0 if good else 2
 
 
@@ -236,7 +236,7 @@ def _differences(found: Sequence[reconcile.Difference]) -> Table:
     return table
 
 
-def _mended(exchange: Exchange, given: argparse.Namespace, console: Console, platform_id: str, found: int) -> bool:
+def _mended(exchange: Exchange, given: argparse.Namespace, console: Console, platform_id: str) -> bool:
     """Order the repair of what was found if asked to, say what is to be done; tell whether nothing is left."""
     name = exchange.config.platform(platform_id).name
     if not given.repair:

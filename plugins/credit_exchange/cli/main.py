@@ -20,6 +20,7 @@ from credit_exchange.config.base import Model
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.connections import from_environment
 from credit_exchange.config.feed import Feed
+from credit_exchange.config.labels import MENDED
 from credit_exchange.config.loader import load
 from credit_exchange.config.platform import Platform
 from credit_exchange.config.sharing import SharingFile
@@ -156,7 +157,7 @@ def parser() -> argparse.ArgumentParser:
         "--repair",
         action="append",
         default=[],
-        choices=["shown", "missing", "version"],
+        choices=MENDED,
         help="下一次发布时更正这一种：shown 撤下不应公示的，missing 和 version 重新上报（可多次写）",
     )
     reconcile.add_argument("--reason", default="", help="与 --repair 一起写：核实的结果")

@@ -74,6 +74,8 @@ DIFFERENCE_WORDS = {
     "unknown": "平台上有而本系统没有",
 }
 """How a platform's list differs from what was delivered to it."""
+MENDED = tuple(kind for kind in DIFFERENCE_WORDS if kind != "unknown")
+"""The differences that can be mended from here."""
 
 COUNT_WORDS = (
     ROW_WORDS | DELIVERY_WORDS | OP_WORDS | {"awaiting": "等待回执", "withhold": "不予发送", "hold": "待人工确认"}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from credit_exchange.config.labels import DIFFERENCE_WORDS
+from credit_exchange.config.labels import DIFFERENCE_WORDS, MENDED
 from credit_exchange.config.platform import Platform
 from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.errors import RetriableError
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from credit_exchange.steps.context import Exchange
 
 INCIDENT = "reconcile:"
-MENDED = ("shown", "missing", "version")
-"""The differences that can be mended from here."""
 
 
 class Difference(NamedTuple):
@@ -127,8 +125,8 @@ def reconcile(exchange: Exchange, platform_id: str) -> Reconciled | None:
         rows = _read(exchange, platform, dialect, wire, number)
         found = _found(rows)
         if found:  # while pages were read, nights went on: what is wrong is there the second time too
-            rows = _read(exchange, platform, dialect, wire, number)
-            found = [one for one in _found(rows) if one in set(found)]
+            rows, before = _read(exchange, platform, dialect, wire, number), set(found)
+            found = [one for one in _found(rows) if one in before]
     except (NoList, Lost, NotSent, Stop) as error:
         raise RetriableError(f"{platform.name}：没有读完平台的清单，本次没有核对，稍后再试：{error}") from error
     finally:
@@ -156,13 +154,9 @@ def _read(exchange: Exchange, platform: Platform, dialect: Lists, wire: _Reading
             with transaction(exchange.engine) as connection:
                 table = pa.table(columns, names=["reconciliation_id", "place", "record_id", "version"])
                 copy_table(connection, "reconcile/copy_listed", table)
-    compared: dict[str, Any] = {
-        "platform": platform.platform,
-        "datasets": datasets,
-        "reconciliation_id": number,
-    }
+    scope = {"platform": platform.platform, "datasets": datasets, "reconciliation_id": number}
     with transaction(exchange.engine) as connection:
-        return connection.execute(sql.load("reconcile/differences"), compared).all()
+        return connection.execute(sql.load("reconcile/differences"), scope).all()
 
 
 def _found(rows: Sequence[Row[Any]], *, fresh: bool = True) -> list[Difference]:

@@ -15,12 +15,13 @@ from rich.console import Console
 from world import names, outbox, permit, put, run, uscc
 
 from credit_exchange.cli import explain
+from credit_exchange.config.labels import MENDED
 from credit_exchange.errors import FatalError, RetriableError
 from credit_exchange.steps import reconcile as step
 from credit_exchange.steps import restored
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import drain
-from credit_exchange.steps.reconcile import MENDED, Difference, reconcile, repair
+from credit_exchange.steps.reconcile import Difference, reconcile, repair
 from platforms import Sandbox
 
 on_two = pytest.mark.parametrize("kind", ["fuzhou", "fujian"])
@@ -187,6 +188,22 @@ def test_what_no_repair_can_mend_is_left_to_a_person_and_other_platforms_to_thei
     assert [tuple(one.values()) for one in query(exchange, raised)] == [("r0001", 2), ("r0009", 2)]
     repaired = "select platform from exchange.reconciliation where repaired_at is not null"
     assert query(exchange, repaired) == [{"platform": kind}]
+
+
+@on_two
+def test_a_list_is_read_at_the_pace_that_the_platform_allows(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    """All workers share it: each page takes a turn that a drain could have had."""
+    exchange = exchange_with(limits={"calls_per_second": 1000.0})
+    put(exchange, kind, names(4))
+    decided(exchange)
+    run(exchange, kind)
+    turn = "update exchange.platform_state set next_call_at = '2020-01-01' returning next_call_at"
+    [before] = query(exchange, turn)
+    assert reconcile(exchange, kind)
+    [after] = query(exchange, "select next_call_at from exchange.platform_state")
+    assert after["next_call_at"] > before["next_call_at"]
 
 
 @on_two

@@ -14,10 +14,11 @@ from world import names, put, run
 from credit_exchange.adapters import tasks
 from credit_exchange.adapters.exchange import NotReady
 from credit_exchange.cli import actions
+from credit_exchange.config.labels import MENDED
 from credit_exchange.errors import FatalError
 from credit_exchange.steps import restored
 from credit_exchange.steps.context import Exchange
-from credit_exchange.steps.reconcile import MENDED, repair
+from credit_exchange.steps.reconcile import repair
 from platforms import Sandbox
 
 
