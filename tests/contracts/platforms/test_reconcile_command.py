@@ -60,8 +60,9 @@ def test_command_and_task_say_what_differs_and_the_command_orders_its_repair(
     assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2
     assert "1 条正在上报或等待发布，没有核对，其中 1 条此前不一致" in said.getvalue()
     assert "0 条将" not in said.getvalue()
+    tampered(sandbox, "delete from record where {id} = ?", "stranger")
     with pytest.raises(FatalError, match="其中 1 条此前不一致"):
-        task.work(alone, {})
+        task.work(alone, {})  # ordered is not mended
     restored.begin(exchange)
     with pytest.raises(FatalError, match="restored --reason"):
         repair(exchange, kind, MENDED, "先要登记恢复", "tester")
