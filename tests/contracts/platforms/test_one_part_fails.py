@@ -310,8 +310,11 @@ def test_a_drain_that_has_nothing_else_to_try_stops_no_other_that_is_at_work(
     trouble.nothing_else(asked=False)
     assert query(exchange, CIRCUIT) == [("closed",)]
     fails()
+    query(exchange, "update exchange.shipment set state = 'awaiting_receipt' returning 1")
+    trouble.nothing_else(asked=False)  # a receipt is still to come, and would not be asked for
+    assert query(exchange, CIRCUIT) == [("closed",)]
     with pytest.raises(Stop, match="permit"):
-        trouble.nothing_else(asked=False)
+        trouble.nothing_else(asked=True)
     assert query(exchange, CIRCUIT) == [("open",)]
 
 

@@ -62,6 +62,9 @@ def test_exactly_what_differs_is_named_told_and_forgotten_when_it_is_mended(
     )
     assert [tuple(one.values()) for one in query(exchange, KEPT)] == list(done.differences)
     assert query(exchange, OPEN) == [{"incident_key": f"reconcile:{kind}:", "severity": "critical"}]
+    query(exchange, "update exchange.difference set repaired_at = now() returning 1")
+    assert reconcile(exchange, kind)
+    assert query(exchange, "select 1 from report.difference where repaired_at is not null") == [], "found anew"
     tampered(sandbox, "update record set shown = 1 where {id} = ?", "r0001")
     tampered(sandbox, "update record set {ver} = 1 where {id} = ?", "r0002")
     tampered(sandbox, "update record set shown = 0 where {id} = ?", "r0003")
@@ -71,7 +74,7 @@ def test_exactly_what_differs_is_named_told_and_forgotten_when_it_is_mended(
     assert query(exchange, OPEN) == []
     assert query(exchange, "select 1 from exchange.listed") == []
     found = query(exchange, "select differences from exchange.reconciliation order by reconciliation_id")
-    assert [one["differences"] for one in found] == [0, 4, 0]
+    assert [one["differences"] for one in found] == [0, 4, 4, 0]
 
 
 @on_two
