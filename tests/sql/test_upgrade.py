@@ -267,7 +267,7 @@ def test_a_migration_keeps_nobody_waiting_while_it_waits_for_a_step_that_runs(
         query(exchange, "select batch_id from exchange.batch")
     upgrade.join()
     assert query(exchange, "select filled from exchange.batch") == []
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0027"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0028"}]
 
 
 def test_a_step_that_never_ends_stops_a_migration_with_what_to_do(
@@ -285,7 +285,7 @@ def test_a_step_that_never_ends_stops_a_migration_with_what_to_do(
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0027"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0028"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
 
 

@@ -1,2 +1,2 @@
 -- One page of the platform's list.
-copy exchange.listed (reconciliation_id, place, record_id, version) from stdin (format csv)
+copy exchange.listed (reconciliation_id, place, record_id, version, digest) from stdin (format csv)

@@ -1,4 +1,5 @@
--- Where the platform's list and what was last delivered do not agree, how many records should be shown, and how many are not
+-- Where the platform's list and what was last delivered do not agree (`content`: the platform's digest is not that of what was
+-- released, which is what it was sent where no field has another name there), how many records should be shown, and how many are not
 -- compared: what is on its way or waits, and what lies there in a form that nobody knows (RESTORED) until the next release has
 -- decided about it. What was found of those before still stands (`is_fresh` false): ordered is not mended.
 with ours as (
@@ -6,6 +7,9 @@ with ours as (
         o.record_id,
         o.version,
         o.lane as place,
+        o.dataset,
+        o.outbox_id,
+        o.payload_digest,
         o.op = 'upsert' and o.state = 'delivered' and o.lane <> '' as is_shown -- no lane: it was not brought from here
     from exchange.outbox as o
     where
@@ -37,13 +41,14 @@ moving as (
 ),
 
 theirs as (
-    select
+    select distinct on (l.place, l.record_id)
         l.place,
         l.record_id,
-        max(l.version) as version
+        l.version,
+        l.digest
     from exchange.listed as l
     where l.reconciliation_id = :reconciliation_id
-    group by l.place, l.record_id
+    order by l.place, l.record_id, l.version desc
 ),
 
 found as (
@@ -52,19 +57,23 @@ found as (
         coalesce(t.record_id, o.record_id) as record_id,
         case
             when t.record_id is null then 'missing'
+            when o.version = t.version then 'content'
             when o.record_id is not null then 'version'
             when r.record_id is not null then 'shown'
             else 'unknown'
         end as kind,
         coalesce(o.version, w.version, r.version) as our_version,
         t.version as their_version,
-        true as is_fresh
+        true as is_fresh,
+        o.dataset,
+        o.outbox_id,
+        t.digest
     from theirs as t
     full join (select * from ours where is_shown) as o on t.record_id = o.record_id and t.place = o.place
     left join ours as w on t.record_id = w.record_id
     left join exchange.record as r on t.record_id = r.record_id
     left join moving as m on coalesce(t.record_id, o.record_id) = m.record_id
-    where t.version is distinct from o.version and m.record_id is null
+    where (t.version is distinct from o.version or t.digest <> o.payload_digest) and m.record_id is null
     union all
     select
         d.place,
@@ -72,7 +81,10 @@ found as (
         d.kind,
         d.our_version,
         d.their_version,
-        false as is_fresh
+        false as is_fresh,
+        null as dataset,
+        null as outbox_id,
+        null as digest
     from exchange.difference as d
     inner join moving as m on d.record_id = m.record_id
     where d.platform = :platform
@@ -96,6 +108,9 @@ select
     f.our_version,
     f.their_version,
     f.is_fresh,
+    f.dataset,
+    f.outbox_id,
+    f.digest,
     c.compared,
     c.waiting
 from counted as c

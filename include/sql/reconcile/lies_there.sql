@@ -5,7 +5,12 @@ with stray as (
     from exchange.record as r
     where
         r.record_id in (
-            select d.record_id from exchange.difference as d where d.platform = :platform and d.kind = 'shown' and d.kind = any(cast(:kinds as text []))
+            select d.record_id from exchange.difference as d
+            where
+                d.platform = :platform
+                and d.kind = 'shown'
+                and d.kind = any(cast(:kinds as text []))
+                and coalesce(d.record_id = any(cast(:chosen as text [])), true) -- null: of all
         )
         and not exists (
             select 1 from exchange.release as e

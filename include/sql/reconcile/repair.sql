@@ -9,7 +9,11 @@ with wanted as (
         bool_and(d.kind = 'shown') as is_shown,
         array_agg(d.place) filter (where d.kind = 'shown') as shown_in
     from exchange.difference as d
-    where d.platform = :platform and d.kind = any(cast(:kinds as text [])) and coalesce(d.their_version, 0) < 2000000000
+    where
+        d.platform = :platform
+        and d.kind = any(cast(:kinds as text []))
+        and coalesce(d.their_version, 0) < 2000000000
+        and coalesce(d.record_id = any(cast(:chosen as text [])), true) -- null: of all
     group by d.record_id
 ),
 

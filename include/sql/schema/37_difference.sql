@@ -4,7 +4,7 @@ create table exchange.difference (
     platform text not null,
     place text not null,
     record_id text not null,
-    kind text not null check (kind in ('missing', 'version', 'shown', 'unknown')),
+    kind text not null check (kind in ('missing', 'version', 'content', 'shown', 'unknown')),
     our_version int,
     their_version bigint,
     reconciliation_id bigint not null,

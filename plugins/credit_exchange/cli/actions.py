@@ -203,7 +203,7 @@ def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
 
     A platform that cannot be read does not keep the others from being compared.
     """
-    good = True
+    good, unseen = True, set(given.record)
     for platform_id in given.platform or exchange.config.platforms:
         name = exchange.config.platform(platform_id).name
         try:
@@ -219,7 +219,10 @@ def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
         if done.differences:
             console.print(_differences(done.differences))
             good = _mended(exchange, given, console, platform_id) and good
-    return 0 if good else 2
+        unseen -= {one.record_id for one in done.differences}
+    if unseen:
+        _say(console, f"没有安排更正，这次核对没有发现它们不一致：{' '.join(sorted(unseen))}")
+    return 0 if good and not unseen else 2
 
 
 def _differences(found: Sequence[reconcile.Difference]) -> Table:
@@ -244,10 +247,10 @@ def _mended(exchange: Exchange, given: argparse.Namespace, console: Console, pla
             console,
             f"{name}：核实后运行 python -m credit_exchange reconcile --platform {platform_id} "
             "--repair shown --reason … "
-            "撤下不应公示的（missing、version：重新上报；平台上没有的先问清原因）；本系统没有记录的，请与平台联系",
+            "撤下不应公示的（missing、version、content：重新上报；平台上没有的先问清原因；--record：只更正一条）；本系统没有记录的，请与平台联系",
         )
         return False
-    ordered, left = reconcile.repair(exchange, platform_id, given.repair, given.reason, given.by)
+    ordered, left = reconcile.repair(exchange, platform_id, given.repair, given.reason, given.by, only=given.record)
     if ordered:
         _say(
             console,

@@ -70,6 +70,7 @@ OP_WORDS = {"upsert": "报送", "withdraw": "撤下"}
 DIFFERENCE_WORDS = {
     "missing": "应公示而平台上没有",
     "version": "平台上是另一个版本",
+    "content": "平台上的内容不同",
     "shown": "不应公示而平台上有",
     "unknown": "平台上有而本系统没有",
 }

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from credit_exchange.config.labels import DIFFERENCE_WORDS, MENDED
 from credit_exchange.config.platform import Platform
+from credit_exchange.core.jsontext import Reader
 from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.errors import RetriableError
 from credit_exchange.steps import alerts, restored
+from credit_exchange.steps.payload import sheets_there
 from credit_exchange.steps.push.dialects.base import Context, Lost, NotSent, Reply, dialect_for
 from credit_exchange.steps.push.dialects.listing import Lists, NoList
 from credit_exchange.steps.push.gate import Gate, Stop
@@ -27,11 +30,21 @@ from credit_exchange.stores.copy import copy_table
 from credit_exchange.stores.database import transaction
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row
+    from sqlalchemy import Connection, Row
 
     from credit_exchange.steps.context import Exchange
 
 INCIDENT = "reconcile:"
+_LISTED = pa.schema(
+    {
+        "reconciliation_id": pa.int64(),
+        "place": pa.large_string(),
+        "record_id": pa.large_string(),
+        "version": pa.int64(),
+        "digest": pa.large_string(),
+    }
+)
+_AT_ONCE = 5000  # contents held at once
 
 
 class Difference(NamedTuple):
@@ -122,24 +135,25 @@ def reconcile(exchange: Exchange, platform_id: str) -> Reconciled | None:
         number = int(connection.execute(sql.load("reconcile/begin"), {"platform": platform_id}).scalar_one())
     try:
         wire = _Reading(exchange, platform)
-        rows = _read(exchange, platform, dialect, wire, number)
-        found = _found(rows)
-        if found:  # while pages were read, nights went on: what is wrong is there the second time too
-            rows, before = _read(exchange, platform, dialect, wire, number), set(found)
-            found = [one for one in _found(rows) if one in before]
+        done, kept = _read(exchange, platform, dialect, wire, number)
+        if done.differences:  # while pages were read, nights went on: what is wrong is there the second time too
+            before = set(done.differences)
+            done, kept = _read(exchange, platform, dialect, wire, number)
+            done = replace(done, differences=tuple(one for one in done.differences if one in before))
     except (NoList, Lost, NotSent, Stop) as error:
         raise RetriableError(f"{platform.name}：没有读完平台的清单，本次没有核对，稍后再试：{error}") from error
     finally:
         with transaction(exchange.engine) as connection:
             connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number})
-    kept = _found(rows, fresh=False)
-    done = Reconciled(rows[0].compared, tuple(found), rows[0].waiting, len(kept))
     _keep(exchange, platform_id, number, done, kept)
     _tell(exchange, platform, done)
     return done
 
 
-def _read(exchange: Exchange, platform: Platform, dialect: Lists, wire: _Reading, number: int) -> Sequence[Row[Any]]:
+def _read(
+    exchange: Exchange, platform: Platform, dialect: Lists, wire: _Reading, number: int
+) -> tuple[Reconciled, Sequence[Difference]]:
+    """Return what a reading of the whole list comes to, and what was found before of that which is not compared."""
     with transaction(exchange.engine) as connection:
         connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number})
     datasets = [name for name in platform.datasets if name in exchange.config.datasets]
@@ -149,18 +163,35 @@ def _read(exchange: Exchange, platform: Platform, dialect: Lists, wire: _Reading
         with transaction(exchange.engine) as connection:
             dates = list(connection.execute(sql.load("reconcile/dates"), given).scalars())
         for page in dialect.listing(name, dates, wire):
-            places, record_ids, versions = zip(*page, strict=True) if page else ((), (), ())
-            columns = [pa.array([number] * len(page)), pa.array(places), pa.array(record_ids), pa.array(versions)]
+            columns = [[number] * len(page), *zip(*page, strict=True)] if page else [()] * len(_LISTED.names)
             with transaction(exchange.engine) as connection:
-                table = pa.table(columns, names=["reconciliation_id", "place", "record_id", "version"])
-                copy_table(connection, "reconcile/copy_listed", table)
+                copy_table(connection, "reconcile/copy_listed", pa.table(list(map(list, columns)), schema=_LISTED))
     scope = {"platform": platform.platform, "datasets": datasets, "reconciliation_id": number}
     with transaction(exchange.engine) as connection:
-        return connection.execute(sql.load("reconcile/differences"), scope).all()
+        rows = connection.execute(sql.load("reconcile/differences"), scope).all()
+        alike = _alike(exchange, connection, dialect, [row for row in rows if row.kind == "content" and row.is_fresh])
+    fresh = tuple(_difference(row) for row in rows if row.is_fresh and row.outbox_id not in alike)
+    kept = tuple(_difference(row) for row in rows if row.is_fresh is False)
+    return Reconciled(rows[0].compared, fresh, rows[0].waiting, len(kept)), kept
 
 
-def _found(rows: Sequence[Row[Any]], *, fresh: bool = True) -> list[Difference]:
-    return [Difference(*row[: len(Difference._fields)]) for row in rows if row.is_fresh is fresh]
+def _difference(row: Row[Any]) -> Difference:
+    return Difference(*row[: len(Difference._fields)])
+
+
+def _alike(exchange: Exchange, connection: Connection, dialect: Lists, rows: Sequence[Row[Any]]) -> set[int]:
+    """Return the outbox ids of what has the platform's digest after all: where a field travels under another name, or
+    not at all, the digest of what was released is not that of what was sent."""
+    alike: set[int] = set()
+    for dataset, some in groupby(sorted(rows, key=lambda row: row.dataset), key=lambda row: row.dataset):
+        theirs = {row.outbox_id: row.digest for row in some}
+        ids = sorted(theirs)
+        for start in range(0, len(ids), _AT_ONCE):
+            part = ids[start : start + _AT_ONCE]
+            for sheet in sheets_there(connection, Reader(), part, exchange.config.datasets[dataset]):
+                payloads = map(sheet.payload, range(len(sheet.outbox_ids)))
+                alike |= {one.outbox_id for one in payloads if dialect.digest_of(one) == theirs[one.outbox_id]}
+    return alike
 
 
 def _keep(exchange: Exchange, platform_id: str, number: int, done: Reconciled, kept: Sequence[Difference]) -> None:
@@ -187,20 +218,29 @@ def _tell(exchange: Exchange, platform: Platform, done: Reconciled) -> None:
         f"{platform.name}：平台公示的与本系统登记的不一致",
         f"应公示 {done.compared} 条；{done.told}。逐条见「上报平台」页和 report.difference；核实后运行 "
         f"python -m credit_exchange reconcile --platform {platform.platform} --repair shown --reason … "
-        "撤下不应公示的（missing、version：重新上报）",
+        "撤下不应公示的（missing、version、content：重新上报）",
         "/exchange/platforms",
     )
 
 
-def repair(exchange: Exchange, platform_id: str, kinds: Collection[str], reason: str, ordered_by: str) -> Repaired:
+def repair(
+    exchange: Exchange,
+    platform_id: str,
+    kinds: Collection[str],
+    reason: str,
+    ordered_by: str,
+    *,
+    only: Collection[str] = (),
+) -> Repaired:
     """Let the next release send again, or take down, what the last comparison of a platform found to differ.
 
-    kinds: of which differences (MENDED). What is missing there may have been taken down by whoever had a reason to.
+    kinds: of which differences (MENDED). only: of which records, if not of all. What is missing there may have been
+    taken down by whoever had a reason to.
     Raises FatalError for a database that was restored from a backup, until that is stated: it knows too little.
     """
     restored.refuse(exchange)
     given: dict[str, Any] = {"platform": platform_id, "reason": scrub_text(reason), "repaired_by": ordered_by}
-    given["kinds"] = sorted(set(kinds) & set(MENDED))
+    given |= {"kinds": sorted(set(kinds) & set(MENDED)), "chosen": sorted(only) or None}
     name = exchange.config.platform(platform_id).name
     given["note"] = f"{name}的清单与登记的不一致，重新上报或撤下：{given['reason']}"
     with transaction(exchange.engine) as connection:

@@ -40,23 +40,23 @@ def test_command_and_task_say_what_differs_and_the_command_orders_its_repair(
     with pytest.raises(NotReady, match=r"信用福建：没有读完平台的清单.*信用福州：应公示"):
         task.work(exchange, {})  # which cannot be reached
     said = io.StringIO()
-    given = argparse.Namespace(platform=["fujian", kind, "china"], repair=[], reason="", by="tester")
+    given = argparse.Namespace(platform=["fujian", kind, "china"], repair=[], reason="", record=[], by="tester")
     assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2
     assert "信用福建：没有读完平台的清单" in said.getvalue()
     assert "信用福州：应公示 4 条，应公示而平台上没有 1 条" in said.getvalue()
     assert "r0001" in said.getvalue()
     assert "信用中国：没有清单可读" in said.getvalue()
     said = io.StringIO()
-    given = argparse.Namespace(platform=["fujian", kind], repair=[], reason="", by="tester")
+    given = argparse.Namespace(platform=["fujian", kind], repair=[], reason="", record=[], by="tester")
     assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=80)) == 2, "one cannot be reached"
     assert "信用福建：没有读完平台的清单" in said.getvalue()
     assert "应公示而平台上没有" in said.getvalue().splitlines()[-3], "no cell is folded"
-    given = argparse.Namespace(platform=[kind], repair=["missing"], reason="平台恢复过备份", by="tester")
+    given = argparse.Namespace(platform=[kind], repair=["missing"], reason="平台恢复过备份", record=[], by="tester")
     assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2, "one is for a person"
     assert "1 条将在下一次发布时重新上报或撤下" in said.getvalue()
     assert "其余 1 条不在这次更正之内" in said.getvalue()
     said = io.StringIO()
-    given = argparse.Namespace(platform=[kind], repair=["missing"], reason="再一次", by="tester")
+    given = argparse.Namespace(platform=[kind], repair=["missing"], reason="再一次", record=[], by="tester")
     assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2
     assert "1 条正在上报或等待发布，没有核对，其中 1 条此前不一致" in said.getvalue()
     assert "0 条将" not in said.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Any
 
@@ -9,11 +10,13 @@ import pytest
 from canned import Answers, dialect, reply
 
 from credit_exchange.config.platform import RetryPolicy
+from credit_exchange.core.canonical import sm3_hex
 from credit_exchange.steps.push.dialects import fujian_task, listing
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Lost, NotSent, Refusal, Reply
 from credit_exchange.steps.push.dialects.listing import Listed, NoList, pages
 
 POLICY = RetryPolicy(attempts=3, first_seconds=0.001, max_seconds=0.002)
+DIGEST = f"{11:064x}"
 DAYS = [date(2026, 11, 2), date(2026, 11, 3)]
 
 
@@ -71,7 +74,7 @@ def test_what_is_refused_for_good_is_not_asked_for_again(refusal: Refusal) -> No
         read(REFUSED[refusal])
 
 
-BAD: list[Any] = [None, {}, ["r1"], [{"n": 1}], [{"i": 1, "n": 1}], [{"i": "r 1", "n": 1}], [{"i": "", "n": 1}]]
+BAD: list[Any] = [None, {}, ["r1"], [{"n": 1}], [{"i": 1, "n": 1}], [{"i": "", "n": 1}]]
 BAD += [[{"i": "r1"}], [{"i": "r1", "n": "1"}], [{"i": "r1", "n": True}], [{"i": "r1", "n": 1}, None]]
 
 
@@ -95,6 +98,22 @@ def test_who_may_not_read_the_list_is_told_so_at_once(platform: str) -> None:
     assert error.value.result.refusal is Refusal.NOT_ALLOWED
 
 
+@pytest.mark.parametrize("digest", [None, "", DIGEST[1:], DIGEST.upper(), 1])
+def test_a_list_that_tells_no_content_where_it_should_is_none(digest: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "stop_after_attempt", lambda _attempts: lambda _state: True)
+    with pytest.raises(NoList, match="清单中某条的内容摘要不符合约定"):
+        asked("fuzhou", reply({"total": 1, "records": [{"record_id": "r1", "version": 1, "digest": digest}]}))
+
+
+@pytest.mark.parametrize("name", ["r 1", "350102199001011234", "张三", "x" * 65, "=1+1", "r1\n", "\ud800"])
+def test_what_somebody_else_sent_under_another_kind_of_id_is_told_apart_without_it(name: str) -> None:
+    """It keeps nothing of ours from being compared, and a person's number is kept nowhere."""
+    told = {"code": "0", "data": {"total": 2, "items": [{"id": name, "ver": 1}, {"id": "r1", "ver": 1}]}}
+    found, _ = asked("fujian", *[reply(json.dumps(told).encode())] * 4)
+    digest = sm3_hex(name.encode("utf-8", "surrogatepass"))
+    assert [one.record_id for one in found[:2]] == [f"sm3:{digest[:32]}", "r1"]
+
+
 NAMES = {"fuzhou": {"i": "record_id", "n": "version"}, "fujian": {"i": "id", "n": "ver"}}
 
 
@@ -104,7 +123,8 @@ def page(platform: str, total: Any, items: Any) -> Reply:
     if isinstance(items, list):
         given = [{NAMES[platform][k]: v for k, v in x.items()} if isinstance(x, dict) else x for x in items]
     if platform == "fuzhou":
-        return reply({"total": total, "records": given})
+        with_digest = [{"digest": DIGEST} | x if isinstance(x, dict) else x for x in given or []]
+        return reply({"total": total, "records": with_digest if isinstance(items, list) else items})
     return reply({"code": "0", "data": {"total": total, "items": given}})
 
 
@@ -121,7 +141,7 @@ def asked(platform: str, *answers: Reply) -> tuple[list[Listed], list[str]]:
 def test_each_platform_is_asked_for_all_that_it_shows() -> None:
     one, most = {"i": "r1", "n": 3}, {"i": "r:2._-X", "n": 2**63}
     assert asked("fuzhou", page("fuzhou", 2, [one]), page("fuzhou", 2, [most])) == (
-        [Listed("permit", "r1", 3), Listed("permit", "r:2._-X", 2**62)],
+        [Listed("permit", "r1", 3, DIGEST), Listed("permit", "r:2._-X", 2**62, DIGEST)],
         [f"/api/v1/records/permit?page={number}&size=1000" for number in (1, 2)],
     )
     nothing = page("fujian", 0, [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from credit_exchange.config.platform import Platform
@@ -13,6 +13,9 @@ from credit_exchange.steps.push.dialects import forms
 from credit_exchange.steps.push.dialects.answers import unknown
 from credit_exchange.steps.push.dialects.base import CallResult, Reply, Wire
 from credit_exchange.steps.push.dialects.listing import Listed, NoList, listed, pages
+
+if TYPE_CHECKING:
+    from credit_exchange.steps.payload import Payload
 
 
 class FujianList:
@@ -25,6 +28,9 @@ class FujianList:
         for catalog in sorted(set(self._platform.datasets[dataset].catalog.values())):
             for day in dates:
                 yield from pages(self._platform.retry, partial(self._page, wire, catalog, f"{day:%Y%m%d}"))
+
+    def digest_of(self, _payload: Payload) -> None:
+        """Return nothing: the list tells no contents (listing.Lists)."""
 
     def _page(self, wire: Wire, catalog: str, day: str, number: int) -> tuple[int, list[Listed]]:
         query = urlencode({"catalog": catalog, "date": day, "page": number})

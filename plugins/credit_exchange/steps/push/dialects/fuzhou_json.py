@@ -63,18 +63,22 @@ class FuzhouJson:
             "fields": {},
         }
         if payload.op == "upsert":
-            route = self._platform.datasets[payload.dataset]
-            fields = {
-                forms.renamed(route, code): value
-                for code, value in payload.fields.items()
-                if value and code not in route.omit
-            }
+            fields = self._fields(payload)
             if not fields:
                 return Verdict(Outcome.HELD, "EMPTY", "发布后没有任何字段可报送，请检查共享规则")
             record["fields"] = fields
         else:
             record["reason"] = payload.reason.strip() or "撤下"
         return Piece(payload.dataset, canonical_json(record))
+
+    def _fields(self, payload: Payload) -> dict[str, str]:
+        """Return the fields by the names they travel under."""
+        route = self._platform.datasets[payload.dataset]
+        return {
+            forms.renamed(route, code): value
+            for code, value in payload.fields.items()
+            if value and code not in route.omit
+        }
 
     def encode_sheet(self, sheet: Sheet) -> Pieces | None:
         """Return the rows as released, where their fields travel under our names: the canonical JSON goes as it is."""
@@ -130,6 +134,10 @@ class FuzhouJson:
         """Yield what is shown of the data set, whatever the dates (listing.Lists)."""
         return pages(self._platform.retry, partial(self._page, wire, dataset))
 
+    def digest_of(self, payload: Payload) -> str:
+        """Return the SM3 of the fields' canonical JSON (listing.Lists)."""
+        return sm3_hex(canonical_json(self._fields(payload)))
+
     def _page(self, wire: Wire, dataset: str, number: int) -> tuple[int, list[Listed]]:
         url = f"{self._base}/api/v1/records/{dataset}?page={number}&size={_PAGE}"
         reply = self._call(wire, "GET", url, b"", {})
@@ -140,7 +148,8 @@ class FuzhouJson:
             raise NoList(unknown(reply, f"平台答复 HTTP {reply.status}"))
         try:
             answer = forms.read_json(reply.body)
-            return forms.whole(answer.get("total")), listed(dataset, answer.get("records"), "record_id", "version")
+            rows = listed(dataset, answer.get("records"), "record_id", "version", "digest")
+            return forms.whole(answer.get("total")), rows
         except forms.BadReply as bad:
             raise NoList(unknown(reply, str(bad))) from bad
 

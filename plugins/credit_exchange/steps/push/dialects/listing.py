@@ -5,27 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from credit_exchange.config.platform import RetryPolicy
+from credit_exchange.core.canonical import sm3_hex
+from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.steps.push.dialects import forms
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Lost, NotSent, Refusal, Wire
 from credit_exchange.steps.push.waiting import pause, retry_after
 
+if TYPE_CHECKING:
+    from credit_exchange.steps.payload import Payload
+
 _MOST_PAGES = 100_000
 _NEWEST = 2**62
 """What no version of ours reaches, and a database still holds."""
-_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
+_OURS = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class Listed(NamedTuple):
-    """One record that a platform shows. `place`: the data set or catalogue there."""
+    """One record that a platform shows. `place`: the data set or catalogue there. `digest`: of its content, where the
+    platform tells one.
+    """
 
     place: str
     record_id: str
     version: int
+    digest: str | None = None
 
 
 class NoList(Exception):
@@ -46,6 +56,9 @@ class Lists(Protocol):
         Raises NoList, Lost or NotSent when a page did not come, though it was asked for a few times; and the stops of
         the wire.
         """
+
+    def digest_of(self, payload: Payload) -> str | None:
+        """Return the digest under which the platform lists this content; None where its list has none."""
 
 
 def pages(policy: RetryPolicy, read: Callable[[int], tuple[int, list[Listed]]]) -> Iterator[list[Listed]]:
@@ -91,14 +104,30 @@ def _pause(policy: RetryPolicy, state: RetryCallState) -> float:
     return pause(policy, state.attempt_number)
 
 
-def listed(place: str, items: Any, id_name: str, version_name: str) -> list[Listed]:
-    """Return the records of a page. Raises BadReply when it is not what the protocol says."""
+def listed(place: str, items: Any, id_name: str, version_name: str, digest_name: str = "") -> list[Listed]:
+    """Return the records of a page. Raises BadReply when it is not what the protocol says.
+
+    digest_name: where the digest of a record's content stands, if the platform tells it.
+    """
     if not isinstance(items, list):
         raise forms.BadReply("清单中缺少记录")
     rows = []
     for item in items:
         record_id = item.get(id_name) if isinstance(item, dict) else None
-        if not isinstance(record_id, str) or not _ID.fullmatch(record_id):
-            raise forms.BadReply("清单中某条的记录编号不符合约定")
-        rows.append(Listed(place, record_id, min(forms.whole(item.get(version_name)), _NEWEST)))
+        if not isinstance(record_id, str) or not record_id:
+            raise forms.BadReply("清单中某条没有记录编号")
+        digest = item.get(digest_name) if digest_name else None
+        if digest_name and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+            raise forms.BadReply("清单中某条的内容摘要不符合约定")
+        version = min(forms.whole(item.get(version_name)), _NEWEST)
+        rows.append(Listed(place, _fit_to_keep(record_id), version, digest))
     return rows
+
+
+def _fit_to_keep(record_id: str) -> str:
+    """Return the id as it is; what somebody else sent may have one that is a person's number, or no id at all: its
+    digest stands for it.
+    """
+    if _OURS.fullmatch(record_id) or (_PLAIN.fullmatch(record_id) and scrub_text(record_id) == record_id):
+        return record_id
+    return f"sm3:{sm3_hex(record_id.encode('utf-8', 'surrogatepass'))[:32]}"

@@ -1,0 +1,2 @@
+-- The version before has no word for a content that differs.
+delete from exchange.difference where kind = 'content'

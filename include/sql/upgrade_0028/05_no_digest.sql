@@ -1,0 +1,2 @@
+-- Back to lists without contents.
+alter table exchange.listed drop column digest
