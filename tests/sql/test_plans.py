@@ -376,7 +376,7 @@ def test_a_list_that_differs_much_is_compared_without_looking_at_pairs(a_bulk_ni
     )
     with transaction(a_bulk_night.engine) as connection:
         connection.exec_driver_sql("analyze")
-    given: dict[str, Any] = {"platform": "fujian", "datasets": ["permit"], "reconciliation_id": 1}
+    given: dict[str, Any] = {"platform": "fujian", "datasets": ["permit"], "reconciliation_id": 1, "asked": None}
     given |= {"places": ["frxk"] * many, "record_ids": ids, "kinds": ["unknown"] * many}
     given |= {"our_versions": [None] * many, "their_versions": [1] * many, "kept_places": [], "kept_ids": []}
     for statement in ("reconcile/differences", "reconcile/keep"):

@@ -29,7 +29,7 @@ drop table exchange.lot, exchange.shipment_run, exchange.release, exchange.attem
 drop sequence exchange.outbox_seq;
 alter table exchange.night drop column causes;
 alter table exchange.batch drop column waived_by, drop column waived_reason, drop column filled;
-drop table exchange.restored, exchange.reconciliation, exchange.difference, exchange.listed;
+drop table exchange.restored, exchange.reconciliation, exchange.difference, exchange.listed, exchange.asked;
 drop index exchange.record_by_document, exchange.record_by_subject;
 update exchange.credit_exchange_version set version_num = '0001';
 """

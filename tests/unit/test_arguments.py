@@ -22,6 +22,8 @@ from credit_exchange.cli.main import main
         (["waive", "7", "--reason", "  "], "请写明原因"),
         (["forecast"], "没有 'forecast'，可选 "),
         (["withdraw", "r", "--authority", "court"], "缺少参数 --reason"),
+        (["restored"], "缺少参数，请写其中一个：--reason --begin"),
+        (["restored", "--begin", "--reason", "x"], "不能同时用 --begin"),
         (["night", "--dates"], "没有这样的参数：--dates"),
         (["withdraw", "r", "--authority", "me", "--reason", "x"], "没有 'me'，可选 "),
     ],
@@ -46,6 +48,22 @@ def test_no_night_before_its_business_date_has_ended(
     monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-22T23:00:00")
     assert main(["night", "--date", "2026-11-22"]) == 1
     assert "业务日期 2026-11-22 还没有过完" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--repair", "missing"], "--repair 要同时写明原因"),
+        (["--record", "r1"], "--record 和 --reason 只与 --repair 一起写"),
+        (["--reason", "x"], "--record 和 --reason 只与 --repair 一起写"),
+    ],
+)
+def test_what_is_repaired_is_said_with_its_reason(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And nobody thinks that a reason alone repairs something."""
+    assert main(["reconcile", *arguments]) == 1
+    assert told in capsys.readouterr().err
 
 
 def test_dates_in_the_wrong_order_make_no_empty_return_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

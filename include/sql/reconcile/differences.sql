@@ -1,7 +1,8 @@
 -- Where the platform's list and what was last delivered do not agree (`content`: the platform's digest is not that of what was
 -- released, which is what it was sent where no field has another name there), how many records should be shown, and how many are not
 -- compared: what is on its way or waits, and what lies there in a form that nobody knows (RESTORED) until the next release has
--- decided about it. What was found of those before still stands (`is_fresh` false): ordered is not mended.
+-- decided about it. What was found of those before still stands (`is_fresh` false): ordered is not mended. `asked`: the records that a
+-- platform without a list was asked about; null: all.
 with ours as (
     select distinct on (o.record_id)
         o.record_id,
@@ -16,6 +17,7 @@ with ours as (
         o.platform = :platform
         and o.dataset = any(cast(:datasets as text []))
         and (o.state = 'delivered' or (o.state = 'rejected' and o.outcome_code = 'REVOKED'))
+        and coalesce(o.record_id = any(cast(:asked as text [])), true)
     order by o.record_id, o.version desc
 ),
 
@@ -86,8 +88,10 @@ found as (
         null as outbox_id,
         null as digest
     from exchange.difference as d
-    inner join moving as m on d.record_id = m.record_id
-    where d.platform = :platform
+    left join moving as m on d.record_id = m.record_id
+    where
+        d.platform = :platform
+        and (m.record_id is not null or not coalesce(d.record_id = any(cast(:asked as text [])), true))
 ),
 
 counted as (

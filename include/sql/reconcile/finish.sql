@@ -1,4 +1,4 @@
 -- What a comparison came to.
 update exchange.reconciliation set
-    finished_at = clock_timestamp(), compared = :compared, differences = :differences
+    finished_at = clock_timestamp(), compared = :compared, asked = :asked, differences = :differences
 where reconciliation_id = :reconciliation_id

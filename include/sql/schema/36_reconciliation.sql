@@ -8,6 +8,7 @@ create table exchange.reconciliation (
     differences bigint,
     repaired_at timestamptz,
     repaired_by text,
-    repaired_reason text
+    repaired_reason text,
+    asked bigint
 );
 create index reconciliation_newest on exchange.reconciliation (platform, reconciliation_id desc)

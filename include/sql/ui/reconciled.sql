@@ -1,5 +1,5 @@
--- When each platform's list was last compared as a whole, and what it came to.
-select distinct on (n.platform) n.platform, n.finished_at, n.compared, n.differences
+-- When each platform was last compared, and what it came to. `asked`: of how many records, where it gives no list.
+select distinct on (n.platform) n.platform, n.finished_at, n.compared, n.differences, n.asked
 from exchange.reconciliation as n
 where n.finished_at is not null
 order by n.platform, n.reconciliation_id desc

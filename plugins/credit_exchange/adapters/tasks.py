@@ -337,7 +337,7 @@ class Reconcile(ExchangeOperator):
                 problems.append(str(error))
                 continue
             if done is not None:
-                compared[platform_id] = done.compared
+                compared[platform_id] = done.compared if done.asked is None else done.asked
                 differ += [] if done.agrees else [f"{platform.name}：{done.told}"]
         tell(exchange)
         if problems:

@@ -178,7 +178,11 @@ def restore(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
     """State that the database was restored from a backup, or that this is about to be stated."""
     if given.begin:
         restored.begin(exchange)
-        _say(console, "发布和上报都已停止；请补做备份之后的业务日期（采集到归并），再运行不带 --begin 的同一命令")
+        _say(
+            console,
+            "发布和上报都已停止；请补做备份之后的业务日期（采集到归并），"
+            "再运行 python -m credit_exchange restored --reason …",
+        )
         return 0
     done = restored.state(exchange, given.reason, given.by)
     told = [
@@ -213,9 +217,9 @@ def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
             good = False
             continue
         if done is None:
-            _say(console, f"{name}：没有清单可读，不能核对")
+            _say(console, f"{name}：没有清单可读，也不能逐条查询，没有核对")
             continue
-        _say(console, f"{name}：应公示 {done.compared} 条，{done.told or '全部一致'}")
+        _say(console, f"{name}：{done.scope}，{done.told or '全部一致'}")
         if done.differences:
             console.print(_differences(done.differences))
             good = _mended(exchange, given, console, platform_id) and good

@@ -31,6 +31,7 @@ SCHEMAS: dict[str, type[Model]] = {"feed": Feed, "platform": Platform, "dataset"
 
 _SLIPS = (
     (r"^the following arguments are required: ", "缺少参数 "),
+    (r"^one of the arguments (.+) is required", r"缺少参数，请写其中一个：\1"),
     (r"^unrecognized arguments: ", "没有这样的参数："),
     (r"^ambiguous option: (\S+) could match ", r"\1 不明确，可能是 "),
     (r"^argument ([^:]+): ", r"参数 \1："),
@@ -151,7 +152,9 @@ def parser() -> argparse.ArgumentParser:
     skip.add_argument("--until", type=day, help="最后一个（默认只这一天）")
     skip.add_argument("--reason", required=True, type=reason, help="原因")
 
-    reconcile = commands.add_parser("reconcile", help="把平台的公示清单与本系统登记的逐条核对；信用中国没有清单")
+    reconcile = commands.add_parser(
+        "reconcile", help="把平台公示的与本系统登记的逐条核对；信用中国没有清单，每次只查一部分"
+    )
     reconcile.add_argument("--platform", action="append", default=[], help="只核对这个平台（可多次写）")
     reconcile.add_argument(
         "--repair",
@@ -164,8 +167,9 @@ def parser() -> argparse.ArgumentParser:
     reconcile.add_argument("--reason", default="", help="与 --repair 一起写：核实的结果")
 
     restored = commands.add_parser("restored", help="登记本数据库是从备份恢复的，找回此后的撤下和恢复指令，继续上报")
-    restored.add_argument("--reason", required=True, type=reason, help="哪一天的备份，为什么恢复")
-    restored.add_argument("--begin", action="store_true", help="落地区也恢复过：先停止发布和上报，补做后再登记")
+    stated = restored.add_mutually_exclusive_group(required=True)
+    stated.add_argument("--reason", type=reason, help="哪一天的备份，为什么恢复")
+    stated.add_argument("--begin", action="store_true", help="落地区也恢复过：先停止发布和上报，补做后再登记")
 
     returns = commands.add_parser("return-file", help="把一个部门的问题数据写成 XLSX 退回")
     returns.add_argument("department", help="部门代号，如 fz_gulou")

@@ -9,28 +9,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from credit_exchange.config.labels import DIFFERENCE_WORDS, MENDED
 from credit_exchange.config.platform import Platform
-from credit_exchange.core.jsontext import Reader
 from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.errors import RetriableError
 from credit_exchange.steps import alerts, restored
-from credit_exchange.steps.payload import sheets_there
 from credit_exchange.steps.push.dialects.base import Context, Lost, NotSent, Reply, dialect_for
-from credit_exchange.steps.push.dialects.listing import Lists, NoList
+from credit_exchange.steps.push.dialects.listing import NoList
 from credit_exchange.steps.push.gate import Gate, Stop
 from credit_exchange.steps.push.transport import Transport
+from credit_exchange.steps.shown import Shown
 from credit_exchange.stores import sql
 from credit_exchange.stores.copy import copy_table
 from credit_exchange.stores.database import transaction
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Row
 
     from credit_exchange.steps.context import Exchange
 
@@ -44,7 +42,6 @@ _LISTED = pa.schema(
         "digest": pa.large_string(),
     }
 )
-_AT_ONCE = 5000  # contents held at once
 
 
 class Difference(NamedTuple):
@@ -62,13 +59,20 @@ class Reconciled:
     """What a comparison came to. `compared`: how many records should be shown there, without those not compared.
 
     `waiting`: on their way, or to be sent by the next release, and therefore not compared; `ordered`: those of them
-    that differed when they were last compared.
+    that differed when they were last compared. `asked`: about how many records a platform was asked that gives no list.
     """
 
     compared: int
     differences: tuple[Difference, ...]
     waiting: int = 0
     ordered: int = 0
+    asked: int | None = None
+
+    @property
+    def scope(self) -> str:
+        """How much was compared, in words."""
+        should = f"应公示 {self.compared} 条"
+        return should if self.asked is None else f"逐条查询 {self.asked} 条，其中{should}"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -122,80 +126,68 @@ class _Reading:
 def reconcile(exchange: Exchange, platform_id: str) -> Reconciled | None:
     """Compare what a platform lists with what was last delivered to it, and tell people what differs.
 
-    None where the platform gives no list. Raises RetriableError when the list cannot be read whole; then the last
+    None where the platform neither gives a list nor answers. Raises RetriableError when the list cannot be read whole,
+    or a question is not answered; then the last
     comparison stands. Raises ConfigurationError for an unknown platform, dialect or connection; FatalError for a
     database that was restored, until that is stated: what was sent since the backup would count as wrong.
     """
     platform = exchange.config.platform(platform_id)
     dialect = dialect_for(Context(platform, exchange.config.datasets, exchange.connection(platform.connection)))
-    if not isinstance(dialect, Lists):
-        return None
     restored.refuse(exchange)
+    shown = Shown.of(exchange, platform, dialect, _Reading(exchange, platform))
+    if shown is None:
+        return None
     with transaction(exchange.engine) as connection:
         number = int(connection.execute(sql.load("reconcile/begin"), {"platform": platform_id}).scalar_one())
     try:
-        wire = _Reading(exchange, platform)
-        done, kept = _read(exchange, platform, dialect, wire, number)
-        if done.differences:  # while pages were read, nights went on: what is wrong is there the second time too
+        done, kept = _read(exchange, shown, platform_id, number)
+        if done.differences:  # while it was read, nights went on: what is wrong is there the second time too
             before = set(done.differences)
-            done, kept = _read(exchange, platform, dialect, wire, number)
+            done, kept = _read(exchange, shown, platform_id, number, {one.record_id for one in before})
             done = replace(done, differences=tuple(one for one in done.differences if one in before))
     except (NoList, Lost, NotSent, Stop) as error:
-        raise RetriableError(f"{platform.name}：没有读完平台的清单，本次没有核对，稍后再试：{error}") from error
+        what = "读完平台的清单" if shown.asked is None else "问完"
+        raise RetriableError(f"{platform.name}：没有{what}，本次没有核对，稍后再试：{error}") from error
     finally:
         with transaction(exchange.engine) as connection:
-            connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number})
+            connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number, "record_ids": None})
     _keep(exchange, platform_id, number, done, kept)
     _tell(exchange, platform, done)
     return done
 
 
 def _read(
-    exchange: Exchange, platform: Platform, dialect: Lists, wire: _Reading, number: int
+    exchange: Exchange, shown: Shown, platform_id: str, number: int, once_more: Collection[str] = ()
 ) -> tuple[Reconciled, Sequence[Difference]]:
-    """Return what a reading of the whole list comes to, and what was found before of that which is not compared."""
+    """Return what a reading comes to, and what was found before of that which is not compared.
+
+    once_more: of which records it is read a second time.
+    """
+    forgotten = sorted(once_more) if shown.asked is not None and once_more else None
     with transaction(exchange.engine) as connection:
-        connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number})
-    datasets = [name for name in platform.datasets if name in exchange.config.datasets]
-    for name in datasets:
-        field = exchange.config.datasets[name].identity.decided_on
-        given = {"dataset": name, "field": field}
+        given = {"reconciliation_id": number, "record_ids": forgotten}
+        connection.execute(sql.load("reconcile/forget_listed"), given)
+    for page in shown.pages(once_more):
+        columns = [[number] * len(page), *zip(*page, strict=True)] if page else [()] * len(_LISTED.names)
         with transaction(exchange.engine) as connection:
-            dates = list(connection.execute(sql.load("reconcile/dates"), given).scalars())
-        for page in dialect.listing(name, dates, wire):
-            columns = [[number] * len(page), *zip(*page, strict=True)] if page else [()] * len(_LISTED.names)
-            with transaction(exchange.engine) as connection:
-                copy_table(connection, "reconcile/copy_listed", pa.table(list(map(list, columns)), schema=_LISTED))
-    scope = {"platform": platform.platform, "datasets": datasets, "reconciliation_id": number}
+            copy_table(connection, "reconcile/copy_listed", pa.table(list(map(list, columns)), schema=_LISTED))
+    scope = {"platform": platform_id, "datasets": shown.datasets, "reconciliation_id": number, "asked": shown.asked}
     with transaction(exchange.engine) as connection:
         rows = connection.execute(sql.load("reconcile/differences"), scope).all()
-        alike = _alike(exchange, connection, dialect, [row for row in rows if row.kind == "content" and row.is_fresh])
+        alike = shown.alike(connection, [row for row in rows if row.kind == "content" and row.is_fresh])
     fresh = tuple(_difference(row) for row in rows if row.is_fresh and row.outbox_id not in alike)
     kept = tuple(_difference(row) for row in rows if row.is_fresh is False)
-    return Reconciled(rows[0].compared, fresh, rows[0].waiting, len(kept)), kept
+    asked = None if shown.asked is None else len(shown.asked)
+    return Reconciled(rows[0].compared, fresh, rows[0].waiting, len(kept), asked), kept
 
 
 def _difference(row: Row[Any]) -> Difference:
     return Difference(*row[: len(Difference._fields)])
 
 
-def _alike(exchange: Exchange, connection: Connection, dialect: Lists, rows: Sequence[Row[Any]]) -> set[int]:
-    """Return the outbox ids of what has the platform's digest after all: where a field travels under another name, or
-    not at all, the digest of what was released is not that of what was sent."""
-    alike: set[int] = set()
-    for dataset, some in groupby(sorted(rows, key=lambda row: row.dataset), key=lambda row: row.dataset):
-        theirs = {row.outbox_id: row.digest for row in some}
-        ids = sorted(theirs)
-        for start in range(0, len(ids), _AT_ONCE):
-            part = ids[start : start + _AT_ONCE]
-            for sheet in sheets_there(connection, Reader(), part, exchange.config.datasets[dataset]):
-                payloads = map(sheet.payload, range(len(sheet.outbox_ids)))
-                alike |= {one.outbox_id for one in payloads if dialect.digest_of(one) == theirs[one.outbox_id]}
-    return alike
-
-
 def _keep(exchange: Exchange, platform_id: str, number: int, done: Reconciled, kept: Sequence[Difference]) -> None:
     given: dict[str, Any] = {"platform": platform_id, "reconciliation_id": number, "compared": done.compared}
+    given["asked"] = done.asked
     columns = zip(*done.differences, strict=True) if done.differences else [()] * len(Difference._fields)
     names = ("places", "record_ids", "kinds", "our_versions", "their_versions")
     given |= dict(zip(names, map(list, columns), strict=True)) | {"differences": len(done.differences) + len(kept)}
@@ -216,7 +208,7 @@ def _tell(exchange: Exchange, platform: Platform, done: Reconciled) -> None:
         key,
         "critical" if "shown" in done.counts else "warning",
         f"{platform.name}：平台公示的与本系统登记的不一致",
-        f"应公示 {done.compared} 条；{done.told}。逐条见「上报平台」页和 report.difference；核实后运行 "
+        f"{done.scope}；{done.told}。逐条见「上报平台」页和 report.difference；核实后运行 "
         f"python -m credit_exchange reconcile --platform {platform.platform} --repair shown --reason … "
         "撤下不应公示的（missing、version、content：重新上报）",
         "/exchange/platforms",

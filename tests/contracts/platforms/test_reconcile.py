@@ -244,11 +244,6 @@ def test_a_list_that_cannot_be_read_whole_changes_nothing(
     assert query(exchange, KEPT) == before
 
 
-@pytest.mark.parametrize("kind", ["china"])
-def test_a_platform_without_a_list_is_not_compared(exchange: Exchange, kind: str) -> None:
-    assert reconcile(exchange, kind) is None
-
-
 @on_two
 @pytest.mark.usefixtures("a_night")
 def test_what_differs_is_sent_again_or_taken_down_by_the_next_release(

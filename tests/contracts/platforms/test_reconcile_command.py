@@ -45,7 +45,7 @@ def test_command_and_task_say_what_differs_and_the_command_orders_its_repair(
     assert "信用福建：没有读完平台的清单" in said.getvalue()
     assert "信用福州：应公示 4 条，应公示而平台上没有 1 条" in said.getvalue()
     assert "r0001" in said.getvalue()
-    assert "信用中国：没有清单可读" in said.getvalue()
+    assert "信用中国：逐条查询 0 条，其中应公示 0 条，全部一致" in said.getvalue()
     said = io.StringIO()
     given = argparse.Namespace(platform=["fujian", kind], repair=[], reason="", record=[], by="tester")
     assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=80)) == 2, "one cannot be reached"

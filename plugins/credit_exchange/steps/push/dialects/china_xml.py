@@ -28,6 +28,7 @@ from credit_exchange.steps.push.dialects.base import (
 )
 from credit_exchange.steps.push.dialects.china_query import Looks, Rows, key_of, query
 from credit_exchange.steps.push.dialects.china_rows import ChinaRows, cells, needs
+from credit_exchange.steps.push.dialects.listing import Lies, NoList
 
 if TYPE_CHECKING:
     from credit_exchange.steps.payload import Payload, Sheet
@@ -198,6 +199,22 @@ class ChinaXml:
     def poll(self, shipment: Shipment, wire: Wire) -> CallResult:
         """Ask, as this platform has no tasks."""
         return self.ask(shipment, wire)
+
+    def under(self, dataset: str, body: bytes, line_no: int) -> Sequence[Identity]:
+        """Return under what a line brought its row, or what it revoked (listing.Answers)."""
+        row = self._rows.sent(dataset, body)[line_no - 1]
+        return [row.identity] if row.xml and row.identity else row.revoke
+
+    def lies(self, dataset: str, body: bytes, line_no: int, wire: Wire) -> Lies:
+        """Query what lies where a line brought its row, or revoked one (listing.Answers)."""
+        xml = self._rows.sent(dataset, body)[line_no - 1].xml
+        for identity in self.under(dataset, body, line_no):
+            rows = query(wire, self._base, identity)
+            if isinstance(rows, CallResult):
+                raise NoList(rows)
+            if lying := self._lying(rows, identity):
+                return Lies.SAME if xml and cells(xml) in lying else Lies.OTHER
+        return Lies.NOTHING
 
     def _lying(self, rows: Rows, identity: Identity) -> list[dict[str, str]]:
         """Return the rows that lie under exactly this identity."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
@@ -13,7 +14,7 @@ from credit_exchange.config.platform import RetryPolicy
 from credit_exchange.core.canonical import sm3_hex
 from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.steps.push.dialects import forms
-from credit_exchange.steps.push.dialects.base import CallResult, Kind, Lost, NotSent, Refusal, Wire
+from credit_exchange.steps.push.dialects.base import CallResult, Identity, Kind, Lost, NotSent, Refusal, Wire
 from credit_exchange.steps.push.waiting import pause, retry_after
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Listed(NamedTuple):
 
 
 class NoList(Exception):
-    """The platform did not give a page of its list."""
+    """The platform did not give a page of its list, or what it has under a document."""
 
     def __init__(self, result: CallResult) -> None:
         super().__init__(result.problem or f"{result.words}（{result.code}）")
@@ -61,6 +62,38 @@ class Lists(Protocol):
         """Return the digest under which the platform lists this content; None where its list has none."""
 
 
+class Lies(StrEnum):
+    """What lies at a platform under the identity of a row that was sent, or revoked."""
+
+    NOTHING = auto()
+    SAME = auto()
+    OTHER = auto()  # with another content
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """A dialect whose platform gives no list, and answers questions about single records."""
+
+    def under(self, dataset: str, body: bytes, line_no: int) -> Sequence[Identity]:
+        """Return under what a line of a shipment's bytes brought its row, or what it revoked."""
+
+    def lies(self, dataset: str, body: bytes, line_no: int, wire: Wire) -> Lies:
+        """Ask what lies where a line of a shipment's bytes brought its row, or removed one.
+
+        Raises NoList, Lost or NotSent when that was not answered; and the stops of the wire.
+        """
+
+
+def again(policy: RetryPolicy) -> Retrying:
+    """Return how to ask once more for what did not come: as often and after such pauses as the policy says."""
+    return Retrying(
+        retry=retry_if_exception(_may_come),
+        stop=stop_after_attempt(policy.attempts),
+        wait=lambda state: _pause(policy, state),
+        reraise=True,
+    )
+
+
 def pages(policy: RetryPolicy, read: Callable[[int], tuple[int, list[Listed]]]) -> Iterator[list[Listed]]:
     """Yield the pages of a list. read: takes a page's number from 1, gives how many records there are and the page's.
 
@@ -77,13 +110,7 @@ def pages(policy: RetryPolicy, read: Callable[[int], tuple[int, list[Listed]]]) 
         return total, rows
 
     for number in range(1, _MOST_PAGES + 1):
-        again = Retrying(
-            retry=retry_if_exception(_may_come),
-            stop=stop_after_attempt(policy.attempts),
-            wait=lambda state: _pause(policy, state),
-            reraise=True,
-        )
-        total, rows = again(whole, number)
+        total, rows = again(policy)(whole, number)
         yield rows
         seen += len(rows)
         if seen >= total:

@@ -1,4 +1,4 @@
-"""What a platform tells of the contents that it lists is compared too.
+"""What a platform tells of the contents that it lists is compared too; one without a list is asked about records.
 
 A database made from the present include/sql/schema has this already and is left as it is.
 """
@@ -12,12 +12,13 @@ down_revision = "0027"
 
 
 def upgrade() -> None:
-    """Make place for the digest, and allow the difference."""
-    for statement in ("01_digest", "02_content"):
-        op.get_bind().exec_driver_sql(sql.source(f"upgrade_0028/{statement}"))
+    """Make place for the digest and for what was asked, and allow the difference."""
+    for name in ("upgrade_0028/01_digest", "upgrade_0028/02_content", "upgrade_0028/06_asked_of", "schema/39_asked"):
+        op.get_bind().exec_driver_sql(sql.source(name))
 
 
 def downgrade() -> None:
     """Forget such differences: the version before has no word for them."""
-    for statement in ("03_no_content", "04_earlier_kinds", "05_no_digest"):
-        op.get_bind().exec_driver_sql(sql.source(f"upgrade_0028/{statement}"))
+    for name in ("03_no_content", "04_earlier_kinds", "05_no_digest", "07_not_asked"):
+        op.get_bind().exec_driver_sql(sql.source(f"upgrade_0028/{name}"))
+    op.get_bind().exec_driver_sql("drop table exchange.asked")

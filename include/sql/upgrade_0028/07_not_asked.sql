@@ -1,0 +1,2 @@
+-- Back to whole lists only.
+alter table exchange.reconciliation drop column asked

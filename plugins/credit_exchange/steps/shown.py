@@ -1,0 +1,135 @@
+"""What a platform shows of our records: its list, or, where it gives none, its answers about some of them. ADR 0006."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from credit_exchange.config.platform import Platform
+from credit_exchange.core.crypto import open_sealed
+from credit_exchange.core.jsontext import Reader
+from credit_exchange.steps.payload import sheets_there
+from credit_exchange.steps.push.dialects.base import Dialect, Wire
+from credit_exchange.steps.push.dialects.listing import Answers, Lies, Listed, Lists, again
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+    from credit_exchange.steps.context import Exchange
+
+_MOST = 500  # asked about at a time: some five minutes at two calls a second
+_AT_ONCE = 5000  # contents held at once
+_OTHER = "other"  # what no digest is
+
+
+class Shown:
+    """What one comparison reads of a platform. `asked`: about which records; None: its whole list."""
+
+    asked: list[str] | None = None
+
+    def __init__(self, exchange: Exchange, platform: Platform, dialect: Dialect, wire: Wire) -> None:
+        """Take the platform with its dialect."""
+        self._exchange, self._platform, self._dialect, self._wire = exchange, platform, dialect, wire
+        self.datasets = [name for name in platform.datasets if name in exchange.config.datasets]
+
+    @staticmethod
+    def of(exchange: Exchange, platform: Platform, dialect: Dialect, wire: Wire) -> Shown | None:
+        """Return how to read what a platform shows; None where it tells nothing."""
+        if isinstance(dialect, Lists):
+            return _Whole(exchange, platform, dialect, wire)
+        return _Asked(exchange, platform, dialect, wire) if isinstance(dialect, Answers) else None
+
+    def pages(self, once_more: Collection[str]) -> Iterator[list[Listed]]:
+        """Yield what is shown. once_more: the records that matter when it is read a second time.
+
+        Raises NoList, Lost or NotSent for what did not come, though it was asked for a few times; and the stops of the
+        wire.
+        """
+        raise NotImplementedError
+
+    def alike(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[int]:
+        """Return the outbox ids of those rows of `reconcile/differences` of which the content is as it was sent."""
+        raise NotImplementedError
+
+
+class _Whole(Shown):
+    """The platform's list."""
+
+    _dialect: Any
+
+    def pages(self, once_more: Collection[str]) -> Iterator[list[Listed]]:
+        for name in self.datasets:
+            given = {"dataset": name, "field": self._exchange.config.datasets[name].identity.decided_on}
+            with transaction(self._exchange.engine) as connection:
+                dates = list(connection.execute(sql.load("reconcile/dates"), given).scalars())
+            yield from self._dialect.listing(name, dates, self._wire)
+
+    def alike(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[int]:
+        """Where a field travels under another name, or not at all, the digest of what was released is not that of what
+        was sent: that is worked out again."""
+        alike: set[int] = set()
+        for dataset, some in groupby(sorted(rows, key=lambda row: row.dataset), key=lambda row: row.dataset):
+            theirs = {row.outbox_id: row.digest for row in some}
+            ids = sorted(theirs)
+            for start in range(0, len(ids), _AT_ONCE):
+                part = ids[start : start + _AT_ONCE]
+                for sheet in sheets_there(connection, Reader(), part, self._exchange.config.datasets[dataset]):
+                    for one in map(sheet.payload, range(len(sheet.outbox_ids))):
+                        if self._dialect.digest_of(one) == theirs[one.outbox_id]:
+                            alike.add(one.outbox_id)
+        return alike
+
+
+class _Asked(Shown):
+    """Answers about single records."""
+
+    _dialect: Any
+
+    def __init__(self, exchange: Exchange, platform: Platform, dialect: Dialect, wire: Wire) -> None:
+        super().__init__(exchange, platform, dialect, wire)
+        scope = {"platform": platform.platform, "datasets": self.datasets, "most": _MOST}
+        with transaction(exchange.engine) as connection:
+            self.asked = list(connection.execute(sql.load("reconcile/to_ask"), scope).scalars())
+
+    def pages(self, once_more: Collection[str]) -> Iterator[list[Listed]]:
+        given = {"platform": self._platform.platform, "record_ids": sorted(once_more) or self.asked}
+        with transaction(self._exchange.engine) as connection:
+            rows = connection.execute(sql.load("reconcile/last_word"), given).all()
+        for shipment_id, some in groupby(rows, key=lambda row: row.shipment_id):
+            with transaction(self._exchange.engine) as connection:
+                dataset, body = self._sent(connection, shipment_id)
+            yield [one for row in some for one in self._seen(row, dataset, body)]
+        with transaction(self._exchange.engine) as connection:
+            connection.execute(sql.load("reconcile/asked"), given)
+
+    def alike(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[int]:
+        return set()
+
+    def _sent(self, connection: Connection, shipment_id: int) -> tuple[str, bytes]:
+        shipment = connection.execute(sql.load("push/body"), {"shipment_id": shipment_id}).one()
+        body = open_sealed(self._exchange.keys, bytes(shipment.body_sealed), shipment.shipment_no.encode())
+        return str(shipment.dataset), body
+
+    def _seen(self, row: Row[Any], dataset: str, body: bytes) -> list[Listed]:
+        """Return what is listed of one record: nothing, or its place, version and whether it is what was sent."""
+        lies = again(self._platform.retry)(self._dialect.lies, dataset, body, row.line_no, self._wire)
+        if lies is Lies.NOTHING or (row.op == "withdraw" and self._is_anothers(row, dataset, body)):
+            return []
+        digest = _OTHER if row.op == "upsert" and lies is Lies.OTHER else None
+        return [Listed(row.lane, row.record_id, row.version, digest)]
+
+    def _is_anothers(self, row: Row[Any], dataset: str, body: bytes) -> bool:
+        """Tell whether another record of ours lies where this one was taken down."""
+        gone = self._dialect.under(dataset, body, row.line_no)
+        given: dict[str, Any] = {"platform": self._platform.platform, "record_ids": [row.record_id]}
+        with transaction(self._exchange.engine) as connection:
+            others = {"record_ids": connection.execute(sql.load("push/siblings"), given).scalars().all()}
+            for other in connection.execute(sql.load("push/lying"), given | others).all():
+                if self._dialect.identities(*self._sent(connection, other.shipment_id)).get(other.line_no) in gone:
+                    return True
+        return False

@@ -1,0 +1,155 @@
+"""A platform that gives no list is asked about records, those first that would harm a person."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+import pytest
+from moving import batch, merge, orders, push, query, release, row
+from world import permit, uscc
+
+from credit_exchange.errors import RetriableError
+from credit_exchange.steps import shown
+from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.push.dialects.base import Context, dialect_for
+from credit_exchange.steps.reconcile import Difference, Reconciled, reconcile, repair
+from platforms import Sandbox
+
+pytestmark = [pytest.mark.parametrize("kind", ["china"]), pytest.mark.usefixtures("a_night")]
+DAY, NEXT = date(2026, 11, 22), date(2026, 11, 23)
+ASKED = "select record_id from exchange.asked order by asked_at desc, record_id"
+
+
+def sent(exchange: Exchange, numbers: Sequence[int]) -> list[str]:
+    """One night in which permits of these numbers reach the platform; their ids."""
+    rows = []
+    for number in numbers:
+        fields = permit(f"r{number:04d}", 1) | {"XK_WSH": f"{number}号"}
+        rows.append(row(exchange, f"{number}号", codes=[f"uscc:{uscc(number)}"], fields=fields))
+    merge(exchange, batch(exchange, rows, DAY))
+    release(exchange, ["china"])
+    assert push(exchange, "china").delivered == len(rows)
+    return [str(one["record_id"]) for one in rows]
+
+
+def taken_down(exchange: Exchange, record_id: str) -> None:
+    orders.order(exchange, record_id, "withdraw", "repair", "信用修复", "", "tester")
+    release(exchange, ["china"])
+    assert push(exchange, "china").delivered == 1
+
+
+def compared(exchange: Exchange) -> Reconciled:
+    done = reconcile(exchange, "china")
+    assert done is not None
+    return done
+
+
+def behind(sandbox: Sandbox, statement: str, *given: Any) -> None:
+    """Change what the platform has behind everybody's back."""
+    with sandbox.platform.store.transaction() as store:
+        cursor: sqlite3.Cursor = store.execute(statement, given)
+        assert cursor.rowcount == 1
+
+
+def kept(sandbox: Sandbox, wsh: str) -> tuple[Any, ...]:
+    (found,) = sandbox.platform.store.read("select * from record where wsh = ?", (wsh,))
+    return tuple(found)
+
+
+def test_what_is_gone_or_other_or_still_there_is_found_and_mended(exchange: Exchange, sandbox: Sandbox) -> None:
+    ids = sent(exchange, range(1, 5))
+    before = kept(sandbox, "3号")
+    taken_down(exchange, ids[2])
+    done = compared(exchange)
+    assert (done.scope, done.differences, done.agrees) == ("逐条查询 4 条，其中应公示 3 条", (), True)
+    behind(sandbox, "delete from record where wsh = '1号'")
+    behind(sandbox, "update record set digest = '', content = replace(content, '准予', '不准予') where wsh = '2号'")
+    behind(sandbox, f"insert into record values ({','.join('?' * len(before))})", *before)
+    done = compared(exchange)
+    assert set(done.differences) == {
+        Difference("permit", ids[0], "missing", 1, None),
+        Difference("permit", ids[1], "content", 1, 1),
+        Difference("permit", ids[2], "shown", 2, 2),
+    }
+    alert = "select severity, detail from report.alert where cleared_at is null"
+    [told_of] = query(exchange, alert)
+    assert told_of["severity"] == "critical"
+    assert told_of["detail"].startswith("逐条查询 4 条，其中应公示 3 条；应公示而平台上没有 1 条")
+    assert repair(exchange, "china", ["missing", "content", "shown"], "平台恢复过备份", "tester") == (3, 0)
+    assert release(exchange, ["china"]) == {"china.upsert": 2, "china.withdraw": 1}
+    assert push(exchange, "china").delivered == 3
+    texts = {r["XK_WSH"]: r["XK_NR"][:2] for r in sandbox.current().values()}
+    assert texts == dict.fromkeys(["1号", "2号", "4号"], "准予")
+    assert compared(exchange).agrees
+    assert query(exchange, alert) == []
+
+
+def test_the_first_asked_about_are_those_that_differed_then_those_taken_down_then_those_longest_not_asked(
+    exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent(exchange, range(1, 6))
+    oldest_first = "select o.record_id, r.document_no from exchange.outbox as o inner join exchange.record as r "
+    rows = query(exchange, f"{oldest_first} using (record_id) order by o.outbox_id")
+    ids, names = ([one[key] for one in rows] for key in ("record_id", "document_no"))
+    taken_down(exchange, ids[0])
+    monkeypatch.setattr(shown, "_MOST", 2)
+    assert compared(exchange).asked == 2
+    assert {one["record_id"] for one in query(exchange, ASKED)} == {ids[0], ids[4]}, "the newest of those never asked"
+    monkeypatch.setattr(shown, "_MOST", 3)
+    assert compared(exchange).asked == 3
+    assert {one["record_id"] for one in query(exchange, ASKED)} == {ids[0], *ids[2:]}
+    for gone in (names[2], names[1]):
+        behind(sandbox, "delete from record where wsh = ?", gone)
+    monkeypatch.setattr(shown, "_MOST", 2)
+    found = (Difference("permit", ids[1], "missing", 1, None),)
+    assert compared(exchange).differences == found, "the one that was not asked about yet"
+    monkeypatch.setattr(shown, "_MOST", 1)
+    assert compared(exchange).differences == found, "it is asked again"
+    monkeypatch.setattr(shown, "_MOST", 5)
+    assert compared(exchange).counts == {"missing": 2}
+    monkeypatch.setattr(shown, "_MOST", 1)
+    done = compared(exchange)
+    assert (len(done.differences), done.ordered, done.agrees) == (1, 1, False), "what was not asked about still stands"
+    assert len(query(exchange, "select 1 from exchange.difference")) == 2
+
+
+def test_where_a_record_was_taken_down_another_of_ours_may_lie(exchange: Exchange, sandbox: Sandbox) -> None:
+    """Two records of ours under one identity there: one was taken down before the other came."""
+    [first] = sent(exchange, [1])
+    taken_down(exchange, first)
+    fields = permit("r0001", 1) | {"XK_WSH": "1号"}
+    merge(exchange, batch(exchange, [row(exchange, "2号", codes=[f"uscc:{uscc(1)}"], fields=fields)], NEXT))
+    release(exchange, ["china"])
+    assert push(exchange, "china").delivered == 1
+    assert len(sandbox.current()) == 1
+    assert compared(exchange).counts == {"shown": 1}, "not known to be about the same document"
+    same = "update exchange.record set document_key = (select min(document_key) from exchange.record) returning 1"
+    query(exchange, same)
+    assert compared(exchange).agrees
+
+
+def test_a_question_that_is_not_answered_changes_nothing(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox
+) -> None:
+    exchange = exchange_with(retry={"attempts": 2, "first_seconds": 0.01, "max_seconds": 0.01})
+    sent(exchange, range(1, 3))
+    behind(sandbox, "delete from record where wsh = '1号'")
+    sandbox.faults.add("query_permission", "503", times=1)
+    assert compared(exchange).counts == {"missing": 1}, "it is asked once more"
+    before = query(exchange, "select * from exchange.difference")
+    sandbox.faults.add("query_permission", "503", times=2)
+    with pytest.raises(RetriableError, match="信用中国：没有问完，本次没有核对"):
+        reconcile(exchange, "china")
+    assert query(exchange, "select * from exchange.difference") == before
+    assert query(exchange, "select 1 from exchange.listed") == []
+
+
+def test_a_platform_that_tells_nothing_is_not_compared(exchange: Exchange) -> None:
+    platform = exchange.config.platforms["china"]
+    dialect: Any = dialect_for(Context(platform, exchange.config.datasets, exchange.connection(platform.connection)))
+    wire: Any = None
+    assert shown.Shown.of(exchange, platform, dialect, wire) is not None
+    assert shown.Shown.of(exchange, platform, object(), wire) is None  # type: ignore[arg-type]
