@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ _AT_ONCE = 5000  # contents held at once
 _OTHER = "other"  # what no digest is
 
 
-class Shown:
+class Shown(ABC):
     """What one comparison reads of a platform. `asked`: about which records; None: its whole list."""
 
     asked: list[str] | None = None
@@ -44,17 +45,17 @@ class Shown:
             return _Whole(exchange, platform, dialect, wire)
         return _Asked(exchange, platform, dialect, wire) if isinstance(dialect, Answers) else None
 
+    @abstractmethod
     def pages(self, once_more: Collection[str]) -> Iterator[list[Listed]]:
         """Yield what is shown. once_more: the records that matter when it is read a second time.
 
         Raises NoList, Lost or NotSent for what did not come, though it was asked for a few times; and the stops of the
         wire.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def alike(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[int]:
         """Return the outbox ids of those rows of `reconcile/differences` of which the content is as it was sent."""
-        raise NotImplementedError
 
 
 class _Whole(Shown):
