@@ -1,7 +1,7 @@
 -- Departments' withdrawals of records that were never delivered: a slip in a number or code, or the record is still to come.
 -- Oldest first; the withdrawal that stands, and since when one was there at all. Those that were taken back wait for nothing.
 -- Nor do those whose record is known under another code of its subject: it has the order too. What waits under several codes
--- is told of once, by the id that the record would take. Of one feed, or of all.
+-- is told of once, by the id that the record would take. Of one feed, or of all; `in_all` counts also those that are not listed.
 with lost as (
     select o.record_id
     from exchange.withdrawal_order as o
@@ -36,7 +36,8 @@ select
     s.record_id,
     s.batch_id,
     s.line_no,
-    f.since
+    f.since,
+    count(*) over () as in_all
 from standing as s
 inner join exchange.batch as b on s.batch_id = b.batch_id
 cross join lateral (

@@ -100,6 +100,8 @@ def _waiting_withdrawals(exchange: Exchange, console: Console) -> None:
         since = f"{row['since']:%Y-%m-%d}"
         table.add_row(row["department_name"], str(row["batch_id"]), str(row["line_no"]), since, row["record_id"])
     if rows:
+        if rows[0]["in_all"] > len(rows):
+            table.title = f"共 {rows[0]['in_all']} 条，只列出最早的 {len(rows)} 条"
         console.print(table)
 
 

@@ -60,12 +60,23 @@ def test_it_is_told_once_a_feed_after_some_days_and_listed(way: Way, monkeypatch
     known = {row["record_id"] for row in way.rows(RECORDS)}
     told = Pages(way.exchange.engine).quarantine("", "", None)
     assert all(record_id in page("quarantine.html", **told) for record_id in known)
+    assert "等待记录的撤下（2）" in page("quarantine.html", **told)
     listed = told["nowhere"]
     assert {row["record_id"] for row in listed} == known
     assert {row["line_no"] for row in listed} == {3, 4}
     out = io.StringIO()
     ACTIONS["backlog"](way.exchange, Namespace(), Console(file=out, width=60))
     assert all(record_id in out.getvalue() for record_id in known)
+    assert "只列出" not in out.getvalue()
+
+
+def test_a_list_that_is_cut_off_says_how_many_there_are(way: Way) -> None:
+    delivered(way, 0, (1, ""), *((number, "撤销") for number in range(7, 110)))
+    shown = page("quarantine.html", **Pages(way.exchange.engine).quarantine("", "", None))
+    assert "等待记录的撤下（103，列出最早的 100）" in shown
+    out = io.StringIO()
+    ACTIONS["backlog"](way.exchange, Namespace(), Console(file=out, width=80))
+    assert "共 103 条，只列出最早的 100 条" in out.getvalue()
 
 
 def test_when_the_record_comes_or_the_order_is_taken_back_it_is_over(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
