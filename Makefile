@@ -73,7 +73,8 @@ help: ## this list
 env: $(STAMP)
 
 # The environment: a venv; in it the pinned uv, checked by its hashes; with it everything else, checked and compiled.
-# pip does the same without uv, only slower. The stamp is written last: what was interrupted is made again.
+# pip does the same without uv, only slower. The stamp is written last: what was interrupted is made again. Whatever fails
+# where the disk has no room for it is told as that, and not tried with pip.
 $(STAMP): requirements.txt
 	@set -euo pipefail; \
 	python="$(PYTHON)"; \
@@ -91,6 +92,10 @@ $(STAMP): requirements.txt
 	  echo "$$python 不是带 venv 模块的 Python 3.11、3.12 或 3.13；请指明另一个：make run PYTHON=..." >&2; exit 1; \
 	fi; \
 	echo "正在用 $$("$$python" --version) 建立环境 $(VENV)，需要半分钟到几分钟……"; \
+	full() { df -Pk . | awk 'NR == 2 && $$4 < 400000 { printf "（%s 还剩 %d MB）", $$6, $$4 / 1024; found = 1 } \
+	  END { exit !found }'; }; \
+	trap 'status=$$?; if [ $$status -ne 0 ] && left="$$(full)"; then \
+	  echo "环境没有建成，多半是磁盘满了$$left：它需要约 1.2 GB，请腾出空间后再运行" >&2; fi; exit $$status' EXIT; \
 	rm -f $(STAMP); \
 	"$$python" -m venv --clear $(VENV); \
 	$(BIN)/python -c 'import pathlib, re; \
@@ -98,6 +103,7 @@ $(STAMP): requirements.txt
 	  pathlib.Path("$(VENV)/uv.txt").write_text("".join(b for b in blocks if b.startswith("uv==")), encoding="utf-8")'; \
 	if $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt \
 	   && VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.txt; then :; \
+	elif full >/dev/null; then exit 1; \
 	else \
 	  echo "uv 没有装成，改用 pip，需要几分钟……" >&2; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt; \

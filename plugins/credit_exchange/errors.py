@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 import traceback
 from typing import Any
 
@@ -22,14 +23,18 @@ _NOT_THERE = {"42P01", "42703", "42883"}
 """SQLSTATEs of a table, column or function that does not exist."""
 
 _NO_CONNECTION = ("08", "57P")
-_NO_ROOM = ("53",)
-"""How SQLSTATEs begin of a server that is gone, ends or starts, and of one that lacks space, memory or connections."""
+_SCARCE = ("53",)
+"""How SQLSTATEs begin of a server that is gone, ends or starts, and of one that lacks memory or connections."""
+
+_DISK_FULL = "53100"
+"""The SQLSTATE of a server whose data, WAL or temporary files find no room."""
 
 _BUSY = ("55P03", "57014", "40")
 """SQLSTATEs, or how they begin, of what waited or took too long, or was one of two in each other's way."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_NO_SPACE = "这台机器的磁盘（多半是临时目录）没有空间，请腾出后再重新运行（做完的都保留）："
+_NO_SPACE = "这台机器的磁盘（多半是临时目录）没有空间（或 inode 用完了），请腾出后再重新运行（做完的都保留）："
+_NO_TEMPORARY = "这台机器没有能写的临时目录（满了、只读或不存在），请腾出空间后再重新运行（做完的都保留）："
 
 
 class ExchangeError(Exception):
@@ -60,6 +65,11 @@ class HoldForPerson(ExchangeError):
     """A person has to decide before this goes on, e.g. a delivery that shrank by half."""
 
 
+def is_full(error: BaseException) -> bool:
+    """Tell whether the database could not write because its disk is full."""
+    return getattr(getattr(error, "orig", None) or error, "sqlstate", None) == _DISK_FULL
+
+
 def without_values(error: BaseException) -> str:
     """Return what kind of error it was and where, without its message: class, the system's word for its number,
     SQLSTATE and constraint, our frames; before it what to do where the database is what fails."""
@@ -77,8 +87,19 @@ def without_values(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "credit_exchange" in frame.filename] or list(frames)
     places = " > ".join(f"{frame.filename.rsplit('credit_exchange/', 1)[-1]}:{frame.lineno}" for frame in ours[-4:])
-    remedy = _NO_SPACE if getattr(error, "errno", None) in _FULL else _remedy(driver, sqlstate)
+    remedy = _of_this_machine(error, frames) or _remedy(driver, sqlstate)
     return f"{remedy}unexpected {', '.join(parts)} at {places}; the message is left out because it may quote a row"
+
+
+def _of_this_machine(error: BaseException, frames: traceback.StackSummary) -> str:
+    """Return what a person does about a full disk of this machine, "" where something else is wrong.
+
+    Where no temporary directory takes even a few bytes, Python says that there is none.
+    """
+    if getattr(error, "errno", None) in _FULL:
+        return _NO_SPACE
+    asked = isinstance(error, FileNotFoundError) and error.filename is None and frames
+    return _NO_TEMPORARY if asked and frames[-1].filename == tempfile.__file__ else ""
 
 
 def _remedy(driver: object, sqlstate: object) -> str:
@@ -86,9 +107,11 @@ def _remedy(driver: object, sqlstate: object) -> str:
     if not any(kind.__name__ == "OperationalError" and kind.__module__ == "psycopg" for kind in type(driver).__mro__):
         return ""
     if not isinstance(sqlstate, str) or sqlstate.startswith(_NO_CONNECTION):
-        return "与数据库的连接断了，请检查 PostgreSQL，恢复后再重新运行（做完的都保留）："
-    if sqlstate.startswith(_NO_ROOM):
-        return "数据库没有空间、内存或连接可用，请检查 PostgreSQL 的机器，恢复后再重新运行（做完的都保留）："
+        return "与数据库的连接断了，请检查 PostgreSQL（磁盘满了它也会停），恢复后再重新运行（做完的都保留）："
+    if sqlstate == _DISK_FULL:
+        return "数据库的磁盘满了（空间或 inode 用完），请在 PostgreSQL 的机器上腾出空间，再重新运行（做完的都保留）："
+    if sqlstate.startswith(_SCARCE):
+        return "数据库没有内存或连接可用，请检查 PostgreSQL 的机器，恢复后再重新运行（做完的都保留）："
     if sqlstate.startswith(_BUSY):
         return "数据库里有别的运行或命令占着同样的数据，等了太久，请待它们结束后再重新运行（做完的都保留）："
     return ""

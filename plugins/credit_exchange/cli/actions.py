@@ -289,16 +289,17 @@ def watch(exchange: Exchange, _given: argparse.Namespace, console: Console) -> i
     """Check what a failed component could not report itself, and tell people once; 0 when it could look and tell."""
     ways = channels.without_airflow(exchange.resolve)
     gone.reach(exchange, ways)
-    try:
-        for finding in watchdog.check(exchange):
-            console.print(
-                f"{channels.SEVERITY_NAMES[finding.severity]}：{finding.subject}：{finding.detail}",
-                markup=False,
-                soft_wrap=True,
-            )
-    finally:  # what it found is told, also where it could not look at everything
-        told = alerts.notify(exchange, ways)
-        console.print(f"本次通知到人的告警：{told} 项", highlight=False)
+    with gone.writable(ways):
+        try:
+            for finding in watchdog.check(exchange):
+                console.print(
+                    f"{channels.SEVERITY_NAMES[finding.severity]}：{finding.subject}：{finding.detail}",
+                    markup=False,
+                    soft_wrap=True,
+                )
+        finally:  # what it found is told, also where it could not look at everything
+            told = alerts.notify(exchange, ways)
+            console.print(f"本次通知到人的告警：{told} 项", highlight=False)
     return 0
 
 

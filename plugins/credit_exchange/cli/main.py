@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import getpass
 import json
 import logging
@@ -226,12 +227,14 @@ def _unexpected(error: Exception) -> str:
     from sqlalchemy.exc import OperationalError
 
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+        full = "；磁盘满了，请腾出空间后再运行" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        return f"{error.filename}: {error.strerror}{full}"
     cause = error.orig if isinstance(error, OperationalError) else error
     if isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None:  # the server itself has a state to tell
         first = str(cause).splitlines()[0]
         return f"连接不上数据库，请检查 CREDIT_EXCHANGE_DATABASE_URL：{first}"
-    return f"意外错误（{without_values(error)}）；在命令前加 --debug 可看全部"
+    told = without_values(error)
+    return f"意外错误（{told}）；在命令前加 --debug 可看全部" if told.startswith("unexpected") else told
 
 
 def _checked(given: argparse.Namespace) -> None:

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from credit_exchange.errors import ExchangeError
 from credit_exchange.laptop.launcher import EXIT_BROKEN, Launcher, stop
-from credit_exchange.laptop.settings import Laptop
+from credit_exchange.laptop.room import told
+from credit_exchange.laptop.settings import Laptop, chosen_home
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,8 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
                 found = laptop.running()
                 what = f"正在运行（进程 {found[0]}），{found[1].ui_url}" if found else "没有在运行"
                 console.print(f"{laptop.home}：{what}", soft_wrap=True, highlight=False)
-    except ExchangeError as error:
-        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+    except (ExchangeError, OSError) as error:
+        console.print(told(error, [chosen_home()]), style="red", markup=False, highlight=False, soft_wrap=True)
         return EXIT_BROKEN
     return 0
 

@@ -11,22 +11,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from types import FrameType
 
+import psycopg
 from rich.console import Console
 
 from credit_exchange.adapters.runs import DAG_ID
 from credit_exchange.core import business_time
-from credit_exchange.errors import ConfigurationError, FatalError, RetriableError
+from credit_exchange.errors import ConfigurationError, FatalError, RetriableError, without_values
 from credit_exchange.laptop.airflow_processes import AirflowProcesses, migrate
 from credit_exchange.laptop.follow import Follower
 from credit_exchange.laptop.postgres import EmbeddedPostgres
 from credit_exchange.laptop.processes import Supervisor, adopt_orphans, end_leftovers, kill_descendants
+from credit_exchange.laptop.room import shortages, told
 from credit_exchange.laptop.sandbox import Sandbox
 from credit_exchange.laptop.settings import Laptop
 
 EXIT_GOOD, EXIT_BROKEN, EXIT_PART_FAILED, EXIT_INTERRUPTED = 0, 1, 2, 130
 _DAG_TIMEOUT_S = 180.0
+_LOOK_EVERY_S = 5.0
 
 
 class Stopped(BaseException):
@@ -45,6 +49,8 @@ class Launcher:
         self._supervisor = Supervisor(laptop.record_file, self._say)
         self._server: EmbeddedPostgres | None = None
         self._sandbox: Sandbox | None = None
+        self._look_at = 0.0
+        self._short = False
 
     def run(self) -> int:
         """Do all of it and return the exit status: 0 good, 1 something is broken, 2 a part of the night failed.
@@ -64,8 +70,9 @@ class Launcher:
                     self._stop()
         except Stopped:
             pass
-        except (FatalError, RetriableError) as error:
-            self._console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        except (FatalError, RetriableError, OSError, psycopg.Error) as error:
+            words = told(error, self._places())
+            self._console.print(words, style="red", markup=False, highlight=False, soft_wrap=True)
             return EXIT_BROKEN
         return status
 
@@ -102,9 +109,14 @@ class Launcher:
         run_id, known_state = self._find_or_start(airflow, business_date)
         state = known_state or Follower(airflow.api, self._console, self._tick).follow(DAG_ID, run_id)
         # imported here: it reads our tables through SQLAlchemy, which would delay the first line on the terminal
+        from sqlalchemy.exc import SQLAlchemyError
+
         from credit_exchange.cli.night_summary import print_summary
 
-        print_summary(airflow.environment["CREDIT_EXCHANGE_DATABASE_URL"], business_date)
+        try:
+            print_summary(airflow.environment["CREDIT_EXCHANGE_DATABASE_URL"], business_date)
+        except SQLAlchemyError as error:
+            raise RetriableError(without_values(error)) from None
         page = f"{self._laptop.ui_url}/exchange/night?date={business_date}"
         if state == "success":
             self._say(f"\n业务日期 {business_date} 的夜间交换全部完成：{page}")
@@ -160,7 +172,22 @@ class Launcher:
                 delivered = business_time.last_business_date()
                 self._sandbox.deliver(delivered, self._server)
 
+    def _places(self) -> list[Path]:
+        ours = [self._laptop.home, self._laptop.home / "logs" / "tasks"]  # without room for its log no task runs
+        return ours if self._server is None else [*ours, self._server.cluster]
+
+    def _look_at_disks(self) -> None:
+        """Say when a disk gets full: Airflow can record nothing then, and a night stands still without a word."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + _LOOK_EVERY_S
+        short = shortages(self._places())
+        if short and not self._short:
+            self._console.print("\n".join(short), style="red", markup=False, highlight=False, soft_wrap=True)
+        self._short = bool(short)
+
     def _tick(self) -> None:
+        self._look_at_disks()
         if self._server is not None and not self._server.running():
             self._say("PostgreSQL 停了，正在重新启动")
             self._server.start()

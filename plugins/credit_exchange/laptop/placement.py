@@ -64,16 +64,20 @@ def programs_directory(uid: int | None) -> Path:
     copied = _store() / f"postgresql-{version(WHEEL)}"
     if not copied.exists():
         unfinished = Path(tempfile.mkdtemp(prefix=".copy-", dir=_store()))
-        unfinished.chmod(0o755)
-        package = installed.parent
-        # side by side as in site-packages: the programs find their libraries by relative paths
-        for source in (package, package.with_name(f"{package.name}.libs")):
-            if source.exists():
-                leave = shutil.ignore_patterns("include", "*.py", "__pycache__")
-                shutil.copytree(source, unfinished / source.name, ignore=leave, symlinks=True)
-        with contextlib.suppress(OSError):  # another run copied the same programs first
-            unfinished.rename(copied)
-        shutil.rmtree(unfinished, ignore_errors=True)
+        try:
+            unfinished.chmod(0o755)
+            package = installed.parent
+            # side by side as in site-packages: the programs find their libraries by relative paths
+            for source in (package, package.with_name(f"{package.name}.libs")):
+                if source.exists():
+                    leave = shutil.ignore_patterns("include", "*.py", "__pycache__")
+                    shutil.copytree(source, unfinished / source.name, ignore=leave, symlinks=True)
+            with contextlib.suppress(OSError):  # another run copied the same programs first
+                unfinished.rename(copied)
+        except OSError:
+            raise FatalError(f"PostgreSQL 的程序不能复制到 {unfinished.parent}；请检查那里的空间和权限") from None
+        finally:  # on a full disk too: each try would leave as much again
+            shutil.rmtree(unfinished, ignore_errors=True)
     return copied / package_name / "pginstall" / "bin"
 
 
@@ -81,6 +85,9 @@ def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner may read, all or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    with os.fdopen(handle, "w", encoding="utf-8") as target:
-        target.write(text)
-    Path(fresh).replace(path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as target:
+            target.write(text)
+        Path(fresh).replace(path)
+    finally:  # on a full disk too
+        Path(fresh).unlink(missing_ok=True)

@@ -31,6 +31,11 @@ FEED_DATABASE_CONNECTION = "city_front_database"
 FEED_HTTP_CONNECTION = "city_http"
 
 
+def chosen_home() -> Path:
+    """Return CREDIT_EXCHANGE_HOME, else .run/ in the clone."""
+    return Path(os.environ.get("CREDIT_EXCHANGE_HOME", "").strip() or REPOSITORY / ".run").absolute()
+
+
 @dataclass(frozen=True)
 class Laptop:
     """One home directory with its ports; everything below is derived from these two."""
@@ -44,7 +49,7 @@ class Laptop:
 
         Raises ConfigurationError when a port variable is wrong.
         """
-        chosen = (home or Path(os.environ.get("CREDIT_EXCHANGE_HOME", "").strip() or REPOSITORY / ".run")).absolute()
+        chosen = (home or chosen_home()).absolute()
         laptop = cls(chosen, ports or Ports.from_environment())
         # root's server process must pass through; a user's own home stays closed. Secrets are in 0600 files either way.
         mode = 0o711 if os.geteuid() == 0 else 0o700

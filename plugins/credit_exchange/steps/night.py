@@ -109,7 +109,8 @@ def _part(
         result.failed[label] = str(error)
         say(f"✗ {who}：{error}")
     except Exception as error:  # a defect in one part must not take the others' night; its values are not told
-        result.failed[label] = f"意外错误：{without_values(error)}"
+        told = without_values(error)  # where a disk is full or the database gone, that and what to do comes first
+        result.failed[label] = f"意外错误：{told}" if told.startswith("unexpected") else told
         log.debug("unexpected error in %s", label, exc_info=error)
         say(f"✗ {who}：{result.failed[label]}；在命令前加 --debug 可看到全部")
     remember_cause(exchange.engine, result.run_id, label, result.failed.get(label))

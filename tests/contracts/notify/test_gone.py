@@ -11,6 +11,7 @@ from servers import Robot
 
 from credit_exchange.cli.main import main
 from credit_exchange.laptop.ports import free_port
+from credit_exchange.steps.context import Exchange
 
 
 def test_a_database_that_is_gone_is_told_without_it_once_until_it_is_back(
@@ -43,6 +44,31 @@ def test_a_database_that_is_gone_is_told_again_where_nobody_took_the_message(
         assert len(robot.bodies) == told
 
 
+def test_a_database_that_is_full_is_told_as_such_once_until_it_takes_incidents_again(
+    database_url: str,
+    exchange: Exchange,
+    robot: Robot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It answers, so it is not gone; and what the watchdog finds has no place to be written to."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("CREDIT_EXCHANGE_FIRST_DATE", "2026-11-19")
+    begin = """create function exchange.full() returns trigger language plpgsql as
+        $$ begin raise exception 'no room for 张三' using errcode = 'disk_full'; end $$;
+        create trigger full_now before insert or update on exchange.alert execute function exchange.full()"""
+    end = "drop function exchange.full cascade"
+    for change, status, full in ((begin, 1, 1), ("select", 1, 1), (end, 0, 1), (begin, 1, 2)):
+        with exchange.engine.begin() as connection:
+            connection.exec_driver_sql(change)
+        assert main(["watchdog"]) == status
+        assert str(robot.bodies).count("写不进去：磁盘满了") == full
+    shown = capsys.readouterr().err
+    assert "请在 PostgreSQL 的机器上腾出空间" in shown
+    assert "张三" not in shown + str(robot.bodies)
+
+
 def test_what_cannot_be_kept_keeps_nobody_from_looking(
     database_url: str, robot: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,3 +82,16 @@ def test_what_cannot_be_kept_keeps_nobody_from_looking(
         assert main(["watchdog"]) == status
         assert len(robot.bodies) == told
     assert list(tmp_path.iterdir()) == [other]
+
+
+def test_a_machine_without_a_temporary_directory_still_looks_and_tells(
+    database_url: str, robot: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Full as well: Python finds none then. What cannot be kept is told again."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "full")])
+    gone = f"postgresql://x@127.0.0.1:{free_port()}/x"
+    for url, status, told in ((gone, 1, 1), (database_url, 0, 1), (gone, 1, 2)):
+        monkeypatch.setenv("CREDIT_EXCHANGE_DATABASE_URL", url)
+        assert main(["watchdog"]) == status
+        assert len(robot.bodies) == told

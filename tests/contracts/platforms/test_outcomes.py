@@ -19,6 +19,8 @@ from credit_exchange.steps.push.gate import Gate, Replaced, Stop
 
 STORED = CallResult(Kind.STORED, {1: Verdict(Outcome.DELIVERED, "0")}, code="0", receipt_no="R", reply=b"r")
 
+REJECTED = CallResult(Kind.STORED, {1: Verdict(Outcome.REJECTED, "7", "no")}, code="0", receipt_no="R", reply=b"r")
+
 
 @pytest.fixture
 def exchange(database_url: str) -> Iterator[Exchange]:
@@ -86,6 +88,50 @@ def test_whoever_lost_a_shipment_writes_nothing(
         write(desk, gate, leased)
     after = [query(exchange, f"select * from exchange.{table}") for table in ("shipment", "attempt", "release")]
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("write", "state"),
+    [
+        (lambda desk, leased, attempt: desk.record(leased, attempt, STORED, state="settled"), "delivered"),
+        (lambda desk, leased, attempt: desk.record(leased, attempt, REJECTED, state="settled"), "rejected"),
+        (lambda desk, leased, attempt: desk.record(leased, attempt, CallResult(Kind.UNKNOWN), state="unknown"), None),
+        (lambda desk, leased, attempt: desk.put_back(leased, attempt), None),
+        (lambda desk, leased, attempt: desk.put_back(leased, None), None),
+        (lambda desk, leased, attempt: desk.dissolve(leased, attempt, STORED, "x"), "retry"),
+        (lambda desk, leased, attempt: desk.failed(leased, attempt, STORED, "x", 0.0), "retry"),
+    ],
+    ids=["settled", "rejected", "unknown", "put_back", "put_back before an attempt", "dissolve", "failed"],
+)
+def test_a_connection_that_dies_as_an_outcome_is_committed_is_no_other_process(
+    exchange: Exchange,
+    desk: Desk,
+    gate: Gate,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[Desk, Leased, int], Any],
+    state: str | None,
+) -> None:
+    """What was written is not written twice, the drain goes on, and of what failed as a whole it hears the states."""
+    packed(exchange, "one", "r0001")
+    leased = take(desk)
+    attempt, _ = desk.begin(leased, "send", gate)
+    tables = ("shipment", "attempt", "release")
+    committed: list[Any] = []
+
+    def dies(work: Callable[[Any], Any], isolation: str = "READ COMMITTED") -> Any:
+        """The first time is done and not heard of."""
+        if not committed:
+            whole(work, isolation)
+            committed.append([query(exchange, f"select * from exchange.{table}") for table in tables])
+        return whole(work, isolation)
+
+    whole = desk._safely
+    monkeypatch.setattr(desk, "_safely", dies)
+    said = write(desk, leased, attempt)
+    assert [query(exchange, f"select * from exchange.{table}") for table in tables] == committed[0]
+    (row,) = query(exchange, "select state from report.delivery")
+    assert state in (None, row.state)
+    assert said in (None, {"retry": 1})
 
 
 def test_an_attempt_to_send_is_counted_and_one_to_ask_is_not(exchange: Exchange, desk: Desk, gate: Gate) -> None:

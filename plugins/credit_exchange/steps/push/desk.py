@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Row
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _TRIES = 5
+
+
+class _Written(Exception):
+    """What is to be written was committed at an earlier try, together with everything that belongs to it."""
 
 
 class Desk:
@@ -206,17 +211,22 @@ class Desk:
             if exceptions:
                 self._exceptions(connection, number, exceptions, waits or {})
 
-        (self._safely if exceptions else self._at_once)(work)
+        with suppress(_Written):
+            (self._safely if exceptions else self._at_once)(work)
         faultpoint("push.after_record")
 
     def put_back(self, leased: Leased, attempt: int | None) -> None:
         """Give a shipment back as it was: nothing was called about it, and its last problem stays."""
         result = CallResult(Kind.REFUSED, code="not_called")
-        self._at_once(lambda connection: self._write(connection, leased.lease, attempt, result, leased.before, "", ""))
+        with suppress(_Written):
+            self._at_once(
+                lambda connection: self._write(connection, leased.lease, attempt, result, leased.before, "", "")
+            )
 
     def dissolve(self, leased: Leased, attempt: int, result: CallResult, problem: str) -> None:
         """Give up a shipment that surely stored nothing: its records go afresh in another one."""
-        self._safely(lambda connection: self._dissolve(connection, leased.lease, attempt, result, problem))
+        with suppress(_Written):
+            self._safely(lambda connection: self._dissolve(connection, leased.lease, attempt, result, problem))
 
     def failed(self, leased: Leased, attempt: int, result: CallResult, message: str, wait: float) -> Counter[str]:
         """Give up a shipment on which the platform failed as a whole; return the new states of its records.
@@ -232,7 +242,13 @@ class Desk:
             parameters["found_message"] = f"{message}；单独报送仍然如此，同类的其他记录则没有"
             return Counter(connection.execute(sql.load("push/lines_failed"), parameters).scalars())
 
-        return self._safely(work)
+        try:
+            return self._safely(work)
+        except _Written:
+            ids = {"outbox_ids": [line.outbox_id for line in leased.shipment.lines]}
+            return Counter(
+                self._at_once(lambda connection: connection.execute(sql.load("push/lines_states"), ids).scalars().all())
+            )
 
     def _dissolve(
         self, connection: Connection, lease: Mapping[str, object], attempt: int | None, result: CallResult, problem: str
@@ -252,15 +268,19 @@ class Desk:
         problem: str,
         wait: float = 0.0,
     ) -> None:
-        """Write the new state of a shipment and the end of the attempt; raise Replaced when it is not ours."""
+        """Write the new state of a shipment and the end of the attempt; raise Replaced when it is not ours.
+
+        Raises _Written when this very write was committed before, on a connection that died before it could say so.
+        """
         number = str(lease["shipment_no"])
         reply = result.reply
+        outcome = f"{result.kind}:{result.refusal}" if result.refusal else str(result.kind)
         ours = connection.execute(
             sql.load("push/shipment_record"),
             {
                 **lease,
                 "attempt_id": attempt,
-                "outcome": f"{result.kind}:{result.refusal}" if result.refusal else str(result.kind),
+                "outcome": outcome,
                 "http_status": result.http_status,
                 "attempt_code": result.code or None,
                 "state": state,
@@ -274,6 +294,9 @@ class Desk:
             },
         ).one_or_none()
         if ours is None:
+            given = {**lease, "attempt_id": attempt, "state": state, "outcome": outcome}
+            if connection.execute(sql.load("push/written"), given).scalar_one():
+                raise _Written
             raise Replaced(f"上报批次 {number} 已由另一进程接手，答复由其登记")
 
     @staticmethod
