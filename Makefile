@@ -73,7 +73,8 @@ help: ## this list
 env: $(STAMP)
 
 # The environment: a venv; in it the pinned uv, checked by its hashes; with it everything else, checked and compiled.
-# pip does the same without uv, only slower. The stamp is written last: what was interrupted is made again. Whatever fails
+# pip does the same without uv, only slower; the list is complete, and pip's own search for what else is needed finds extras
+# without hashes. The stamp is written last: what was interrupted is made again. Whatever fails
 # where the disk has no room for it is told as that, and not tried with pip.
 $(STAMP): requirements.txt
 	@set -euo pipefail; \
@@ -106,7 +107,7 @@ $(STAMP): requirements.txt
 	elif full >/dev/null; then exit 1; \
 	else \
 	  echo "uv 没有装成，改用 pip，需要几分钟……" >&2; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt; \
 	fi; \
 	site="$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
 	printf '%s\n' "$(CURDIR)/plugins" > "$$site/credit_exchange.pth"; \
