@@ -16,6 +16,7 @@ from credit_exchange.steps.collect import collect
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import migrate
+from credit_exchange.stores.keys import _digest
 
 DAY = date(2026, 11, 22)
 
@@ -63,7 +64,9 @@ def test_of_two_first_keys_that_come_together_the_second_is_refused(
             asked = pool.submit(lambda: second.keys)
             while query(exchange, waits) != [{"n": 1}]:
                 assert not asked.done()
-        with pytest.raises(ConfigurationError, match="加密密钥和HMAC 密钥与本数据库一直使用的不同"):
+        with pytest.raises(
+            ConfigurationError, match=r"加密密钥和HMAC 密钥与本数据库一直使用的不同.*每条记录都会成为新记录"
+        ):
             asked.result()
     second.engine.dispose()
 
@@ -93,8 +96,9 @@ def test_an_encryption_key_is_replaced_where_the_one_before_is_given_too(
         exchange, monkeypatch, ["the second key of this test", FIRST], encryption="a third key of this test"
     )
     assert third.keys.opening != second.keys.opening
-    for earlier in ([FIRST], ["the second key of this test"], []):
-        forgotten = other_keys(exchange, monkeypatch, earlier, encryption="a third key of this test")
+    two = ["the second key of this test", FIRST]  # without the third, which may have sealed something too
+    for newest, earlier in (("third", [FIRST]), ("third", two[:1]), ("third", []), ("fourth", two)):
+        forgotten = other_keys(exchange, monkeypatch, earlier, encryption=f"a {newest} key of this test")
         with pytest.raises(ConfigurationError, match=r"一直使用的不同.*密码填最新的.*earlier_encryption_keys"):
             assert forgotten.keys
         forgotten.engine.dispose()
@@ -103,6 +107,15 @@ def test_an_encryption_key_is_replaced_where_the_one_before_is_given_too(
         assert late.keys
     for one in (second, third, late):
         one.engine.dispose()
+
+
+def test_what_is_remembered_of_a_key_stays_the_same() -> None:
+    """A database of years ago is opened with it: another reading would refuse every key, and stop every night."""
+    known = {
+        "encryption": "02a4df2f955d37884978ce4e168364b80021cddda3dcc01aa91649a7a66d1299",
+        "hmac": "572506a7cc6e1de49f0f66eacf666c6e710e70a870ec73a80c5d4813165b9380",
+    }
+    assert {name: _digest(name, b"k" * 32) for name in known} == known
 
 
 def test_a_database_from_before_keys_could_be_replaced_keeps_its_keys(

@@ -9,6 +9,7 @@ words where those of a code list changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 
 import pandas as pd
 import pyarrow as pa
@@ -126,5 +127,9 @@ def _translated(column: jsontext.Array, meant: Mapping[str, str], separator: str
 
 
 def _joined(columns: list[jsontext.Array]) -> jsontext.Array:
-    made = pc.binary_join_element_wise(*columns, pa.scalar(";", pa.large_string()), null_handling="skip")
-    return pc.if_else(pc.equal(made, ""), pa.scalar(None, pa.large_string()), made)
+    nothing, separator = pa.scalar("", pa.large_string()), pa.scalar(";", pa.large_string())
+    empty = reduce(pc.and_, map(pc.is_null, columns))
+    # Arrow's join leaves out a row of nulls only, and all after it would move up: to other records
+    first = pc.if_else(empty, nothing, columns[0])
+    made = pc.binary_join_element_wise(first, *columns[1:], separator, null_handling="skip")
+    return pc.if_else(pc.equal(made, nothing), pa.scalar(None, pa.large_string()), made)

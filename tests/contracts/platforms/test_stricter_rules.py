@@ -13,6 +13,7 @@ from credit_exchange.config.sharing import SharingRule
 from credit_exchange.steps import orders
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
+from credit_exchange.steps.push.drain import poll_receipts
 from credit_exchange.steps.release import release
 from platforms import Sandbox
 
@@ -55,6 +56,7 @@ def test_a_rule_made_stricter_counts_for_what_waits_when_only_the_push_runs_agai
     assert "清除「发布」" in str(result.problem)
     assert sandbox.current() == {}
     assert len(sandbox.ledger.applies()) == 2
+    assert poll_receipts(exchange, kind).problem is None, "whoever only asks has nothing to release"
 
     release(exchange, [kind])
     assert push(exchange, kind).problem is None

@@ -56,13 +56,37 @@ def test_neither_an_older_day_nor_rows_that_contradict_one_another_correct_a_row
     assert [r["state"] for r in office.rows("select state from exchange.quarantine")] == ["open"] * 4
 
 
-def test_another_department_corrects_nothing(office: Office) -> None:
-    office.validate(office.deliver([{"XK_NR": ""}, {}, {}], day=4))
-    number = office.deliver([{}, {}, {}], day=5)
-    with transaction(office.exchange.engine) as connection:
-        connection.execute(text("update exchange.batch set department = 'fz_other' where batch_id = :n"), {"n": number})
-    office.validate(number)
-    assert [r["state"] for r in office.rows("select state from exchange.quarantine")] == ["open"]
+def test_only_open_rows_of_the_department_and_of_no_later_delivery_are_corrected(office: Office) -> None:
+    """Asked for those that are corrected, the statement must leave all others of the record alone."""
+    other_feed, other_department = "feed = 'fz_another_permit'", "department = 'fz_other'"
+    rows = [
+        (5, 1, "open", "", "corrected"),
+        (4, 9, "open", "", "corrected"),
+        (5, 2, "open", "", "corrected"),
+        (5, 3, "open", other_feed, "corrected"),
+        (4, 2, "open", other_department, "open"),
+        (4, 3, "dismissed", "", "dismissed"),
+        (6, 1, "open", "", "open"),
+        (5, 4, "open", "", "open"),
+    ]
+    again = (
+        "insert into exchange.quarantine (batch_id, line_no, disposition, record_id, row_key, row_sealed, "
+        "first_seen_at, state) select :n, line_no, disposition, record_id, row_key || :n, row_sealed, "
+        "first_seen_at, :state from exchange.quarantine order by batch_id limit 1"
+    )
+    for day, generation, state, changed, _ in rows:
+        number = office.deliver([WRONG, {}, {}], day, generation=generation)
+        if (day, generation) == (5, 1):
+            office.validate(number)
+            continue
+        with transaction(office.exchange.engine) as connection:
+            connection.execute(text(again), {"n": number, "state": state})
+            if changed:
+                connection.execute(text(f"update exchange.batch set {changed} where batch_id = :n"), {"n": number})
+    own = WRONG | {"XK_WSH": "榕市监许〔2026〕1号", "XK_NR": "同一次"}
+    office.validate(office.deliver([{}, {}, {}, own], day=5, generation=3))
+    found = office.rows("select state from exchange.quarantine order by batch_id")
+    assert [row["state"] for row in found] == [told for *_, told in rows] + ["open"]
 
 
 @pytest.mark.parametrize("who", [{"XK_XDR_SHXYM": ""}, WRONG, PERSON | {"XK_XDR_ZJHM": ""}])
@@ -107,6 +131,6 @@ def test_what_cannot_have_been_a_withdrawal_is_settled_by_the_record(office: Off
     first = office.deliver([{"XK_XKJGDM": "11350100003600000U"}, {}], day=1)
     office.validate(first)
     merge(office.exchange, first)
-    office.validate(office.deliver([{"_operation": "新增"}, {}, {}], day=2))
+    office.validate(office.deliver([{"_operation": "新增"}, {"XK_NR": ""}, {}], day=2))
     office.validate(office.deliver([{}, {}, {}], day=3))
-    assert [row["state"] for row in office.rows("select state from exchange.quarantine")] == ["corrected"]
+    assert [row["state"] for row in office.rows("select state from exchange.quarantine")] == ["corrected"] * 2

@@ -54,6 +54,9 @@ def test_keys_are_derived_and_never_shown():
             crypto.Keys.derive("00" * 32, wrong)
         assert not wrong or wrong not in str(error.value)
     assert crypto.Keys.derive("00" * 32, "x" * 16).hmac.hex() == sm3_hex(b"x" * 16)
+    # as people write and files hold them: another reading would be another key, and nothing would open any more
+    assert crypto.Keys.derive(f" {'aB' * 32}\n", "x" * 16 + "\n") == crypto.Keys.derive("ab" * 32, "x" * 16)
+    assert crypto.Keys.derive("00" * 33, "x" * 16).encryption.hex() == sm3_hex(b"00" * 33)
     assert repr(NEW) == "Keys()"
     with pytest.raises(ConfigurationError, match="以前的加密密钥"):
         crypto.Keys.derive("00" * 32, "x" * 16, ["too short"])
@@ -82,6 +85,8 @@ def test_every_altered_byte_of_a_value_is_found():
             crypto.open_sealed(KEYS, blob[:place] + bytes([blob[place] ^ 1]) + blob[place + 1 :])
     with pytest.raises(FatalError):
         crypto.open_sealed(KEYS, b"")
+    with pytest.raises(FatalError, match="不是第 1 或第 2 版"):
+        crypto.open_sealed(KEYS, b"\x03" + blob[1:])
 
 
 def test_what_repeats_itself_is_packed_before_it_is_sealed():
@@ -100,9 +105,11 @@ def test_text_is_sealed_as_text():
     assert sealed.startswith("enc:v1:")
     assert sealed.isascii()
     assert crypto.open_text(KEYS, sealed, b"record") == "榕环罚〔2026〕1号"
-    for wrong in ("plain", "enc:v1:", "enc:v1:!!!", "enc:v1:ÿ", sealed[:-4], sealed.replace("v1", "v2")):
-        with pytest.raises(FatalError):
+    altered = (sealed[:-4], sealed.replace("v1", "v2"), f"{sealed[:20]}!{sealed[20:]}")
+    for wrong in ("plain", "enc:v1:", "enc:v1:!!!", "enc:v1:ÿ", "enc:v1:张三", *altered):
+        with pytest.raises(FatalError) as error:
             crypto.open_text(KEYS, wrong, b"record")
+        assert wrong == "enc:v1:" or wrong not in str(error.value)
 
 
 NONCE = "000102030405060708090a0b"
