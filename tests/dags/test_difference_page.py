@@ -1,4 +1,4 @@
-"""The page of the platforms says what their lists show otherwise than was delivered, until they agree."""
+"""Pages with what a database seldom has: differences from platforms' lists, and more than a page shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_what_differs_from_a_platforms_list_stands_on_its_page(client: Any, data
         connection.execute(
             text(
                 "insert into exchange.reconciliation (platform, finished_at, compared, differences) "
-                "values ('fuzhou', now(), 1200, 2), ('fujian', now(), 900, 0)"
+                "values ('fuzhou', now(), 1200, 2), ('fujian', now(), 900, 0), ('china', now(), 480, 0)"
             )
         )
         connection.execute(
@@ -32,7 +32,9 @@ def test_what_differs_from_a_platforms_list_stands_on_its_page(client: Any, data
             ),
             {"record": RECORD, "hostile": HOSTILE},
         )
+        connection.execute(text("update exchange.reconciliation set asked = 500 where platform = 'china'"))
     shown = client.get("/platforms").text
+    assert "逐条查询 500 条，其中应公示 480 条" in shown
     assert "信用福州 与平台清单不一致 2 条" in shown, "the first sentence of the page"
     assert "应公示 1,200 条" in shown
     assert "全部一致" in shown
@@ -44,4 +46,33 @@ def test_what_differs_from_a_platforms_list_stands_on_its_page(client: Any, data
     with engine.begin() as connection:
         connection.execute(text("update exchange.difference set repaired_at = now() where kind <> 'unknown'"))
     assert client.get("/platforms").text.count("已安排重新上报或撤下") == 1, "not of what is no record of ours"
+    engine.dispose()
+
+
+def test_what_is_cut_off_says_how_many_there_are(client: Any, database_url: str) -> None:
+    """A number that a department fills in for want of a real one has many records."""
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into exchange.record select t.* from exchange.record as r, generate_series(1, 60) as n, "
+                "jsonb_populate_record(r, jsonb_build_object('record_id', 'copy' || n, 'document_no', '无文号', "
+                "'document_key', '无文号')) as t where r.record_id = :record"
+            ),
+            {"record": RECORD},
+        )
+        connection.execute(
+            text(
+                "insert into exchange.attempt (shipment_no, kind, fence, started_at) "
+                "select min(shipment_no), 'ask', n, now() from exchange.outbox, generate_series(1, 120) as n "
+                "where record_id = :record group by n"
+            ),
+            {"record": RECORD},
+        )
+    shown = client.get("/record?document_no=无文号").text
+    assert "这个文号共有 60 条记录，只列出决定日期最近的 50 条" in shown
+    assert shown.count('href="/exchange/record/copy') == 50
+    assert "只列出" not in client.get("/record?document_no=没有").text
+    calls = client.get(f"/record/{RECORD}").text
+    assert "，列出最近的 100）" in calls
     engine.dispose()
