@@ -99,6 +99,19 @@ def test_dribbling_headers_are_cut_by_the_total_time(serve: Serve) -> None:
     assert len(sent) < 100
 
 
+def test_a_dribbling_tls_handshake_is_cut_by_the_total_time_and_was_surely_not_sent(serve: Serve) -> None:
+    """Each byte of it comes in time: only the whole is too slow."""
+
+    def dribble(connection: socket.socket) -> None:
+        connection.sendall(bytes.fromhex("1603034000"))  # a handshake record of 16,384 bytes begins
+        dribbled(connection, sent)
+
+    sent: list[bytes] = []
+    with pytest.raises(NotSent, match="1 秒内没有与平台建立加密连接"):
+        transport(total_timeout=1).call("POST", serve(dribble).replace("http:", "https:"), {}, b"x")
+    assert len(sent) < 100
+
+
 def test_an_answer_without_length_that_outlives_the_total_time_is_not_believed(serve: Serve) -> None:
     def dribble(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n{}")

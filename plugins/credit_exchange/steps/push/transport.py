@@ -51,9 +51,16 @@ class _Guard:
         self.established = False
         self.expired = False
         self._sockets: list[socket.socket] = []
+        self._copies: list[socket.socket] = []
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds, self._expire)
         self._timer.daemon = True
+
+    def reached(self, sock: socket.socket) -> None:
+        """Somebody answers, TLS is still to come: that takes the socket for itself, so a copy is kept here."""
+        with self._lock:
+            self._copies.append(sock.dup())
+            self._cut()
 
     def opened(self, sock: socket.socket | None) -> None:
         with self._lock:
@@ -68,7 +75,7 @@ class _Guard:
             self._cut()
 
     def _cut(self) -> None:
-        for sock in self._sockets if self.expired else ():
+        for sock in (*self._sockets, *self._copies) if self.expired else ():
             with contextlib.suppress(OSError):  # it may have ended by itself
                 sock.shutdown(socket.SHUT_RDWR)
 
@@ -79,6 +86,9 @@ class _Guard:
             yield
         finally:
             self._timer.cancel()
+            with self._lock:
+                while self._copies:
+                    self._copies.pop().close()
 
 
 class _Adapter(HTTPAdapter):
@@ -99,6 +109,11 @@ class _Adapter(HTTPAdapter):
                 adapter.guard.opened(self.sock)
 
         class Secure(HTTPSConnection):
+            def _new_conn(self) -> socket.socket:
+                sock = super()._new_conn()
+                adapter.guard.reached(sock)
+                return sock
+
             def connect(self) -> None:
                 super().connect()
                 adapter.guard.opened(self.sock)
@@ -212,6 +227,8 @@ class Transport:
             except (requests.RequestException, OSError, ValueError, OverflowError) as error:
                 # the text of the error may hold the URL with a person's document number: only its kind is kept
                 kind = type(error).__name__
+                if not guard.established and guard.expired:
+                    raise NotSent(f"{self._total:g} 秒内没有与平台建立加密连接") from None
                 if not guard.established:
                     wrong = _refused_certificate(error)
                     told = f"：平台的证书{self._remedy(wrong)}" if wrong is not None else f"（{kind}）"
