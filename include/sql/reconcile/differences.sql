@@ -91,7 +91,22 @@ found as (
     left join moving as m on d.record_id = m.record_id
     where
         d.platform = :platform
-        and (m.record_id is not null or not coalesce(d.record_id = any(cast(:asked as text [])), true))
+        and (
+            m.record_id is not null
+            or (
+                not coalesce(d.record_id = any(cast(:asked as text [])), true)
+                and ( -- nobody can ask about what no shipment of ours brought or removed: it would stand for ever
+                    select o.state = 'delivered' and o.shipment_id is not null
+                    from exchange.outbox as o
+                    where
+                        o.platform = :platform
+                        and o.record_id = d.record_id
+                        and (o.state = 'delivered' or (o.state = 'rejected' and o.outcome_code = 'REVOKED'))
+                    order by o.version desc
+                    limit 1
+                )
+            )
+        )
 ),
 
 counted as (

@@ -227,7 +227,7 @@ def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
             good = _mended(exchange, given, console, platform_id) and good
         unseen -= {one.record_id for one in done.differences}
     if unseen:
-        _say(console, f"没有安排更正，这次核对没有发现它们不一致：{' '.join(sorted(unseen))}")
+        _say(console, f"没有安排更正，这次没有核对到它们，或没有发现不一致：{' '.join(sorted(unseen))}")
     return 0 if good and not unseen else 2
 
 

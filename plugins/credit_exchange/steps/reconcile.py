@@ -19,7 +19,7 @@ from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.errors import RetriableError
 from credit_exchange.steps import alerts, restored
 from credit_exchange.steps.push.dialects.base import Context, Lost, NotSent, Reply, dialect_for
-from credit_exchange.steps.push.dialects.listing import NoList
+from credit_exchange.steps.push.dialects.listing import NoList, fit_to_keep
 from credit_exchange.steps.push.gate import Gate, Stop
 from credit_exchange.steps.push.transport import Transport
 from credit_exchange.steps.shown import Shown
@@ -127,9 +127,9 @@ def reconcile(exchange: Exchange, platform_id: str) -> Reconciled | None:
     """Compare what a platform lists with what was last delivered to it, and tell people what differs.
 
     None where the platform neither gives a list nor answers. Raises RetriableError when the list cannot be read whole,
-    or a question is not answered; then the last
-    comparison stands. Raises ConfigurationError for an unknown platform, dialect or connection; FatalError for a
-    database that was restored, until that is stated: what was sent since the backup would count as wrong.
+    or a question is not answered; then the last comparison stands. Raises ConfigurationError for an unknown platform,
+    dialect or connection; FatalError for a database that was restored, until that is stated: what was sent since the
+    backup would count as wrong.
     """
     platform = exchange.config.platform(platform_id)
     dialect = dialect_for(Context(platform, exchange.config.datasets, exchange.connection(platform.connection)))
@@ -150,7 +150,7 @@ def reconcile(exchange: Exchange, platform_id: str) -> Reconciled | None:
         raise RetriableError(f"{platform.name}：没有{what}，本次没有核对，稍后再试：{error}") from error
     finally:
         with transaction(exchange.engine) as connection:
-            connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number, "record_ids": None})
+            connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number})
     _keep(exchange, platform_id, number, done, kept)
     _tell(exchange, platform, done)
     return done
@@ -161,13 +161,12 @@ def _read(
 ) -> tuple[Reconciled, Sequence[Difference]]:
     """Return what a reading comes to, and what was found before of that which is not compared.
 
-    once_more: of which records it is read a second time.
+    once_more: which records matter when it is read a second time; of others nothing that it says counts.
     """
-    forgotten = sorted(once_more) if shown.asked is not None and once_more else None
     with transaction(exchange.engine) as connection:
-        given = {"reconciliation_id": number, "record_ids": forgotten}
-        connection.execute(sql.load("reconcile/forget_listed"), given)
-    for page in shown.pages(once_more):
+        connection.execute(sql.load("reconcile/forget_listed"), {"reconciliation_id": number})
+    for whole in shown.pages(once_more):
+        page = [one._replace(record_id=fit_to_keep(one.record_id, exchange.keys)) for one in whole]
         columns = [[number] * len(page), *zip(*page, strict=True)] if page else [()] * len(_LISTED.names)
         with transaction(exchange.engine) as connection:
             copy_table(connection, "reconcile/copy_listed", pa.table(list(map(list, columns)), schema=_LISTED))

@@ -14,7 +14,7 @@ from credit_exchange.core.crypto import open_sealed
 from credit_exchange.core.jsontext import Reader
 from credit_exchange.steps.payload import sheets_there
 from credit_exchange.steps.push.dialects.base import Dialect, Wire
-from credit_exchange.steps.push.dialects.listing import Answers, Lies, Listed, Lists, again
+from credit_exchange.steps.push.dialects.listing import Answers, Lies, Listed, Lists, NoList, again
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
@@ -90,6 +90,7 @@ class _Asked(Shown):
     """Answers about single records."""
 
     _dialect: Any
+    asked: list[str]
 
     def __init__(self, exchange: Exchange, platform: Platform, dialect: Dialect, wire: Wire) -> None:
         super().__init__(exchange, platform, dialect, wire)
@@ -98,18 +99,22 @@ class _Asked(Shown):
             self.asked = list(connection.execute(sql.load("reconcile/to_ask"), scope).scalars())
 
     def pages(self, once_more: Collection[str]) -> Iterator[list[Listed]]:
-        given = {"platform": self._platform.platform, "record_ids": sorted(once_more) or self.asked}
+        given = {"platform": self._platform.platform, "record_ids": sorted(once_more) or list(self.asked)}
         with transaction(self._exchange.engine) as connection:
             rows = connection.execute(sql.load("reconcile/last_word"), given).all()
         for shipment_id, some in groupby(rows, key=lambda row: row.shipment_id):
             with transaction(self._exchange.engine) as connection:
                 dataset, body = self._sent(connection, shipment_id)
             yield [one for row in some for one in self._seen(row, dataset, body)]
-        with transaction(self._exchange.engine) as connection:
-            connection.execute(sql.load("reconcile/asked"), given)
+        self._note(given["record_ids"])
 
     def alike(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[int]:
         return set()
+
+    def _note(self, record_ids: Collection[str]) -> None:
+        given = {"platform": self._platform.platform, "record_ids": list(record_ids)}
+        with transaction(self._exchange.engine) as connection:
+            connection.execute(sql.load("reconcile/asked"), given)
 
     def _sent(self, connection: Connection, shipment_id: int) -> tuple[str, bytes]:
         shipment = connection.execute(sql.load("push/body"), {"shipment_id": shipment_id}).one()
@@ -117,11 +122,22 @@ class _Asked(Shown):
         return str(shipment.dataset), body
 
     def _seen(self, row: Row[Any], dataset: str, body: bytes) -> list[Listed]:
-        """Return what is listed of one record: nothing, or its place, version and whether it is what was sent."""
-        lies = again(self._platform.retry)(self._dialect.lies, dataset, body, row.line_no, self._wire)
+        """Return what is listed of one record: nothing, or its place, version and whether it is what was sent.
+
+        One of which our files do not say any more under what it lies there (a column has another name) is not asked
+        about.
+        """
+        if not self._dialect.under(dataset, body, row.line_no):
+            self.asked.remove(row.record_id)
+            return []
+        try:
+            lies = again(self._platform.retry)(self._dialect.lies, dataset, body, row.line_no, self._wire)
+        except NoList:
+            self._note([row.record_id])  # next time others come first, should this one never be answered
+            raise
         if lies is Lies.NOTHING or (row.op == "withdraw" and self._is_anothers(row, dataset, body)):
             return []
-        digest = _OTHER if row.op == "upsert" and lies is Lies.OTHER else None
+        digest = _OTHER if lies is Lies.OTHER else None
         return [Listed(row.lane, row.record_id, row.version, digest)]
 
     def _is_anothers(self, row: Row[Any], dataset: str, body: bytes) -> bool:

@@ -166,13 +166,14 @@ def test_what_no_repair_can_mend_is_left_to_a_person_and_other_platforms_to_thei
     )
     tampered(sandbox, "update record set shown = 0 where {id} = ?", "r0001")
     tampered(sandbox, "update record set {ver} = ? where {id} = 'r0002'", 7)
-    add_copy(sandbox, "r0003", "stranger")
+    add_copy(sandbox, "r0003", "350102199001011234")
     add_copy(sandbox, "r0004", "r0009")  # which was sent to the other platform only
     assert reconcile(exchange, kind)
     tampered(sandbox, "update record set {ver} = ? where {id} = 'r0002'", 2**40)
     done = reconcile(exchange, kind)
     assert done is not None
     assert done.counts == {"missing": 1, "version": 1, "shown": 1, "unknown": 1}
+    assert [one.record_id[:4] for one in done.differences if one.kind == "unknown"] == ["sm3:"], "no person's number"
     ours = f"{KEPT.replace('order', 'where platform = :kind order')}"
     assert [tuple(one.values()) for one in query(exchange, ours, kind=kind)] == list(done.differences)
     assert query(exchange, "select count(*) as n from exchange.difference where platform = 'china'") == [{"n": 4}]
@@ -278,6 +279,9 @@ def test_what_differs_is_sent_again_or_taken_down_by_the_next_release(
     done = reconcile(exchange, kind)
     assert done is not None
     assert done.counts == {"missing": 1, "version": 1, "shown": 3}
+    assert repair(exchange, kind, ["shown"], "先撤下这一条", "tester", only=[ids[2]]) == (1, 4)
+    marked = query(exchange, "select record_id from exchange.release where outcome_code = 'RESTORED'")
+    assert marked == [{"record_id": ids[2]}], "nor what was never sent from here"
     assert repair(exchange, kind, ["shown"], "先撤下", "tester") == (3, 2)
     unmended = query(exchange, "select kind from report.difference where repaired_at is null order by 1")
     assert [one["kind"] for one in unmended] == ["missing", "version"]

@@ -11,12 +11,14 @@ import pytest
 from moving import batch, merge, orders, push, query, release, row
 from world import permit, uscc
 
+from credit_exchange.core.crypto import open_sealed, seal
 from credit_exchange.errors import RetriableError
 from credit_exchange.steps import shown
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push.dialects.base import Context, dialect_for
 from credit_exchange.steps.reconcile import Difference, Reconciled, reconcile, repair
 from platforms import Sandbox
+from platforms.china import _result
 
 pytestmark = [pytest.mark.parametrize("kind", ["china"]), pytest.mark.usefixtures("a_night")]
 DAY, NEXT = date(2026, 11, 22), date(2026, 11, 23)
@@ -59,6 +61,17 @@ def kept(sandbox: Sandbox, wsh: str) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def again_there(sandbox: Sandbox, before: tuple[Any, ...]) -> None:
+    """The platform has a row again that it had before."""
+    behind(sandbox, f"insert into record values ({','.join('?' * len(before))})", *before)
+
+
+def a_twin(exchange: Exchange) -> None:
+    """Another record of ours under the identity that the first permit has there."""
+    fields = permit("r0001", 1) | {"XK_WSH": "1号"}
+    merge(exchange, batch(exchange, [row(exchange, "1号", codes=[f"uscc:{uscc(2)}"], fields=fields)], NEXT))
+
+
 def test_what_is_gone_or_other_or_still_there_is_found_and_mended(exchange: Exchange, sandbox: Sandbox) -> None:
     ids = sent(exchange, range(1, 5))
     before = kept(sandbox, "3号")
@@ -67,7 +80,7 @@ def test_what_is_gone_or_other_or_still_there_is_found_and_mended(exchange: Exch
     assert (done.scope, done.differences, done.agrees) == ("逐条查询 4 条，其中应公示 3 条", (), True)
     behind(sandbox, "delete from record where wsh = '1号'")
     behind(sandbox, "update record set digest = '', content = replace(content, '准予', '不准予') where wsh = '2号'")
-    behind(sandbox, f"insert into record values ({','.join('?' * len(before))})", *before)
+    again_there(sandbox, before)
     done = compared(exchange)
     assert set(done.differences) == {
         Difference("permit", ids[0], "missing", 1, None),
@@ -116,6 +129,24 @@ def test_the_first_asked_about_are_those_that_differed_then_those_taken_down_the
     assert len(query(exchange, "select 1 from exchange.difference")) == 2
 
 
+def test_those_taken_down_and_those_shown_take_turns(
+    exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many were taken down, what is shown is asked about too."""
+    ids = sent(exchange, range(1, 7))
+    for record_id in ids[:3]:
+        taken_down(exchange, record_id)
+    monkeypatch.setattr(shown, "_MOST", 2)
+    for _ in range(3):
+        assert compared(exchange).scope == "逐条查询 2 条，其中应公示 1 条"
+    assert sorted(one["record_id"] for one in query(exchange, ASKED)) == sorted(ids)
+    [first] = query(exchange, "select max(asked_at) as at from exchange.asked")
+    for _ in range(3):
+        compared(exchange)
+    again = "select record_id from exchange.asked where asked_at > :at"
+    assert sorted(one["record_id"] for one in query(exchange, again, **first)) == sorted(ids), "and so it goes on"
+
+
 def test_where_a_record_was_taken_down_another_of_ours_may_lie(exchange: Exchange, sandbox: Sandbox) -> None:
     """Two records of ours under one identity there: one was taken down before the other came."""
     [first] = sent(exchange, [1])
@@ -129,6 +160,73 @@ def test_where_a_record_was_taken_down_another_of_ours_may_lie(exchange: Exchang
     same = "update exchange.record set document_key = (select min(document_key) from exchange.record) returning 1"
     query(exchange, same)
     assert compared(exchange).agrees
+
+
+@pytest.mark.parametrize("when", ["before it is ordered", "while nobody knows", "while it is refused"])
+def test_taking_down_what_is_shown_again_leaves_another_of_ours_where_it_is(
+    exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    [first] = sent(exchange, [1])
+    before = kept(sandbox, "1号")
+    taken_down(exchange, first)
+    again_there(sandbox, before)
+    assert compared(exchange).counts == {"shown": 1}
+    if when == "before it is ordered":
+        a_twin(exchange)
+        release(exchange, ["china"])
+        push(exchange, "china")
+    assert repair(exchange, "china", ["shown"], "平台恢复过备份", "tester") == (1, 0)
+    assert release(exchange, ["china"]) == {"china.withdraw": 1}
+    if when == "while nobody knows":
+        a_twin(exchange)
+        release(exchange, ["china"])
+        sandbox.faults.add("revoke", "503", times=1)
+        push(exchange, "china")
+    if when == "while it is refused":
+        with monkeypatch.context() as refusing:
+            refusing.setattr(sandbox.platform, "_revoke", lambda _: _result("07", "", "未找到唯一匹配的数据"))
+            assert push(exchange, "china").held == 1
+            a_twin(exchange)
+            release(exchange, ["china"])
+            assert push(exchange, "china").held == 1
+        monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-24T01:30:00")
+        push(exchange, "china")
+    # the clock stands: what was held before the takedown had arrived was held earlier
+    query(
+        exchange,
+        "update exchange.release set settled_at = settled_at - interval '1 minute' where state = 'held' returning 1",
+    )
+    push(exchange, "china")
+    assert query(exchange, "select state from exchange.outbox where state <> 'delivered'") == []
+    assert list(sandbox.current()) == [("permission", *before[2:5])], "the other one is shown"
+    assert compared(exchange).agrees
+
+
+def test_what_cannot_be_asked_about_is_not_missing(exchange: Exchange) -> None:
+    """It was sent when a column by which it is found had another name there."""
+    ids = sent(exchange, [1, 2])
+    [shipment] = query(exchange, "select shipment_no, body_sealed from exchange.shipment")
+    context = shipment["shipment_no"].encode()
+    body = open_sealed(exchange.keys, bytes(shipment["body_sealed"]), context).decode()
+    body = body.replace("<XK_WSH>1号</XK_WSH>", "<XK_JDWSH>1号</XK_JDWSH>")
+    given = {"body": seal(exchange.keys, body.encode(), context)}
+    query(exchange, "update exchange.shipment set body_sealed = :body returning 1", **given)
+    done = compared(exchange)
+    assert (done.asked, done.compared, done.differences) == (1, 1, ())
+    assert sorted(one["record_id"] for one in query(exchange, ASKED)) == sorted(ids)
+
+
+def test_one_question_that_is_never_answered_keeps_no_others_from_being_asked(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = exchange_with(retry={"attempts": 2, "first_seconds": 0.01, "max_seconds": 0.01})
+    sent(exchange, range(1, 3))
+    monkeypatch.setattr(shown, "_MOST", 1)
+    sandbox.faults.add("query_permission", "503", times=2)
+    with pytest.raises(RetriableError):
+        reconcile(exchange, "china")
+    assert compared(exchange).agrees
+    assert len(query(exchange, ASKED)) == 2, "it was the other one's turn"
 
 
 def test_a_question_that_is_not_answered_changes_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from canned import Answers, dialect, reply
 
 from credit_exchange.config.platform import RetryPolicy
-from credit_exchange.core.canonical import sm3_hex
+from credit_exchange.core.crypto import Keys
 from credit_exchange.steps.push.dialects import fujian_task, listing
 from credit_exchange.steps.push.dialects.base import CallResult, Kind, Lost, NotSent, Refusal, Reply
 from credit_exchange.steps.push.dialects.listing import Listed, NoList, pages
@@ -110,8 +111,11 @@ def test_what_somebody_else_sent_under_another_kind_of_id_is_told_apart_without_
     """It keeps nothing of ours from being compared, and a person's number is kept nowhere."""
     told = {"code": "0", "data": {"total": 2, "items": [{"id": name, "ver": 1}, {"id": "r1", "ver": 1}]}}
     found, _ = asked("fujian", *[reply(json.dumps(told).encode())] * 4)
-    digest = sm3_hex(name.encode("utf-8", "surrogatepass"))
-    assert [one.record_id for one in found[:2]] == [f"sm3:{digest[:32]}", "r1"]
+    assert [one.record_id for one in found[:2]] == [name, "r1"]
+    digests = {listing.fit_to_keep(name, Keys.derive("e" * 64, key * 64)) for key in "ab"}
+    assert len(digests) == 2, "by trying numbers nobody without the key finds out which it is"
+    assert all(re.fullmatch("sm3:[0-9a-f]{32}", digest) for digest in digests)
+    assert listing.fit_to_keep("r1", Keys.derive("e" * 64, "a" * 64)) == "r1"
 
 
 NAMES = {"fuzhou": {"i": "record_id", "n": "version"}, "fujian": {"i": "id", "n": "ver"}}

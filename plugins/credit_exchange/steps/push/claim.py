@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -16,7 +15,7 @@ from sqlalchemy import Connection
 from credit_exchange.config.platform import Platform
 from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.canonical import sm3_hex
-from credit_exchange.core.crypto import open_sealed, seal
+from credit_exchange.core.crypto import seal
 from credit_exchange.errors import FatalError
 from credit_exchange.steps.outbox import BLOCK, PRIORITY, runs
 from credit_exchange.steps.push.dialects.base import (
@@ -33,6 +32,7 @@ from credit_exchange.steps.push.dialects.base import (
 from credit_exchange.steps.push.groups import groups
 from credit_exchange.steps.push.places import put_in_place
 from credit_exchange.steps.push.streams import Stopped
+from credit_exchange.steps.push.twins import Twins
 from credit_exchange.stores import sql
 
 if TYPE_CHECKING:
@@ -51,13 +51,7 @@ STATE_OF = {
 _ROWS = 2_000
 _SHIPMENTS = 20
 """At most so many rows, or what fills so many shipments, are packed at once: what is packed late is newer."""
-_CLASH = Verdict(
-    Outcome.HELD, "IDENTITY", "平台上文书号、机关代码和相对人相同的记录不止一条，请核对后撤下或更正其一，其余自动报送"
-)
 _NO_CONTENT = Verdict(Outcome.HELD, "PAYLOAD", "没有可报送的内容，或与发布时不一致，请先撤下、再恢复该记录")
-_MASKED = Verdict(
-    Outcome.HELD, "IDENTITY", "平台以文书号和机关代码识别记录，共享规则不能遮蔽它们，请检查 include/sharing"
-)
 _NO_ROUTE = Verdict(Outcome.HELD, "DATASET", "平台配置中没有该数据集，请检查 include/platforms，改正后自动报送")
 
 
@@ -200,8 +194,9 @@ class Claimer:
         sheets = [sheet for sheet in sheets if sheet.dataset in self._platform.datasets]
         there: Mapping[str, Sequence[Identity]] = {}
         if self._dialect.by_identity:
-            there = self._there(connection, {r for sheet in sheets for r in sheet.record_ids if r in known})
-            aside |= self._clashes(connection, sheets)
+            twins = Twins(self._exchange, self._platform, self._dialect, self._payloads)
+            there = twins.there(connection, {r for sheet in sheets for r in sheet.record_ids if r in known})
+            aside |= twins.clashes(connection, sheets) | twins.anothers(connection, sheets, there)
         lanes: dict[tuple[str, str, bool], list[_Row]] = {}
         for sheet in sheets:
             quick = self._dialect.encode_sheet(sheet)
@@ -339,60 +334,3 @@ class Claimer:
                     "messages": [v.message for v in aside.values()],
                 },
             )
-
-    # --- platforms without record ids
-
-    def _there(self, connection: Connection, record_ids: Iterable[str]) -> dict[str, list[Identity]]:
-        """Return under which identity each of these records lies at the platform, if it does: that of its last row."""
-        parameters = {"platform": self._platform.platform, "record_ids": sorted(record_ids)}
-        if not parameters["record_ids"]:
-            return {}
-        rows = connection.execute(sql.load("push/lying"), parameters).all()
-        found: dict[str, list[Identity]] = {}
-        for shipment_id in sorted({row.shipment_id for row in rows}):
-            shipment = connection.execute(sql.load("push/body"), {"shipment_id": shipment_id}).one()
-            body = open_sealed(self._exchange.keys, bytes(shipment.body_sealed), shipment.shipment_no.encode())
-            identities = self._dialect.identities(shipment.dataset, body)
-            for row in rows:
-                if row.shipment_id == shipment_id and row.line_no in identities:
-                    found[row.record_id] = [identities[row.line_no]]
-        return found
-
-    def _clashes(self, connection: Connection, sheets: list[Sheet]) -> dict[int, Verdict]:
-        """Return the rows to hold: two of our records would be one row there, never to be told apart again.
-
-        Only records of the same document can be one row, so nearly always a look for such others is enough.
-        """
-        held: dict[int, Verdict] = {}
-        ours: list[Sheet] = []
-        for sheet in sheets:
-            if sheet.op != "upsert":
-                continue  # what lies there is taken down, whatever rules say by now
-            names = self._exchange.config.datasets[sheet.dataset].identity
-            if sheet.masked & {names.document_no, names.agency_code}:
-                held |= dict.fromkeys(sheet.outbox_ids, _MASKED)
-            else:
-                ours.append(sheet)
-        keys = [key for sheet in ours for key in self._dialect.identity_keys(sheet)]
-        record_ids = [record_id for sheet in ours for record_id in sheet.record_ids]
-        parameters = {"platform": self._platform.platform, "record_ids": record_ids}
-        siblings = connection.execute(sql.load("push/siblings"), parameters).scalars().all() if ours else []
-        if not siblings and len(set(keys)) == len(keys):
-            return held
-        records: dict[str, set[str]] = {}
-        for key, record_id in zip(keys, record_ids, strict=True):
-            if key is not None:
-                records.setdefault(key, set()).add(record_id)
-        others = {"platform": self._platform.platform, "record_ids": list(siblings)}
-        coming = connection.execute(sql.load("push/coming"), others).scalars().all()
-        parts = (self._payloads(connection, coming[at : at + _ROWS]) for at in range(0, len(coming), _ROWS))
-        for sheet in chain.from_iterable(parts):
-            for key, record_id in zip(self._dialect.identity_keys(sheet), sheet.record_ids, strict=True):
-                if key is not None:
-                    records.setdefault(key, set()).add(record_id)
-        for record_id, identities in self._there(connection, siblings).items():
-            for identity in identities:
-                records.setdefault(self._dialect.identity_key(identity), set()).add(record_id)
-        outbox_ids = (outbox_id for sheet in ours for outbox_id in sheet.outbox_ids)
-        clashing = {key for key, some in records.items() if len(some) > 1}
-        return held | {i: _CLASH for i, key in zip(outbox_ids, keys, strict=True) if key in clashing}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from credit_exchange.config.platform import RetryPolicy
-from credit_exchange.core.canonical import sm3_hex
+from credit_exchange.core.canonical import hmac_sm3_hex
+from credit_exchange.core.crypto import Keys
 from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.steps.push.dialects import forms
 from credit_exchange.steps.push.dialects.base import CallResult, Identity, Kind, Lost, NotSent, Refusal, Wire
@@ -147,14 +148,14 @@ def listed(place: str, items: Any, id_name: str, version_name: str, digest_name:
         if digest_name and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
             raise forms.BadReply("清单中某条的内容摘要不符合约定")
         version = min(forms.whole(item.get(version_name)), _NEWEST)
-        rows.append(Listed(place, _fit_to_keep(record_id), version, digest))
+        rows.append(Listed(place, record_id, version, digest))
     return rows
 
 
-def _fit_to_keep(record_id: str) -> str:
+def fit_to_keep(record_id: str, keys: Keys) -> str:
     """Return the id as it is; what somebody else sent may have one that is a person's number, or no id at all: its
-    digest stands for it.
+    keyed digest stands for it, since numbers are few enough to be tried.
     """
     if _OURS.fullmatch(record_id) or (_PLAIN.fullmatch(record_id) and scrub_text(record_id) == record_id):
         return record_id
-    return f"sm3:{sm3_hex(record_id.encode('utf-8', 'surrogatepass'))[:32]}"
+    return f"sm3:{hmac_sm3_hex(keys.hmac, record_id.encode('utf-8', 'surrogatepass'))[:32]}"

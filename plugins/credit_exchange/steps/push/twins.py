@@ -1,0 +1,124 @@
+"""At a platform without record ids: where our records lie, and which of them would be one row there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from credit_exchange.config.platform import Platform
+from credit_exchange.core.crypto import open_sealed
+from credit_exchange.steps.push.dialects.base import Dialect, Identity, Outcome, Verdict
+from credit_exchange.stores import sql
+
+if TYPE_CHECKING:
+    from credit_exchange.steps.context import Exchange
+    from credit_exchange.steps.payload import Sheet
+
+_ROWS = 2_000
+_CLASH = Verdict(
+    Outcome.HELD, "IDENTITY", "平台上文书号、机关代码和相对人相同的记录不止一条，请核对后撤下或更正其一，其余自动报送"
+)
+_MASKED = Verdict(
+    Outcome.HELD, "IDENTITY", "平台以文书号和机关代码识别记录，共享规则不能遮蔽它们，请检查 include/sharing"
+)
+_ANOTHERS = Verdict(Outcome.DELIVERED, "NONE", "平台上以该文书号、机关代码和相对人公示的是另一条记录，没有要撤下的")
+
+
+class Twins:
+    """The records of one platform that may be one row there."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        platform: Platform,
+        dialect: Dialect,
+        payloads: Callable[[Connection, Sequence[int]], list[Sheet]],
+    ) -> None:
+        """payloads: what rows of the outbox carry."""
+        self._exchange, self._platform, self._dialect, self._payloads = exchange, platform, dialect, payloads
+
+    def there(self, connection: Connection, record_ids: Iterable[str]) -> dict[str, list[Identity]]:
+        """Return under which identity each of these records lies at the platform, if it does: that of its last row."""
+        parameters = {"platform": self._platform.platform, "record_ids": sorted(record_ids)}
+        if not parameters["record_ids"]:
+            return {}
+        rows = connection.execute(sql.load("push/lying"), parameters).all()
+        found: dict[str, list[Identity]] = {}
+        for shipment_id in sorted({row.shipment_id for row in rows}):
+            shipment = connection.execute(sql.load("push/body"), {"shipment_id": shipment_id}).one()
+            body = open_sealed(self._exchange.keys, bytes(shipment.body_sealed), shipment.shipment_no.encode())
+            identities = self._dialect.identities(shipment.dataset, body)
+            for row in rows:
+                if row.shipment_id == shipment_id and row.line_no in identities:
+                    found[row.record_id] = [identities[row.line_no]]
+        return found
+
+    def clashes(self, connection: Connection, sheets: list[Sheet]) -> dict[int, Verdict]:
+        """Return the rows to hold: two of our records would be one row there, never to be told apart again.
+
+        Only records of the same document can be one row, so nearly always a look for such others is enough.
+        """
+        held: dict[int, Verdict] = {}
+        ours: list[Sheet] = []
+        for sheet in sheets:
+            if sheet.op != "upsert":
+                continue  # what lies there is taken down, whatever rules say by now
+            names = self._exchange.config.datasets[sheet.dataset].identity
+            if sheet.masked & {names.document_no, names.agency_code}:
+                held |= dict.fromkeys(sheet.outbox_ids, _MASKED)
+            else:
+                ours.append(sheet)
+        keys = [key for sheet in ours for key in self._dialect.identity_keys(sheet)]
+        record_ids = [record_id for sheet in ours for record_id in sheet.record_ids]
+        parameters = {"platform": self._platform.platform, "record_ids": record_ids}
+        siblings = connection.execute(sql.load("push/siblings"), parameters).scalars().all() if ours else []
+        if not siblings and len(set(keys)) == len(keys):
+            return held
+        records: dict[str, set[str]] = {}
+        for key, record_id in zip(keys, record_ids, strict=True):
+            if key is not None:
+                records.setdefault(key, set()).add(record_id)
+        others = {"platform": self._platform.platform, "record_ids": list(siblings)}
+        coming = connection.execute(sql.load("push/coming"), others).scalars().all()
+        parts = (self._payloads(connection, coming[at : at + _ROWS]) for at in range(0, len(coming), _ROWS))
+        for sheet in chain.from_iterable(parts):
+            for key, record_id in zip(self._dialect.identity_keys(sheet), sheet.record_ids, strict=True):
+                if key is not None:
+                    records.setdefault(key, set()).add(record_id)
+        for record_id, identities in self.there(connection, siblings).items():
+            for identity in identities:
+                records.setdefault(self._dialect.identity_key(identity), set()).add(record_id)
+        outbox_ids = (outbox_id for sheet in ours for outbox_id in sheet.outbox_ids)
+        clashing = {key for key, some in records.items() if len(some) > 1}
+        return held | {i: _CLASH for i, key in zip(outbox_ids, keys, strict=True) if key in clashing}
+
+    def anothers(
+        self, connection: Connection, sheets: list[Sheet], there: Mapping[str, Sequence[Identity]]
+    ) -> dict[int, Verdict]:
+        """Return the takedowns of what we took down already, where another of our records lies by now.
+
+        there: where records lie. What the platform was found to show again is taken down once more, and so is what may
+        have been sent by a database that was lost: by then the row may be another's.
+        """
+        gone = [
+            (outbox_id, record_id, key)
+            for sheet in sheets
+            if sheet.op == "withdraw"
+            for outbox_id, record_id, key in zip(
+                sheet.outbox_ids, sheet.record_ids, self._dialect.identity_keys(sheet), strict=True
+            )
+            if record_id not in there
+        ]
+        if not gone:
+            return {}
+        given = {"platform": self._platform.platform, "record_ids": [record_id for _, record_id, _ in gone]}
+        siblings = connection.execute(sql.load("push/siblings"), given).scalars().all()
+        lying = {
+            self._dialect.identity_key(identity)
+            for identities in self.there(connection, siblings).values()
+            for identity in identities
+        }
+        return {outbox_id: _ANOTHERS for outbox_id, _, key in gone if key in lying}
