@@ -1,6 +1,6 @@
--- Which records a platform without a list is asked about next: those that differed, then in turns one that was taken down and one that
--- is shown, so that neither keeps the other from being asked about; of each those that it was not asked about for longest, the newest
--- first. Only what a shipment of ours brought or removed.
+-- Which records a platform without a list is asked about next: those that a person named, those that differed, then in turns one that
+-- was taken down and one that is shown, so that neither keeps the other from being asked about; of each those that it was not asked
+-- about for longest, the newest first. Only what a shipment of ours brought or removed.
 with last_word as (
     select distinct on (o.record_id) o.record_id, o.op, o.state, o.shipment_id, o.outbox_id
     from exchange.outbox as o
@@ -26,6 +26,7 @@ waiting as (
 select w.record_id
 from waiting as w
 order by
+    w.record_id = any(cast(:named as text [])) desc,
     w.differed desc,
     row_number() over (partition by w.differed, w.op order by w.asked_at nulls first, w.outbox_id desc),
     w.op desc -- a takedown before an upsert

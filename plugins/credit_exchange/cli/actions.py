@@ -209,11 +209,11 @@ def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
 
     A platform that cannot be read does not keep the others from being compared.
     """
-    good, unseen = True, set(given.record)
+    good, unseen = True, set(given.record if given.repair else ())
     for platform_id in given.platform or exchange.config.platforms:
         name = exchange.config.platform(platform_id).name
         try:
-            done = reconcile.reconcile(exchange, platform_id)
+            done = reconcile.reconcile(exchange, platform_id, given.record)
         except RetriableError as error:
             _say(console, f"错误：{error}")
             good = False

@@ -164,7 +164,12 @@ def parser() -> argparse.ArgumentParser:
         choices=MENDED,
         help="下一次发布时更正这一种：shown 撤下不应公示的，missing、version、content 重新上报（可多次写）",
     )
-    reconcile.add_argument("--record", action="append", default=[], help="与 --repair 一起写：只更正这一条（可多次写）")
+    reconcile.add_argument(
+        "--record",
+        action="append",
+        default=[],
+        help="没有清单的平台先查这一条；与 --repair 一起写：只更正它（可多次写）",
+    )
     reconcile.add_argument("--reason", default="", help="与 --repair 一起写：核实的结果")
 
     restored = commands.add_parser("restored", help="登记本数据库是从备份恢复的，找回此后的撤下和恢复指令，继续上报")
@@ -244,8 +249,8 @@ def _checked(given: argparse.Namespace) -> None:
     since, until = getattr(given, "since", None), getattr(given, "until", None)
     if given.command == "reconcile" and given.repair and not given.reason.strip():
         raise FatalError("--repair 要同时写明原因：--reason …")
-    if given.command == "reconcile" and not given.repair and (given.record or given.reason):
-        raise FatalError("--record 和 --reason 只与 --repair 一起写：要更正哪一种")
+    if given.command == "reconcile" and not given.repair and given.reason:
+        raise FatalError("--reason 只与 --repair 一起写：要更正哪一种")
     if since and until and until < since:
         raise FatalError(f"--until {until} 早于 --since {since}")
 

@@ -123,8 +123,10 @@ class _Reading:
         return self._transport.call(method, url, headers or {}, body)
 
 
-def reconcile(exchange: Exchange, platform_id: str) -> Reconciled | None:
+def reconcile(exchange: Exchange, platform_id: str, named: Collection[str] = ()) -> Reconciled | None:
     """Compare what a platform lists with what was last delivered to it, and tell people what differs.
+
+    named: the records that a platform without a list is asked about first.
 
     None where the platform neither gives a list nor answers. Raises RetriableError when the list cannot be read whole,
     or a question is not answered; then the last comparison stands. Raises ConfigurationError for an unknown platform,
@@ -134,7 +136,7 @@ def reconcile(exchange: Exchange, platform_id: str) -> Reconciled | None:
     platform = exchange.config.platform(platform_id)
     dialect = dialect_for(Context(platform, exchange.config.datasets, exchange.connection(platform.connection)))
     restored.refuse(exchange)
-    shown = Shown.of(exchange, platform, dialect, _Reading(exchange, platform))
+    shown = Shown.of(exchange, platform, dialect, _Reading(exchange, platform), named)
     if shown is None:
         return None
     with transaction(exchange.engine) as connection:

@@ -39,11 +39,13 @@ class Shown(ABC):
         self.datasets = [name for name in platform.datasets if name in exchange.config.datasets]
 
     @staticmethod
-    def of(exchange: Exchange, platform: Platform, dialect: Dialect, wire: Wire) -> Shown | None:
-        """Return how to read what a platform shows; None where it tells nothing."""
+    def of(
+        exchange: Exchange, platform: Platform, dialect: Dialect, wire: Wire, named: Collection[str] = ()
+    ) -> Shown | None:
+        """Return how to read what a platform shows; None where it tells nothing. named: to be asked about first."""
         if isinstance(dialect, Lists):
             return _Whole(exchange, platform, dialect, wire)
-        return _Asked(exchange, platform, dialect, wire) if isinstance(dialect, Answers) else None
+        return _Asked(exchange, platform, dialect, wire, named) if isinstance(dialect, Answers) else None
 
     @abstractmethod
     def pages(self, once_more: Collection[str]) -> Iterator[list[Listed]]:
@@ -92,9 +94,11 @@ class _Asked(Shown):
     _dialect: Any
     asked: list[str]
 
-    def __init__(self, exchange: Exchange, platform: Platform, dialect: Dialect, wire: Wire) -> None:
+    def __init__(
+        self, exchange: Exchange, platform: Platform, dialect: Dialect, wire: Wire, named: Collection[str]
+    ) -> None:
         super().__init__(exchange, platform, dialect, wire)
-        scope = {"platform": platform.platform, "datasets": self.datasets, "most": _MOST}
+        scope = {"platform": platform.platform, "datasets": self.datasets, "most": _MOST, "named": sorted(named)}
         with transaction(exchange.engine) as connection:
             self.asked = list(connection.execute(sql.load("reconcile/to_ask"), scope).scalars())
 

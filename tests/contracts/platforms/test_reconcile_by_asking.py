@@ -43,8 +43,8 @@ def taken_down(exchange: Exchange, record_id: str) -> None:
     assert push(exchange, "china").delivered == 1
 
 
-def compared(exchange: Exchange) -> Reconciled:
-    done = reconcile(exchange, "china")
+def compared(exchange: Exchange, *named: str) -> Reconciled:
+    done = reconcile(exchange, "china", named)
     assert done is not None
     return done
 
@@ -100,7 +100,7 @@ def test_what_is_gone_or_other_or_still_there_is_found_and_mended(exchange: Exch
     assert query(exchange, alert) == []
 
 
-def test_the_first_asked_about_are_those_that_differed_then_those_taken_down_then_those_longest_not_asked(
+def test_the_first_asked_about_are_those_named_or_that_differed_then_those_taken_down_then_those_longest_not_asked(
     exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent(exchange, range(1, 6))
@@ -121,6 +121,8 @@ def test_the_first_asked_about_are_those_that_differed_then_those_taken_down_the
     assert compared(exchange).differences == found, "the one that was not asked about yet"
     monkeypatch.setattr(shown, "_MOST", 1)
     assert compared(exchange).differences == found, "it is asked again"
+    other = (Difference("permit", ids[2], "missing", 1, None),)
+    assert compared(exchange, ids[2]).differences == other, "the one that a person named"
     monkeypatch.setattr(shown, "_MOST", 5)
     assert compared(exchange).counts == {"missing": 2}
     monkeypatch.setattr(shown, "_MOST", 1)
