@@ -22,10 +22,10 @@ UNIFIED = [f"org:{CODE[8:17]}", f"uscc:{CODE}", *LEGACY]
 RECORDS = "select status, version from exchange.record"
 
 
-def waits(exchange: Exchange) -> list[Any]:
+def waits(exchange: Exchange, feed: str | None = None, size: int | None = None) -> list[Any]:
     """Withdrawals that are told of as waiting for a record that never came."""
     with exchange.engine.connect() as connection:
-        return list(connection.execute(sql.load("orders/waiting"), {"feed": None, "size": None}))
+        return list(connection.execute(sql.load("orders/waiting"), {"feed": feed, "size": size}))
 
 
 def test_two_rows_of_a_first_batch_that_are_one_record_by_linked_codes_make_one_record(exchange: Exchange) -> None:
@@ -187,18 +187,48 @@ def test_the_office_takes_back_what_waits_under_two_codes_of_one_decision(exchan
     assert [r["status"] for r in found] == ["current"]
 
 
-def test_an_order_given_while_codes_are_being_linked_takes_both_records(exchange: Exchange) -> None:
+def test_all_orders_given_while_codes_are_being_linked_are_those_of_both_records(exchange: Exchange) -> None:
     for place, codes in enumerate((LEGACY, UNIFIED[:2])):
         merge(exchange, batch(exchange, [row(exchange, "1号", codes=codes)], FIRST, feed=f"fz_{place}_permit"))
     linking = batch(exchange, [row(exchange, "2号", codes=UNIFIED)], FIRST + timedelta(days=1))
     one = query(exchange, "select record_id from exchange.record where document_no = '1号' limit 1")
     given = {
-        **one[0], "action": "withdraw", "authority": "office", "reason": "异议成立", "legal_basis": "样例依据",
-        "business_date": FIRST, "sequence": "1", "ordered_by": "样例人员",
+        **one[0], "authority": "office", "reason": "异议成立", "legal_basis": "样例依据",
+        "business_date": FIRST, "ordered_by": "样例人员",
     }  # fmt: skip
     with transaction(exchange.engine) as connection:
-        connection.execute(sql.load("orders/insert"), given)
+        for place, action in enumerate(("withdraw", "reinstate", "withdraw"), 1):
+            connection.execute(sql.load("orders/insert"), {**given, "action": action, "sequence": str(place)})
         merge(exchange, linking)
     release(exchange)
     found = query(exchange, "select status from exchange.record where document_no = '1号'")
     assert [r["status"] for r in found] == ["withdrawn"] * 2
+
+
+def test_what_waits_is_told_since_its_first_withdrawal_and_not_what_came_or_was_taken_back(exchange: Exchange) -> None:
+    told = [
+        ("came", 0, "upsert", ""),
+        ("came", 1, "withdraw", ""),
+        ("waits", 0, "reinstate", ""),
+        ("waits", 1, "withdraw", ""),
+        ("waits", 2, "withdraw", ""),
+        ("taken back", 0, "withdraw", ""),
+        ("taken back", 1, "reinstate", ""),
+        ("waits again", 3, "withdraw", "2"),
+        ("waits again", 3, "reinstate", "1"),
+        ("taken back that day", 1, "withdraw", "1"),
+        ("taken back that day", 1, "reinstate", "2"),
+        ("waits, of one moment", 1, "withdraw", "1"),
+        ("waits, of one moment", 1, "reinstate", "1"),
+    ]
+    names = {}
+    for place, (number, days, word, sequence) in enumerate(told):
+        made = row(exchange, number, operation=word, sequence=sequence)
+        names[made["record_id"]] = number
+        merge(exchange, batch(exchange, [made], FIRST + timedelta(days=days), feed=f"fz_{place}_permit"))
+    query(exchange, "update exchange.batch set collected_at = business_date returning 1")
+    since = [(names[one.record_id], (one.since.date() - FIRST).days) for one in waits(exchange)]
+    assert since == [("waits", 1), ("waits, of one moment", 1), ("waits again", 3)]
+    found = [(names[one.record_id], one.in_all) for one in waits(exchange, size=1)]
+    assert found == [("waits", 3)]
+    assert [names[one.record_id] for one in waits(exchange, feed="fz_7_permit")] == ["waits again"]

@@ -19,10 +19,34 @@ def test_the_summary_puts_together_only_what_has_several_versions_or_is_on_its_w
     insert = "insert into exchange.release (platform, dataset, record_id, version, op, outbox_id, state, outcome_code) "
     revoked = "select 'fujian', 'permit', 'r' || n, 2, 'upsert', 50000 + n, 'rejected', 'REVOKED' "
     query(settled_history, f"{insert} {revoked} from generate_series(1, 30) as n returning 1")
+    newer = [
+        ("r51", 2, "upsert", "rejected"),  # what was there before stays there
+        ("r52", 2, "upsert", "delivered"),  # the first was rejected
+        ("r53", 2, "withdraw", "delivered"),
+        ("r53", 3, "upsert", "delivered"),
+    ]
+    for place, (record, version, op, state) in enumerate(newer):
+        one = (
+            f"values ('fujian', 'permit', '{record}', {version}, '{op}', {50051 + place}, '{state}', 'E1') returning 1"
+        )
+        query(settled_history, f"{insert} {one}")
+    earlier = "update exchange.release set state = 'rejected' where record_id = 'r52' and version = 1 returning 1"
+    assert query(settled_history, earlier)
     down = "select 'fujian', 'permit', 'r' || n, 2, 'withdraw', 50000 + n, 'delivered', null "
     query(settled_history, f"{insert} {down} from generate_series(31, 50) as n returning 1")
     query(settled_history, "update exchange.release set state = 'rejected' where outbox_id = 20000 returning 1")
-    query(settled_history, "update exchange.release set state = 'held' where outbox_id = 20001 returning 1")
+    query(settled_history, "update exchange.release set state = 'held' where outbox_id in (20001, 20005) returning 1")
+    query(settled_history, "update exchange.release set state = 'retry' where outbox_id in (20006, 20007) returning 1")
+    decision = (
+        "insert into exchange.decision (digest, effect, deciding_rule, legal_basis, rules) "
+        "values ('d', 'release', 'R', 'x', '{}') returning decision_id"
+    )
+    (made,) = query(settled_history, decision)
+    for place, otherwise in enumerate(
+        ("outcome_code = 'E1'", f"decision_id = {made['decision_id']}", "op = 'withdraw'")
+    ):
+        which = f"outbox_id in ({20010 + place}, {20020 + place}) returning 1"
+        query(settled_history, f"update exchange.release set state = 'rejected', {otherwise} where {which}")
     query(settled_history, "update exchange.shipment set state = 'awaiting_receipt' where shipment_id = 80 returning 1")
     with transaction(settled_history.engine) as connection:
         connection.exec_driver_sql("analyze exchange.release, exchange.shipment")
@@ -31,8 +55,8 @@ def test_the_summary_puts_together_only_what_has_several_versions_or_is_on_its_w
         [found] = connection.execute(sql.load("summary/platforms")).mappings()
         on_its_way = connection.exec_driver_sql("select count(*) from exchange.on_its_way").scalar_one()
     assert on_its_way > 0
-    expected = {"withdrawn": 20, "waiting": 0, "awaiting": on_its_way, "rejected": 31, "held": 1, "withheld": 0}
-    expected |= {"published": 40000 - on_its_way - 30 - 20 - 2}
+    expected = {"withdrawn": 20, "waiting": 2, "awaiting": on_its_way, "rejected": 38, "held": 2, "withheld": 0}
+    expected |= {"published": 40000 - on_its_way - 30 - 20 - 11}
     assert {name: found[name] for name in expected} == expected
     groups = [part for part in parts(answer["Plan"]) if part["Node Type"] in ("Aggregate", "Sort", "Incremental Sort")]
     for part in groups:

@@ -6,11 +6,16 @@ import os
 import tempfile
 from pathlib import Path
 
+import psycopg
 import pytest
 from servers import Robot
+from sqlalchemy.exc import OperationalError
 
 from credit_exchange.cli.main import main
+from credit_exchange.errors import RetriableError
 from credit_exchange.laptop.ports import free_port
+from credit_exchange.steps import gone
+from credit_exchange.steps.alerts import Alert, ChannelFailed
 from credit_exchange.steps.context import Exchange
 
 
@@ -23,8 +28,8 @@ def test_a_database_that_is_gone_is_told_without_it_once_until_it_is_back(
 ) -> None:
     """Nothing else can tell: the nights that fail have no table to write their alerts to."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    gone = f"postgresql://reader:secret@127.0.0.1:{free_port()}/exchange"
-    for url, status, told in ((gone, 1, 1), (gone, 1, 1), (database_url, 0, 1), (gone, 1, 2)):
+    away = f"postgresql://reader:secret@127.0.0.1:{free_port()}/exchange"
+    for url, status, told in ((away, 1, 1), (away, 1, 1), (database_url, 0, 1), (away, 1, 2)):
         monkeypatch.setenv("CREDIT_EXCHANGE_DATABASE_URL", url)
         assert main(["watchdog"]) == status
         assert len(robot.bodies) == told
@@ -70,18 +75,65 @@ def test_a_database_that_is_full_is_told_as_such_once_until_it_takes_incidents_a
 
 
 def test_what_cannot_be_kept_keeps_nobody_from_looking(
-    database_url: str, robot: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str,
+    robot: Robot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Something of another's stands in its place: each look tells it, and leaves nothing more behind."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     other = tmp_path / f"credit-exchange-database-gone-{os.getuid()}"
     other.mkdir()
-    gone = f"postgresql://x@127.0.0.1:{free_port()}/x"
-    for url, status, told in ((gone, 1, 1), (gone, 1, 2), (database_url, 0, 2)):
+    away = f"postgresql://x@127.0.0.1:{free_port()}/x"
+    for url, status, told in ((away, 1, 1), (away, 1, 2), (database_url, 0, 2)):
         monkeypatch.setenv("CREDIT_EXCHANGE_DATABASE_URL", url)
         assert main(["watchdog"]) == status
         assert len(robot.bodies) == told
     assert list(tmp_path.iterdir()) == [other]
+    assert "请检查 PostgreSQL" in capsys.readouterr().err
+
+
+class Way:
+    """A channel that counts what it takes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.works = True
+        self.taken = 0
+
+    def send(self, _: Alert) -> None:
+        if not self.works:
+            raise ChannelFailed("x")
+        self.taken += 1
+
+
+def test_whoever_took_the_message_is_told_once_and_whoever_did_not_is_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ways = [Way("mail"), Way("robot")]
+    file = tmp_path / f"credit-exchange-database-full-{os.getuid()}"
+
+    def taken(error: Exception, raised: type[Exception] = RetriableError) -> list[int]:
+        with pytest.raises(raised), gone.writable(ways):
+            raise error
+        return [way.taken for way in ways]
+
+    full = OperationalError("", {}, psycopg.errors.DiskFull())
+    assert taken(OperationalError("", {}, psycopg.errors.AdminShutdown()), OperationalError) == [0, 0]
+    ways[1].works = False
+    assert taken(full) == [1, 0]
+    ways[1].works = True
+    assert taken(psycopg.errors.DiskFull()) == [1, 1]
+    assert taken(full) == [1, 1]
+    file.rename(tmp_path / "another")
+    file.symlink_to(tmp_path / "another")  # whose it is nobody knows
+    assert taken(full) == [2, 2]
+    assert [taken(full), file.is_symlink()] == [[2, 2], False]
+    file.rename(tmp_path / "credit-exchange-database-full-12345")
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert taken(full) == [3, 3], "what another user wrote there says nothing"
 
 
 def test_a_machine_without_a_temporary_directory_still_looks_and_tells(
@@ -90,8 +142,8 @@ def test_a_machine_without_a_temporary_directory_still_looks_and_tells(
     """Full as well: Python finds none then. What cannot be kept is told again."""
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "full")])
-    gone = f"postgresql://x@127.0.0.1:{free_port()}/x"
-    for url, status, told in ((gone, 1, 1), (database_url, 0, 1), (gone, 1, 2)):
+    away = f"postgresql://x@127.0.0.1:{free_port()}/x"
+    for url, status, told in ((away, 1, 1), (database_url, 0, 1), (away, 1, 2)):
         monkeypatch.setenv("CREDIT_EXCHANGE_DATABASE_URL", url)
         assert main(["watchdog"]) == status
         assert len(robot.bodies) == told

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from deskwork import HOUR, NOW, packed, put_as
+from sqlalchemy import text
 from world import made_up, names, open_exchange, outbox, put, query
 
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push.claim import Claimer
+from credit_exchange.steps.push.desk import Desk
 from credit_exchange.steps.push.dialects.base import Context, dialect_for
 from credit_exchange.steps.push.streams import Stream
+from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
 EVERYTHING, TAKEDOWNS = 5, 0
@@ -89,7 +94,10 @@ def test_of_two_records_that_would_be_one_row_there_one_is_held_though_the_other
     claimer._rows = 1
     for record in ("r0001", "q0001"):
         put(exchange, "china", [record])
-    assert claimed(exchange, claimer) == []
+    with transaction(exchange.engine) as connection:
+        done = claimer.claim(connection, EVERYTHING, ())
+    assert done is not None
+    assert (done.packed, done.aside) == ([], {"held": 1})
     row = outbox(exchange)["r0001", 1]
     assert (row.state, row.outcome_code) == ("held", "IDENTITY")
     assert claimed(exchange, claimer) == [["q0001"]]
@@ -186,3 +194,33 @@ def test_a_takedown_goes_before_what_waited_longer(exchange: Exchange, claimer: 
             exchange, "with gone as (delete from exchange.lot) update exchange.release set state = 'retry' returning 1"
         )
     assert [claimed(exchange, claimer) for _ in range(3)] == [[["r0002"]], [["r0001"]], []]
+
+
+@pytest.mark.parametrize("step", ["claim", "take", "held_again"])
+def test_what_waits_for_a_platform_is_packed_taken_or_revived_by_one_at_a_time(
+    exchange: Exchange, claimer: Claimer, step: str
+) -> None:
+    """Each reads what another one changes: a record would go twice, or after what overtook it."""
+    packed(exchange, "one", "r0001")
+    put(exchange, "fuzhou", names(1, first=2))
+    desk = Desk(exchange, exchange.config.platform("fuzhou"), "me")
+    steps: dict[str, Callable[[], object]] = {
+        "claim": lambda: claimed(exchange, claimer),
+        "take": lambda: desk.take((), takedowns_only=False),
+        "held_again": desk.held_again,
+    }
+    done: list[object] = []
+    worker = threading.Thread(target=lambda: done.append(steps[step]()))
+    waits = text(
+        "select count(*) from pg_locks inner join pg_database on pg_database.oid = database "
+        "where datname = current_database() and locktype = 'advisory' and not granted"
+    )
+    with transaction(exchange.engine) as another:
+        another.execute(sql.load("push/lock"), {"platform": "fuzhou"})
+        worker.start()
+        while worker.is_alive() and not another.execute(waits).scalar_one():
+            time.sleep(0.01)
+        assert not done
+    worker.join()
+    assert len(done) == 1
+    desk.close()

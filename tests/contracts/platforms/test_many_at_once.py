@@ -83,6 +83,43 @@ def test_what_another_drain_sends_during_the_last_look_is_not_missing(
 
 
 @pytest.mark.parametrize("kind", ["fuzhou"])
+def test_what_is_released_as_a_drain_ends_is_sent_or_is_the_next_ones(
+    exchange: Exchange, sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts what is left, looks a last time, and counts again."""
+    count = Desk.left
+
+    def drain(**released: str) -> tuple[DrainResult, list[int]]:
+        """Drain while these records are released before or after it counts so many times."""
+        counted: list[int] = []
+
+        def release(moment: str) -> None:
+            if moment in released:
+                put(exchange, kind, [released[moment]])
+
+        def beside_another_night(desk: Desk) -> dict[str, int]:
+            this = len(counted) + 1
+            release(f"before{this}")
+            found = count(desk)
+            counted.append(sum(found.values()))
+            release(f"after{this}")
+            return found
+
+        monkeypatch.setattr(Desk, "left", beside_another_night)
+        return run(exchange, kind), counted
+
+    result, counted = drain(before1="r0001", before3="r0002")
+    assert (result.delivered, result.retry, result.problem) == (1, 0, None)
+    assert counted == [1, 0, 1], "the first was found by the last look; what came after another one is the next drain's"
+
+    assert run(exchange, kind).delivered == 1
+    sandbox.faults.add(SEND[kind], "401", times=2)
+    result, counted = drain(after1="r0003")
+    assert (result.delivered, result.retry, counted) == (0, 1, [0, 1]), "a drain that has to stop tells of all"
+    assert "凭证" in str(result.problem)
+
+
+@pytest.mark.parametrize("kind", ["fuzhou"])
 def test_a_frozen_worker_that_wakes_up_writes_and_sends_nothing_more(
     exchange_with: Callable[..., Exchange],
     sandbox: Sandbox,

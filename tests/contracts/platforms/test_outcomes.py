@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from deskwork import HOUR, NOW, packed
+from deskwork import HOUR, NOW, packed, put_as
 from world import open_exchange, outbox, query
 
+from credit_exchange.errors import FatalError
+from credit_exchange.steps import orders
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.push import owner
 from credit_exchange.steps.push.claim import Leased
 from credit_exchange.steps.push.desk import Desk
-from credit_exchange.steps.push.dialects.base import CallResult, Kind, Outcome, Verdict
+from credit_exchange.steps.push.dialects.base import CallResult, Kind, Label, Line, Outcome, Shipment, Verdict
 from credit_exchange.steps.push.gate import Gate, Replaced, Stop
+from credit_exchange.stores import sql
 
 STORED = CallResult(Kind.STORED, {1: Verdict(Outcome.DELIVERED, "0")}, code="0", receipt_no="R", reply=b"r")
 
@@ -57,6 +61,11 @@ def shipment(exchange: Exchange) -> Any:
     """The row of the only shipment."""
     (row,) = query(exchange, "select * from exchange.shipment")
     return row
+
+
+def shipment_of(number: str) -> Shipment:
+    """What somebody who held it remembers of a shipment."""
+    return Shipment(Label(number, number, number, "permit", "permit", "upsert", NOW), b"x", [Line(1, 1, "r", 1)], 0)
 
 
 def earlier(exchange: Exchange) -> None:
@@ -112,6 +121,7 @@ def test_a_connection_that_dies_as_an_outcome_is_committed_is_no_other_process(
     state: str | None,
 ) -> None:
     """What was written is not written twice, the drain goes on, and of what failed as a whole it hears the states."""
+    put_as(exchange, "r0009", "rejected")
     packed(exchange, "one", "r0001")
     leased = take(desk)
     attempt, _ = desk.begin(leased, "send", gate)
@@ -129,9 +139,49 @@ def test_a_connection_that_dies_as_an_outcome_is_committed_is_no_other_process(
     monkeypatch.setattr(desk, "_safely", dies)
     said = write(desk, leased, attempt)
     assert [query(exchange, f"select * from exchange.{table}") for table in tables] == committed[0]
-    (row,) = query(exchange, "select state from report.delivery")
-    assert state in (None, row.state)
+    assert state in (None, outbox(exchange)["r0001", 1].state)
     assert said in (None, {"retry": 1})
+
+
+def test_a_write_was_done_before_only_where_this_very_one_is_there(exchange: Exchange) -> None:
+    packed(exchange, "one", "r0001", fence=4)
+    packed(exchange, "two", "r0002", fence=5)
+    packed(exchange, "held", "r0003", fence=4, lease_owner="another", lease_until=NOW + HOUR)
+    attempts = (
+        "insert into exchange.attempt (attempt_id, shipment_no, kind, fence, outcome, finished_at) "
+        "overriding system value "
+        "values (7, 'one', 'send', 3, 'stored', now()), (8, 'two', 'send', 5, 'stored', now()), "
+        "(9, 'one', 'send', 3, 'stored', null) returning 1"
+    )
+    query(exchange, attempts)
+    asked: list[tuple[dict[str, Any], bool]] = [
+        ({}, True),
+        ({"fence": 2}, False),
+        ({"outcome": "unknown"}, False),
+        ({"attempt_id": 8}, False),
+        ({"attempt_id": 9}, False),  # is not over
+        ({"attempt_id": None, "fence": 4}, True),  # put back before one began
+        ({"attempt_id": None, "fence": 4, "state": "retry"}, False),
+        ({"attempt_id": None, "fence": 3}, False),  # taken again since
+        ({"attempt_id": None, "fence": 4, "shipment_no": "two"}, False),
+        ({"attempt_id": None, "fence": 4, "shipment_no": "held"}, False),
+        ({"fence": 4}, False),  # an attempt that somebody else ended is not ours, wherever the shipment lies
+    ]
+    given = {"attempt_id": 7, "fence": 3, "outcome": "stored", "shipment_no": "one", "state": "ready"}
+    for other, is_ours in asked:
+        assert query(exchange, sql.source("push/written"), **given | other) == [(is_ours,)], other
+
+
+def test_an_answer_about_records_that_are_no_longer_on_their_way_is_not_written_in_part(
+    exchange: Exchange, desk: Desk, gate: Gate
+) -> None:
+    packed(exchange, "one", "r0001")
+    leased = take(desk)
+    attempt, _ = desk.begin(leased, "send", gate)
+    query(exchange, "update exchange.release set state = 'superseded' returning 1")
+    with pytest.raises(Replaced):
+        desk.record(leased, attempt, REJECTED, state="settled")
+    assert shipment(exchange).state == "sending"
 
 
 def test_an_attempt_to_send_is_counted_and_one_to_ask_is_not(exchange: Exchange, desk: Desk, gate: Gate) -> None:
@@ -269,3 +319,38 @@ def test_what_an_ended_drain_of_this_machine_holds_is_free_before_its_lease_ends
         desk.recover()
     states = "select shipment_no, state from exchange.shipment order by shipment_no"
     assert query(exchange, states) == [("ended", "unknown"), ("works", "sending")]
+
+
+def test_what_a_person_states_of_a_shipment_counts_where_nobody_asks_about_it_and_no_answer_outdoes_it(
+    exchange: Exchange, desk: Desk
+) -> None:
+    over = {"lease_owner": "me", "lease_until": NOW - HOUR, "tries": 1, "code": "E1", "problem": "x"}
+    told = [
+        ("ready", {}, True),
+        ("unknown", {}, True),
+        ("awaiting_receipt", {}, True),
+        ("unknown", {"lease_owner": None, "lease_until": None}, True),
+        ("unknown", {"lease_until": NOW + HOUR}, False),
+        ("ready", {"tries": 0}, False),
+        ("sending", {}, False),
+        ("retry", {}, False),
+        ("settled", {}, False),
+    ]
+    for n, (state, given, _) in enumerate(told):
+        packed(exchange, f"s{n}", f"r000{n}", **{"state": state} | over | given)
+    for n, (_, _, goes) in enumerate(told):
+        with nullcontext() if goes else pytest.raises(FatalError, match=f"上报批次 s{n} 现在"):
+            orders.settle(exchange, f"s{n}", "delivered", "平台确认11010519491231002X", "tester")
+    with pytest.raises(FatalError, match="没有上报批次 s99"):
+        orders.settle(exchange, "s99", "delivered", "平台确认", "tester")
+    rows = query(exchange, "select *, lease_until is null as is_free from exchange.shipment order by shipment_no")
+    statement = f"tester 与平台核实后登记（delivered）：平台确认{'*' * 18}"
+    for row, (state, given, goes) in zip(rows, told, strict=True):
+        found = (row.state, row.code, row.problem, row.fence, row.lease_owner, row.settled_at is None)
+        kept = (state, "E1", "x", 0, "me", True)
+        assert found == (("settled", "STATED", statement, 1, None, False) if goes else kept), (state, given)
+        assert row.is_free is goes
+    late = Leased(shipment_of("s1"), "unknown", {"shipment_no": "s1", "fence": 0, "owner": "me", "lease": 60})
+    with pytest.raises(Replaced):
+        desk.record(late, 1, REJECTED, state="settled")
+    assert outbox(exchange)["r0001", 1].state == "delivered"

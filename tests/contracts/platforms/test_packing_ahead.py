@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,19 +22,38 @@ from platforms import Sandbox
 
 
 def test_what_was_packed_ahead_of_a_drain_that_stops_is_free_for_anybody_at_once(
-    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also what is packed only after the drain has stopped; and what was set aside in that is told of."""
     exchange = exchange_with(limits={"records": 1})
     put(exchange, kind, names(50))
+    closes = threading.Event()
+    calls: list[int] = []
+
+    class Closing(Ahead[Any]):
+        def close(self) -> Any:
+            closes.set()
+            return super().close()
+
+    def late_and_without_one(*given: Any) -> list[Sheet]:
+        calls.append(1)
+        if len(calls) == 1:
+            return made_up(*given)
+        assert closes.wait(60)
+        return made_up(*given[:-1], given[-1][:-1])
+
+    monkeypatch.setattr(sys.modules["credit_exchange.steps.push.drain"], "Ahead", Closing)
     sandbox.faults.add(SEND[kind], "401", times=2)
-    assert "凭证" in str(run(exchange, kind).problem)
+    result = drain(exchange, kind, payload_source=late_and_without_one)
+    assert "凭证" in str(result.problem)
+    assert (len(calls), result.held) == (2, 1)
     [(packed, leased)] = query(
         exchange, "select count(*), count(*) filter (where lease_owner is not null) from exchange.shipment"
     )
-    assert (packed, leased) == (40, 0)  # what one claim takes, and what the next one took meanwhile
+    assert (packed, leased) == (39, 0)  # what one claim takes, and what the next one took meanwhile
     sandbox.faults.clear()
-    assert run(exchange, kind).delivered == 50
-    arrived_once(sandbox, 50)
+    assert run(exchange, kind).delivered == 49
+    arrived_once(sandbox, 49)
 
 
 def test_a_takedown_is_never_packed_ahead_where_it_would_wait_for_what_is_packed(
@@ -136,3 +156,56 @@ def test_a_takedown_does_not_wait_for_what_was_packed_under_rules_that_have_chan
     assert "重新发布" in str(run(exchange, kind).problem)
     assert outbox(exchange)["r0003", 3].state == "delivered"
     assert len(sandbox.current()) == 2
+
+
+@pytest.mark.parametrize("kind", ["fuzhou"])
+def test_a_takedown_that_is_packed_already_waits_for_nothing(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drain that stopped had packed it: it goes before what another one has at hand, and under rules that changed."""
+    module = sys.modules["credit_exchange.steps.push.drain"]
+    monkeypatch.setattr(module, "_LOOK_EVERY", 0.0)
+    exchange = exchange_with(limits={"records": 1})
+    put(exchange, kind, names(2))
+    assert run(exchange, kind).delivered == 2
+
+    def packed(record: str, due: str) -> None:
+        put(exchange, kind, [record], version=2, op="withdraw")
+        sandbox.faults.add(SEND[kind], "401")
+        assert "凭证" in str(run(exchange, kind).problem)
+        query(exchange, f"update exchange.shipment set next_attempt_at = {due} where state <> 'settled' returning 1")
+
+    class DueMeanwhile(Ahead[Any]):
+        """Its time comes while the first of many others is sent."""
+
+        def begin(self) -> None:
+            query(exchange, "update exchange.shipment set next_attempt_at = now() where op = 'withdraw' returning 1")
+            super().begin()
+
+    packed("r0001", "now() + interval '1 hour'")
+    put(exchange, kind, names(5, first=10))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "Ahead", DueMeanwhile)
+        assert run(exchange, kind).problem is None
+    assert [apply.op for apply in sandbox.ledger.applies()][2:5] == ["upsert", "withdraw", "upsert"]
+
+    packed("r0002", "now()")
+    with transaction(exchange.engine) as connection:
+        connection.execute(sql.load("release/ruleset_remember"), {"platform": kind, "digest": "of other rules"})
+    assert run(exchange, kind).problem is None
+    assert outbox(exchange)["r0002", 2].state == "delivered"
+
+
+@pytest.mark.parametrize("kind", ["fuzhou"])
+def test_what_waits_by_itself_and_what_waits_in_lots_go_by_turns(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str
+) -> None:
+    """However much of one there is, it keeps back nothing of the other."""
+    exchange = exchange_with(limits={"records": 1})
+    put(exchange, kind, names(25))
+    query(exchange, "with gone as (delete from exchange.lot) update exchange.release set state = 'retry' returning 1")
+    put(exchange, kind, names(25, first=100))
+    assert run(exchange, kind).problem is None
+    order = [apply.key[1] for apply in sandbox.ledger.applies()]
+    turns = [names(20), names(20, first=100), names(5, first=21), names(5, first=120)]
+    assert order == [name for turn in turns for name in turn]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 import pytest
 from office import WRONG, Office
 from sqlalchemy import text
@@ -9,6 +12,7 @@ from sqlalchemy import text
 from credit_exchange.errors import FatalError
 from credit_exchange.steps import orders
 from credit_exchange.steps.merge import merge
+from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 from credit_exchange.ui.pages import Pages
 from samples import PERSON
@@ -31,21 +35,44 @@ def test_a_row_that_comes_again_keeps_its_first_day_and_a_good_one_corrects_it(
 
 
 def test_a_row_that_is_dismissed_stays_dismissed_however_often_it_is_delivered(office: Office) -> None:
-    numbers = [office.deliver([WRONG, {"XK_NR": ""}, {}], day=day) for day in (1, 2)]
-    for number in numbers:
-        office.validate(number)
+    wrong, other = WRONG | {"XK_WSH": "榕市监许〔2026〕1号"}, {"XK_NR": "", "XK_WSH": "榕市监许〔2026〕2号"}
+    numbers = []
+    for day, rows in enumerate(([wrong, other, {}], [other, wrong, {}]), 1):
+        numbers.append(office.deliver(rows, day=day))
+        office.validate(numbers[-1])
     orders.dismiss(office.exchange, numbers[0], 2, "部门确认不再更正", "tester")
-    office.validate(office.deliver([WRONG, {"XK_NR": ""}, {}], day=3))
-    found = office.rows("select line_no, state, settled_by from exchange.quarantine order by batch_id, line_no")
-    assert [(r["line_no"], r["state"], r["settled_by"]) for r in found] == [
-        (2, "dismissed", "tester"),
-        (3, "open", None),
-    ] * 3
+    office.validate(office.deliver([wrong, other, {}], day=3))
+    found = office.rows(
+        "select line_no, state, settled_by, settled_at from exchange.quarantine order by batch_id, line_no"
+    )
+    gone, waits = ("dismissed", "tester", False), ("open", None, True)
+    assert [(r["state"], r["settled_by"], r["settled_at"] is None) for r in found] == [
+        *(gone, waits),
+        *(waits, gone),  # what is in that line of another delivery is another row
+        *(gone, waits),
+    ]
     shown = Pages(office.exchange.engine).quarantine("", "", None)
     assert shown["open_rows"] == 1, "delivered three times, it waits once"
     assert [(row["business_date"].day, row["line_no"]) for row in shown["rows"]] == [(3, 3)]
     with pytest.raises(FatalError, match="没有待更正的问题数据"):
-        orders.dismiss(office.exchange, numbers[1], 2, "再次", "tester")
+        orders.dismiss(office.exchange, numbers[1], 3, "再次", "tester")
+
+
+def test_what_was_settled_before_a_row_is_dismissed_keeps_who_settled_it(office: Office) -> None:
+    numbers = [office.deliver([WRONG, {}, {}], day=day) for day in (1, 2)]  # twice the same
+    for number in numbers:
+        office.validate(number)
+    settled = "update exchange.quarantine set state = 'corrected', settled_by = 'first' where batch_id = :n returning 1"
+    with transaction(office.exchange.engine) as connection:
+        connection.execute(text(settled), {"n": numbers[0]})
+    with pytest.raises(FatalError, match="没有待更正的问题数据"):
+        orders.dismiss(office.exchange, numbers[0], 2, "部门确认不再更正", "tester")
+    orders.dismiss(office.exchange, numbers[1], 2, "不再更正11010519491231002X", "tester")
+    found = office.rows("select state, settled_by, settled_reason from exchange.quarantine order by batch_id")
+    assert [tuple(r.values()) for r in found] == [
+        ("corrected", "first", None),
+        ("dismissed", "tester", f"不再更正{'*' * 18}"),
+    ]
 
 
 def test_neither_an_older_day_nor_rows_that_contradict_one_another_correct_a_row(office: Office) -> None:
@@ -87,6 +114,29 @@ def test_only_open_rows_of_the_department_and_of_no_later_delivery_are_corrected
     office.validate(office.deliver([{}, {}, {}, own], day=5, generation=3))
     found = office.rows("select state from exchange.quarantine order by batch_id")
     assert [row["state"] for row in found] == [told for *_, told in rows] + ["open"]
+
+
+def test_whether_a_delivery_may_correct_anything_is_asked_of_its_department_and_of_no_later_one(office: Office) -> None:
+    office.validate(number := office.deliver([WRONG, {}, {}], day=5, generation=2))
+    about = {"dataset": "permit", "department": "fz_test", "batch_id": number + 1, "business_date": date(2026, 9, 5)}
+    asked: list[tuple[dict[str, Any], bool]] = [
+        ({}, True),
+        ({"generation": 2}, True),
+        ({"generation": 1}, False),
+        ({"business_date": date(2026, 9, 6), "generation": 1}, True),
+        ({"business_date": date(2026, 9, 4), "generation": 9}, False),
+        ({"dataset": "penalty"}, False),
+        ({"department": "fz_other"}, False),
+        ({"batch_id": number}, False),
+    ]
+
+    def may(**given: Any) -> bool:
+        (row,) = office.rows(sql.source("validate/open_quarantine"), **about | {"generation": 3} | given)
+        return bool(row["exists"])
+
+    assert [may(**given) for given, _ in asked] == [told for _, told in asked]
+    office.rows("update exchange.quarantine set state = 'dismissed' returning 1")
+    assert not may()
 
 
 @pytest.mark.parametrize("who", [{"XK_XDR_SHXYM": ""}, WRONG, PERSON | {"XK_XDR_ZJHM": ""}])

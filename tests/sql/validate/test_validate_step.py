@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import date
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import text
 
 from credit_exchange.core.crypto import open_sealed
 from credit_exchange.errors import FatalError, HoldForPerson
+from credit_exchange.steps import orders
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.validate import validate, volume
 from credit_exchange.stores.database import transaction
@@ -36,6 +38,7 @@ def test_every_row_is_accounted_for(office: Office) -> None:
         ],
         problems=[(2, "NUM01", "XK_XDR_GSZC", "单元格为数字")],
     )
+    office.rows('update exchange.batch set source_detail = \'{"file": "x.csv"}\' returning 1')
     counts = office.validate(number)
     assert counts["rows_delivered"] == 9
     assert counts["rows_accepted"] == 2
@@ -52,7 +55,7 @@ def test_every_row_is_accounted_for(office: Office) -> None:
     }
     batch = office.batch(number)
     assert (batch["stage"], batch["rows_quarantined"], batch["rows_held"]) == ("validated", 5, 1)
-    assert batch["source_detail"] == {"repeats": 1}
+    assert batch["source_detail"] == {"file": "x.csv", "repeats": 1}
     assert [(r["line_no"], r["operation"], r["reason"]) for r in office.accepted(number)] == [
         (2, "upsert", None),
         (10, "withdraw", "法院撤销"),
@@ -147,7 +150,8 @@ def test_a_delivery_of_bad_rows_waits_until_a_person_approves_it(office: Office)
         connection.execute(text("update exchange.batch set approved_by = 'reviewer', approved_reason = '已核实'"))
     assert office.validate(number)["rows_quarantined"] == 4
     batch = office.batch(number)
-    assert (batch["stage"], batch["problem"], batch["rows_held"]) == ("validated", None, 0)
+    told = (batch["stage"], batch["state"], batch["problem"], batch["rows_held"])
+    assert told == ("validated", "failed", None, 0), "it waits for nobody, and is not merged yet"
 
 
 def test_a_column_that_falls_empty_waits_until_a_person_approves_it_once(office: Office) -> None:
@@ -178,18 +182,28 @@ def test_a_day_that_is_taken_in_later_is_compared_with_the_days_around_it(office
     """Else all days before a column was delivered would wait for a person, each of them, whatever was approved."""
     statement = """insert into exchange.batch (
             feed, department, department_name, dataset, schema_version, business_date, stage, state,
-            rows_delivered, filled
-        ) select :feed, 'fz_a', 'a', 'permit', 'v2019', cast(:day as date), 'merged', 'complete', :rows,
-            jsonb_build_object('day', :day)"""
+            rows_delivered, filled, generation
+        ) select :feed, 'fz_a', 'a', 'permit', 'v2019', cast(:day as date), :stage, :state, :rows,
+            jsonb_build_object('day', cast(:day as text)), :generation"""
     about = {"feed": "fz_gulou_permit", "business_date": date(2026, 10, 20)}
+    others: list[dict[str, Any]] = [
+        {"feed": "fz_taijiang_permit"},
+        {"stage": "validated"},
+        {"state": "missing"},
+        {"rows": 0},
+        {"generation": 1},  # was collected again
+    ]
     with transaction(office.exchange.engine) as connection:
         for day in (*range(1, 6), 19, 20, *range(21, 31)):
-            given = {"feed": about["feed"], "day": f"2026-10-{day:02}", "rows": day}
+            given = {"feed": about["feed"], "day": f"2026-10-{day:02}", "rows": day, "stage": "merged"}
+            given |= {"state": {25: "partial", 26: "late"}.get(day, "complete"), "generation": 2}
             connection.execute(text(statement), given)
+            for n, other in enumerate(others):
+                connection.execute(text(statement), given | {"rows": 999, "generation": 3 + n} | other)
         found = volume.history(connection, about)
         newest = volume.history(connection, about | {"business_date": date(2026, 11, 1)})
     assert [one["day"][-2:] for one in found.filled] == ["19", "21", "22", "23", "24", "25", "26"]
-    assert (found.batches, found.rows) == (7, 23)
+    assert (found.batches, found.rows, newest.rows) == (7, 23, 27)
     assert [one["day"][-2:] for one in newest.filled] == ["30", "29", "28", "27", "26", "25", "24"]
 
 
@@ -212,6 +226,26 @@ def test_what_the_reader_cannot_read_is_written_to_the_batch(office: Office) -> 
     assert (batch["stage"], batch["state"]) == ("collected", "failed")
     assert "缺少列" in batch["problem"]
     assert office.validate(number)["rows_accepted"] == 1
+
+
+@pytest.mark.parametrize("ending", ["taken", "held", "unreadable"])
+def test_what_a_person_gave_up_while_it_was_read_stays_as_it_was_told(office: Office, ending: str) -> None:
+    number = office.deliver([WRONG if ending == "held" else {}] * 2)
+    office.rows("update exchange.batch set problem = '未报送', state = 'missing' returning 1")
+
+    def read(*given: Any) -> Iterator[Part]:
+        orders.waive_batch(office.exchange, number, "系统停用", "office")
+        if ending == "unreadable":
+            raise FatalError("文件已损坏")
+        yield from office.read(*given)
+
+    with nullcontext() if ending == "taken" else pytest.raises(FatalError if ending == "unreadable" else HoldForPerson):
+        validate(office.exchange, number, reader=read)
+    batch = office.batch(number)
+    assert (batch["stage"], batch["state"], batch["problem"], batch["waived_by"]) == (
+        *("merged", "missing", "未报送", "office"),
+    )
+    assert batch["accepted_uri"] is None
 
 
 def test_a_batch_that_was_not_collected_is_refused(office: Office) -> None:

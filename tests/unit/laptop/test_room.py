@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -45,6 +46,25 @@ def test_a_disk_that_takes_nothing_more_is_named_once_with_what_to_do(
         assert words in sentence
         assert "请腾出空间" in sentence
     assert told(FatalError("initdb 失败"), [tmp_path]).splitlines()[0] == "initdb 失败"
+
+
+def test_the_disk_of_temporary_files_counts_and_what_cannot_be_looked_at_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def statvfs(place: Path) -> os.statvfs_result:
+        if place.name != "temporary":
+            raise PermissionError(place)
+        return disk(bavail=0)
+
+    def none() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    assert [one.split("的磁盘")[0] for one in shortages([tmp_path])] == [f"{tmp_path}/temporary 所在"]
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    assert shortages([tmp_path]) == []
 
 
 def test_what_nobody_foresaw_is_told_in_a_sentence() -> None:
