@@ -93,7 +93,7 @@ $(STAMP): requirements.txt
 	  echo "$$python 不是带 venv 模块的 Python 3.11、3.12 或 3.13；请指明另一个：make run PYTHON=..." >&2; exit 1; \
 	fi; \
 	echo "正在用 $$("$$python" --version) 建立环境 $(VENV)，需要半分钟到几分钟……"; \
-	full() { df -Pk . | awk 'NR == 2 && $$4 < 400000 { printf "（%s 还剩 %d MB）", $$6, $$4 / 1024; found = 1 } \
+	full() { df -Pk . | awk 'NR == 2 && $$2 && $$4 < 400000 { printf "（%s 还剩 %d MB）", $$6, $$4 / 1024; found = 1 } \
 	  END { exit !found }'; }; \
 	trap 'status=$$?; if [ $$status -ne 0 ] && left="$$(full)"; then \
 	  echo "环境没有建成，多半是磁盘满了$$left：它需要约 1.2 GB，请腾出空间后再运行" >&2; fi; exit $$status' EXIT; \

@@ -1,7 +1,8 @@
 -- What was held before anything of it was sent waits again when that may have changed which kept it: our own files
 -- (:digest; judged once whenever they changed, so that a night like the one before writes nothing), or another of our
--- records that would have been the same row there (IDENTITY), of which something was settled since. What a platform judged
--- has its receipt, and is not meant.
+-- records that would have been the same row there (IDENTITY), of which something was settled since, or within the minute
+-- before: while the one was judged the other was told of as settled, or the clock stands. What a platform judged has its
+-- receipt, and is not meant.
 with files as (
     insert into exchange.reference as r (kind, digest) values ('held:' || :platform, :digest)
     on conflict (kind) do update set digest = excluded.digest, changed_at = clock_timestamp()
@@ -29,7 +30,7 @@ where
                     and s.record_id <> r.record_id
                     and w.platform = o.platform
                     and w.state in ('delivered', 'rejected', 'superseded', 'cancelled')
-                    and w.settled_at > o.settled_at
+                    and w.settled_at > o.settled_at - interval '1 minute'
             )
         )
     )

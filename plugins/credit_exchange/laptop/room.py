@@ -32,7 +32,7 @@ def _wrong(disk: os.statvfs_result) -> str:
     if disk.f_flag & os.ST_RDONLY:
         return "只读"
     free = disk.f_bavail * disk.f_frsize
-    if free < LOW_BYTES:
+    if disk.f_blocks and free < LOW_BYTES:  # a tmpfs without a limit says that it has none at all
         return f"几乎满了（还剩 {free / 2**20:.1f} MiB）"
     if disk.f_files and not disk.f_favail:
         return "放不下更多文件（inode 用完了）"

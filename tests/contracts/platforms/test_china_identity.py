@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from datetime import date
 
@@ -26,6 +27,8 @@ from credit_exchange.core.canonical import canonical_json
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.payload import Payload
+from credit_exchange.steps.push.ahead import Ahead
+from credit_exchange.steps.push.claim import Claim
 from credit_exchange.steps.push.dialects.base import Identity, Piece
 from credit_exchange.steps.push.dialects.china_xml import ChinaXml
 from credit_exchange.steps.release import release
@@ -228,6 +231,33 @@ def test_a_new_identity_that_another_record_has_is_held(exchange: Exchange, sand
     assert report(22, uscc(3)) == {"china.upsert": 1}
     assert push(exchange, "china").delivered == 1
     assert len(sandbox.current()) == 2
+
+
+def test_where_one_of_our_records_leaves_another_comes_the_same_night(
+    exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However fast the others are packed while it is taken down."""
+
+    class Fast(Ahead[Claim | None]):
+        def begin(self) -> None:
+            super().begin()
+            assert self._future is not None
+            self._future.result()
+
+    def report(number: int) -> None:
+        rows = [row(exchange, "1号", codes=[f"uscc:{uscc(number)}"], fields=permit("r0001", 1))]
+        merge(exchange, batch(exchange, rows, date(2026, 11, 20 + number)))
+
+    monkeypatch.setattr(sys.modules["credit_exchange.steps.push.drain"], "Ahead", Fast)
+    report(1)
+    assert release(exchange, ["china"]) == {"china.upsert": 1}
+    assert push(exchange, "china").delivered == 1
+    assert ordered(exchange, "withdraw", platforms=["china"]) == {"china.withdraw": 1}
+    report(2)
+    assert release(exchange, ["china"]) == {"china.upsert": 1}
+    assert push(exchange, "china").delivered == 2
+    assert ops(sandbox) == ["upsert", "withdraw", "upsert"]
+    as_published(exchange, sandbox)
 
 
 @pytest.mark.parametrize("fault", [None, "429", "commit_then_close"])

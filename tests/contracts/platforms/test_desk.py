@@ -156,6 +156,8 @@ def test_what_each_platform_holds_waits_again_when_our_files_changed(exchange: E
         ("superseded", {}, True),
         ("cancelled", {}, True),
         ("held", {}, False),
+        ("delivered", {"settled_at": NOW - 2 * HOUR}, True),  # the clock stands
+        ("delivered", {"settled_at": NOW - 2 * HOUR - timedelta(seconds=5)}, True),  # while the other was judged
         ("delivered", {"settled_at": NOW - 3 * HOUR}, False),
         ("delivered", {"platform": "fujian"}, False),
         ("delivered", {"dataset": "penalty"}, False),

@@ -31,9 +31,10 @@ def disk(**given: int) -> os.statvfs_result:
         ({"bavail": LOW_BYTES // 1024 - 1}, "几乎满了（还剩 20.0 MiB）"),
         ({"favail": 0}, "inode 用完了"),
         ({"favail": 0, "files": 0}, ""),
+        ({"bavail": 0, "blocks": 0}, ""),
         ({"flag": os.ST_RDONLY}, "只读"),
     ],
-    ids=["room", "just enough", "full", "no inodes", "no inodes to count", "read-only"],
+    ids=["room", "just enough", "full", "no inodes", "no inodes to count", "no size", "read-only"],
 )
 def test_a_disk_that_takes_nothing_more_is_named_once_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, int], words: str

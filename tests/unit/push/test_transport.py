@@ -132,6 +132,24 @@ def test_a_connection_that_stands_only_when_the_total_time_is_over_is_cut_at_onc
         assert platform.recv(1) == b""
 
 
+def test_what_is_sent_while_a_tls_connection_is_cut_does_not_leave_in_the_clear() -> None:
+    """Python's own takes the encryption away first, and then ends the connection: a write in between goes as it is."""
+
+    class Cut(socket.socket):
+        def shutdown(self, how: int) -> None:
+            with pytest.raises(OSError, match="Broken pipe"):
+                self.sendall(b"secret")  # another thread, in the middle of a request
+            super().shutdown(how)
+
+    ours, theirs = socket.socketpair()
+    guard = _Guard(60)
+    guard.reached(ours)
+    with theirs, Cut(fileno=ours.detach()) as encrypted, guard.running():
+        guard.opened(encrypted)
+        guard._expire()
+        assert theirs.recv(100) == b""
+
+
 def test_an_oversized_answer_is_lost_and_not_kept_in_memory(serve: Serve) -> None:
     def flood(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 300_000)

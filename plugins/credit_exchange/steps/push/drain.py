@@ -200,7 +200,8 @@ class _Drain:
         if part is not None:
             return self._send_part(part)
         if self._packed:
-            if not self._stale:
+            # where a record leaves another of ours may come, and not before: while it is taken down nothing is packed
+            if not self._stale and self._packed[0].shipment.label.op != "withdraw":
                 self._ahead.begin()
             self._send_now(self._packed.popleft())
             return True

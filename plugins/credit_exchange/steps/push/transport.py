@@ -75,7 +75,8 @@ class _Guard:
             self._cut()
 
     def _cut(self) -> None:
-        for sock in (*self._sockets, *self._copies) if self.expired else ():
+        # the copies first: what ends an encrypted socket takes its encryption away before, and somebody may be sending
+        for sock in (*self._copies, *self._sockets) if self.expired else ():
             with contextlib.suppress(OSError):  # it may have ended by itself
                 sock.shutdown(socket.SHUT_RDWR)
 
