@@ -212,6 +212,7 @@ def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
     good, unseen = True, set(given.record if given.repair else ())
     for platform_id in given.platform or exchange.config.platforms:
         name = exchange.config.platform(platform_id).name
+        _say(console, f"正在核对 {name}，需要几秒到几分钟……")
         try:
             done = reconcile.reconcile(exchange, platform_id, given.record)
         except RetriableError as error:

@@ -42,6 +42,7 @@ def test_command_and_task_say_what_differs_and_the_command_orders_its_repair(
     said = io.StringIO()
     given = argparse.Namespace(platform=["fujian", kind, "china"], repair=[], reason="", record=[], by="tester")
     assert actions.ACTIONS["reconcile"](exchange, given, Console(file=said, width=120)) == 2
+    assert said.getvalue().startswith("正在核对 信用福建，"), "it takes minutes where single records are asked about"
     assert "信用福建：没有读完平台的清单" in said.getvalue()
     assert "信用福州：应公示 4 条，应公示而平台上没有 1 条" in said.getvalue()
     assert "r0001" in said.getvalue()
