@@ -66,14 +66,24 @@ class HoldForPerson(ExchangeError):
 
 
 def is_full(error: BaseException) -> bool:
-    """Tell whether the database could not write because its disk is full."""
-    return getattr(getattr(error, "orig", None) or error, "sqlstate", None) == _DISK_FULL
+    """Tell whether something could not be written because a disk is full: this machine's, or the database's."""
+    return getattr(error, "errno", None) in _FULL or getattr(_driver(error), "sqlstate", None) == _DISK_FULL
+
+
+def remedy_of(error: BaseException) -> str:
+    """Return what a person does about a full disk, or a database that fails; "" where nothing of the kind is known."""
+    return _of_this_machine(error) or _of_the_database(_driver(error))
+
+
+def _driver(error: BaseException) -> Any:
+    """Return the database driver's own error, which SQLAlchemy wraps; any other error as it is."""
+    return getattr(error, "orig", None) or error
 
 
 def without_values(error: BaseException) -> str:
     """Return what kind of error it was and where, without its message: class, the system's word for its number,
     SQLSTATE and constraint, our frames; before it what to do where the database is what fails."""
-    driver: Any = getattr(error, "orig", None) or error
+    driver = _driver(error)
     parts = [f"{type(error).__module__}.{type(error).__qualname__}"]
     if isinstance(error, OSError) and isinstance(error.errno, int):
         parts.append(os.strerror(error.errno))  # a full disk, too many files: nothing of a row
@@ -87,23 +97,26 @@ def without_values(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "credit_exchange" in frame.filename] or list(frames)
     places = " > ".join(f"{frame.filename.rsplit('credit_exchange/', 1)[-1]}:{frame.lineno}" for frame in ours[-4:])
-    remedy = _of_this_machine(error, frames) or _remedy(driver, sqlstate)
-    return f"{remedy}unexpected {', '.join(parts)} at {places}; the message is left out because it may quote a row"
+    what = f"unexpected {', '.join(parts)} at {places}; the message is left out because it may quote a row"
+    return remedy_of(error) + what
 
 
-def _of_this_machine(error: BaseException, frames: traceback.StackSummary) -> str:
+def _of_this_machine(error: BaseException) -> str:
     """Return what a person does about a full disk of this machine, "" where something else is wrong.
 
     Where no temporary directory takes even a few bytes, Python says that there is none.
     """
     if getattr(error, "errno", None) in _FULL:
         return _NO_SPACE
-    asked = isinstance(error, FileNotFoundError) and error.filename is None and frames
-    return _NO_TEMPORARY if asked and frames[-1].filename == tempfile.__file__ else ""
+    if not isinstance(error, FileNotFoundError) or error.filename is not None:
+        return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    return _NO_TEMPORARY if frames and frames[-1].filename == tempfile.__file__ else ""
 
 
-def _remedy(driver: object, sqlstate: object) -> str:
+def _of_the_database(driver: Any) -> str:
     """Return what a person does about a database that fails, "" where something else is wrong."""
+    sqlstate = getattr(driver, "sqlstate", None)
     if not any(kind.__name__ == "OperationalError" and kind.__module__ == "psycopg" for kind in type(driver).__mro__):
         return ""
     if not isinstance(sqlstate, str) or sqlstate.startswith(_NO_CONNECTION):

@@ -225,7 +225,7 @@ def compare(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
         _say(console, f"{name}：{done.scope}，{done.told or '全部一致'}")
         if done.differences:
             console.print(_differences(done.differences))
-            good = _mended(exchange, given, console, platform_id) and good
+            good = _mended(exchange, given, console, platform_id, done) and good
         unseen -= {one.record_id for one in done.differences}
     if unseen:
         _say(console, f"没有安排更正，这次没有核对到它们，或没有发现不一致：{' '.join(sorted(unseen))}")
@@ -246,16 +246,13 @@ def _differences(found: Sequence[reconcile.Difference]) -> Table:
     return table
 
 
-def _mended(exchange: Exchange, given: argparse.Namespace, console: Console, platform_id: str) -> bool:
+def _mended(
+    exchange: Exchange, given: argparse.Namespace, console: Console, platform_id: str, done: reconcile.Reconciled
+) -> bool:
     """Order the repair of what was found if asked to, say what is to be done; tell whether nothing is left."""
     name = exchange.config.platform(platform_id).name
     if not given.repair:
-        _say(
-            console,
-            f"{name}：核实后运行 python -m credit_exchange reconcile --platform {platform_id} "
-            "--repair shown --reason … "
-            "撤下不应公示的（missing、version、content：重新上报；平台上没有的先问清原因；--record：只更正一条）；本系统没有记录的，请与平台联系",
-        )
+        _say(console, f"{name}：{done.advice(platform_id)}")
         return False
     ordered, left = reconcile.repair(exchange, platform_id, given.repair, given.reason, given.by, only=given.record)
     if ordered:

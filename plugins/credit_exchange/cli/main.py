@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import getpass
 import json
 import logging
@@ -26,7 +25,7 @@ from credit_exchange.config.loader import load
 from credit_exchange.config.platform import Platform
 from credit_exchange.config.sharing import SharingFile
 from credit_exchange.core.business_time import ended, last_business_date, today
-from credit_exchange.errors import ExchangeError, FatalError, without_values
+from credit_exchange.errors import ExchangeError, FatalError, is_full, remedy_of, without_values
 
 SCHEMAS: dict[str, type[Model]] = {"feed": Feed, "platform": Platform, "dataset": Dataset, "sharing": SharingFile}
 
@@ -232,14 +231,14 @@ def _unexpected(error: Exception) -> str:
     from sqlalchemy.exc import OperationalError
 
     if isinstance(error, OSError) and error.filename is not None:
-        full = "；磁盘满了，请腾出空间后再运行" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        full = "；磁盘满了，请腾出空间后再运行" if is_full(error) else ""
         return f"{error.filename}: {error.strerror}{full}"
     cause = error.orig if isinstance(error, OperationalError) else error
     if isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None:  # the server itself has a state to tell
         first = str(cause).splitlines()[0]
         return f"连接不上数据库，请检查 CREDIT_EXCHANGE_DATABASE_URL：{first}"
     told = without_values(error)
-    return f"意外错误（{told}）；在命令前加 --debug 可看全部" if told.startswith("unexpected") else told
+    return told if remedy_of(error) else f"意外错误（{told}）；在命令前加 --debug 可看全部"
 
 
 def _checked(given: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 
 from credit_exchange.config.labels import COUNT_WORDS, part_label
 from credit_exchange.config.loader import Configuration
-from credit_exchange.errors import ExchangeError, without_values
+from credit_exchange.errors import ExchangeError, remedy_of, without_values
 from credit_exchange.steps.collect import collect
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
@@ -110,7 +110,7 @@ def _part(
         say(f"✗ {who}：{error}")
     except Exception as error:  # a defect in one part must not take the others' night; its values are not told
         told = without_values(error)  # where a disk is full or the database gone, that and what to do comes first
-        result.failed[label] = f"意外错误：{told}" if told.startswith("unexpected") else told
+        result.failed[label] = told if remedy_of(error) else f"意外错误：{told}"
         log.debug("unexpected error in %s", label, exc_info=error)
         say(f"✗ {who}：{result.failed[label]}；在命令前加 --debug 可看到全部")
     remember_cause(exchange.engine, result.run_id, label, result.failed.get(label))

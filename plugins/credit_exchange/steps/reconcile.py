@@ -89,6 +89,20 @@ class Reconciled:
             told.append(f"{self.waiting} 条正在上报或等待发布，没有核对{before}")
         return "；".join(filter(None, told))
 
+    def advice(self, platform_id: str) -> str:
+        """What a person does about the differences, in words: the command for those that can be mended from here."""
+        kinds = sorted((kind for kind in MENDED if kind in self.counts), key=lambda kind: kind != "shown")
+        told = []
+        if kinds:
+            told.append(
+                f"核实后运行 python -m credit_exchange reconcile --platform {platform_id} "
+                f"--repair {' --repair '.join(kinds)} --reason …，下一次发布时撤下不应公示的，其余重新上报"
+                "（平台上没有的先问清原因；加 --record 只更正一条）"
+            )
+        if "unknown" in self.counts:
+            told.append("本系统没有记录的，请与平台联系")
+        return "；".join(told)
+
     @property
     def agrees(self) -> bool:
         """Whether nothing differs that was compared now, or was found before and is still to be mended."""
@@ -209,9 +223,7 @@ def _tell(exchange: Exchange, platform: Platform, done: Reconciled) -> None:
         key,
         "critical" if "shown" in done.counts else "warning",
         f"{platform.name}：平台公示的与本系统登记的不一致",
-        f"{done.scope}；{done.told}。逐条见「上报平台」页和 report.difference；核实后运行 "
-        f"python -m credit_exchange reconcile --platform {platform.platform} --repair shown --reason … "
-        "撤下不应公示的（missing、version、content：重新上报）",
+        f"{done.scope}；{done.told}。逐条见「上报平台」页和 report.difference；{done.advice(platform.platform)}",
         "/exchange/platforms",
     )
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from credit_exchange.config.platform import Platform
-from credit_exchange.core.crypto import open_sealed
 from credit_exchange.core.jsontext import Reader
 from credit_exchange.steps.payload import sheets_there
 from credit_exchange.steps.push.dialects.base import Dialect, Wire
 from credit_exchange.steps.push.dialects.listing import Answers, Lies, Listed, Lists, NoList, again
+from credit_exchange.steps.push.twins import lying, sent_bytes, siblings
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
 
@@ -108,7 +108,7 @@ class _Asked(Shown):
             rows = connection.execute(sql.load("reconcile/last_word"), given).all()
         for shipment_id, some in groupby(rows, key=lambda row: row.shipment_id):
             with transaction(self._exchange.engine) as connection:
-                dataset, body = self._sent(connection, shipment_id)
+                dataset, body = sent_bytes(self._exchange, connection, shipment_id)
             yield [one for row in some for one in self._seen(row, dataset, body)]
         self._note(given["record_ids"])
 
@@ -119,11 +119,6 @@ class _Asked(Shown):
         given = {"platform": self._platform.platform, "record_ids": list(record_ids)}
         with transaction(self._exchange.engine) as connection:
             connection.execute(sql.load("reconcile/asked"), given)
-
-    def _sent(self, connection: Connection, shipment_id: int) -> tuple[str, bytes]:
-        shipment = connection.execute(sql.load("push/body"), {"shipment_id": shipment_id}).one()
-        body = open_sealed(self._exchange.keys, bytes(shipment.body_sealed), shipment.shipment_no.encode())
-        return str(shipment.dataset), body
 
     def _seen(self, row: Row[Any], dataset: str, body: bytes) -> list[Listed]:
         """Return what is listed of one record: nothing, or its place, version and whether it is what was sent.
@@ -147,10 +142,7 @@ class _Asked(Shown):
     def _is_anothers(self, row: Row[Any], dataset: str, body: bytes) -> bool:
         """Tell whether another record of ours lies where this one was taken down."""
         gone = self._dialect.under(dataset, body, row.line_no)
-        given: dict[str, Any] = {"platform": self._platform.platform, "record_ids": [row.record_id]}
         with transaction(self._exchange.engine) as connection:
-            others = {"record_ids": connection.execute(sql.load("push/siblings"), given).scalars().all()}
-            for other in connection.execute(sql.load("push/lying"), given | others).all():
-                if self._dialect.identities(*self._sent(connection, other.shipment_id)).get(other.line_no) in gone:
-                    return True
-        return False
+            others = siblings(connection, self._platform, [row.record_id])
+            there = lying(self._exchange, self._platform, self._dialect, connection, others)
+        return any(identity in gone for identities in there.values() for identity in identities)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
-from moving import query
-from world import permit
+from moving import batch, merge, push, query, release, row
+from world import permit, uscc
 
 from credit_exchange.steps.context import Exchange
 from platforms import Sandbox
@@ -21,6 +23,18 @@ def decided(exchange: Exchange) -> None:
         day = permit(f"r{number}", 1)["XK_JDRQ"]
         these = f"cast(substr(record_id, 2) as int) % 20 = {number}"
         query(exchange, f"update exchange.record set decided_on = '{day}' where {these} returning 1")
+
+
+def sent(exchange: Exchange, kind: str, numbers: Iterable[int]) -> list[str]:
+    """One night in which permits of these numbers reach the platform; their ids."""
+    rows = []
+    for number in numbers:
+        fields = permit(f"r{number:04d}", 1) | {"XK_WSH": f"{number}号"}
+        rows.append(row(exchange, f"{number}号", codes=[f"uscc:{uscc(number)}"], fields=fields))
+    merge(exchange, batch(exchange, rows, date(2026, 11, 22)))
+    release(exchange, [kind])
+    assert push(exchange, kind).delivered == len(rows)
+    return [str(one["record_id"]) for one in rows]
 
 
 def tampered(sandbox: Sandbox, statement: str, *given: Any) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import pytest
+from beside import sent
 from moving import batch, merge, orders, push, query, release, row
 from world import permit, uscc
 
@@ -23,18 +24,6 @@ from platforms.china import _result
 pytestmark = [pytest.mark.parametrize("kind", ["china"]), pytest.mark.usefixtures("a_night")]
 DAY, NEXT = date(2026, 11, 22), date(2026, 11, 23)
 ASKED = "select record_id from exchange.asked order by asked_at desc, record_id"
-
-
-def sent(exchange: Exchange, numbers: Sequence[int]) -> list[str]:
-    """One night in which permits of these numbers reach the platform; their ids."""
-    rows = []
-    for number in numbers:
-        fields = permit(f"r{number:04d}", 1) | {"XK_WSH": f"{number}号"}
-        rows.append(row(exchange, f"{number}号", codes=[f"uscc:{uscc(number)}"], fields=fields))
-    merge(exchange, batch(exchange, rows, DAY))
-    release(exchange, ["china"])
-    assert push(exchange, "china").delivered == len(rows)
-    return [str(one["record_id"]) for one in rows]
 
 
 def taken_down(exchange: Exchange, record_id: str) -> None:
@@ -73,7 +62,7 @@ def a_twin(exchange: Exchange) -> None:
 
 
 def test_what_is_gone_or_other_or_still_there_is_found_and_mended(exchange: Exchange, sandbox: Sandbox) -> None:
-    ids = sent(exchange, range(1, 5))
+    ids = sent(exchange, "china", range(1, 5))
     before = kept(sandbox, "3号")
     taken_down(exchange, ids[2])
     done = compared(exchange)
@@ -90,6 +79,7 @@ def test_what_is_gone_or_other_or_still_there_is_found_and_mended(exchange: Exch
     alert = "select severity, detail from report.alert where cleared_at is null"
     [told_of] = query(exchange, alert)
     assert told_of["severity"] == "critical"
+    assert "--repair shown --repair missing --repair content --reason …" in told_of["detail"]
     assert told_of["detail"].startswith("逐条查询 4 条，其中应公示 3 条；应公示而平台上没有 1 条")
     assert repair(exchange, "china", ["missing", "content", "shown"], "平台恢复过备份", "tester") == (3, 0)
     assert release(exchange, ["china"]) == {"china.upsert": 2, "china.withdraw": 1}
@@ -103,7 +93,7 @@ def test_what_is_gone_or_other_or_still_there_is_found_and_mended(exchange: Exch
 def test_the_first_asked_about_are_those_named_or_that_differed_then_those_taken_down_then_those_longest_not_asked(
     exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent(exchange, range(1, 6))
+    sent(exchange, "china", range(1, 6))
     oldest_first = "select o.record_id, r.document_no from exchange.outbox as o inner join exchange.record as r "
     rows = query(exchange, f"{oldest_first} using (record_id) order by o.outbox_id")
     ids, names = ([one[key] for one in rows] for key in ("record_id", "document_no"))
@@ -135,7 +125,7 @@ def test_those_taken_down_and_those_shown_take_turns(
     exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many were taken down, what is shown is asked about too."""
-    ids = sent(exchange, range(1, 7))
+    ids = sent(exchange, "china", range(1, 7))
     for record_id in ids[:3]:
         taken_down(exchange, record_id)
     monkeypatch.setattr(shown, "_MOST", 2)
@@ -151,7 +141,7 @@ def test_those_taken_down_and_those_shown_take_turns(
 
 def test_where_a_record_was_taken_down_another_of_ours_may_lie(exchange: Exchange, sandbox: Sandbox) -> None:
     """Two records of ours under one identity there: one was taken down before the other came."""
-    [first] = sent(exchange, [1])
+    [first] = sent(exchange, "china", [1])
     taken_down(exchange, first)
     fields = permit("r0001", 1) | {"XK_WSH": "1号"}
     merge(exchange, batch(exchange, [row(exchange, "2号", codes=[f"uscc:{uscc(1)}"], fields=fields)], NEXT))
@@ -168,7 +158,7 @@ def test_where_a_record_was_taken_down_another_of_ours_may_lie(exchange: Exchang
 def test_taking_down_what_is_shown_again_leaves_another_of_ours_where_it_is(
     exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    [first] = sent(exchange, [1])
+    [first] = sent(exchange, "china", [1])
     before = kept(sandbox, "1号")
     taken_down(exchange, first)
     again_there(sandbox, before)
@@ -206,7 +196,7 @@ def test_taking_down_what_is_shown_again_leaves_another_of_ours_where_it_is(
 
 def test_what_cannot_be_asked_about_is_not_missing(exchange: Exchange) -> None:
     """It was sent when a column by which it is found had another name there."""
-    ids = sent(exchange, [1, 2])
+    ids = sent(exchange, "china", [1, 2])
     [shipment] = query(exchange, "select shipment_no, body_sealed from exchange.shipment")
     context = shipment["shipment_no"].encode()
     body = open_sealed(exchange.keys, bytes(shipment["body_sealed"]), context).decode()
@@ -222,7 +212,7 @@ def test_one_question_that_is_never_answered_keeps_no_others_from_being_asked(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exchange = exchange_with(retry={"attempts": 2, "first_seconds": 0.01, "max_seconds": 0.01})
-    sent(exchange, range(1, 3))
+    sent(exchange, "china", range(1, 3))
     monkeypatch.setattr(shown, "_MOST", 1)
     sandbox.faults.add("query_permission", "503", times=2)
     with pytest.raises(RetriableError):
@@ -235,7 +225,7 @@ def test_a_question_that_is_not_answered_changes_nothing(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox
 ) -> None:
     exchange = exchange_with(retry={"attempts": 2, "first_seconds": 0.01, "max_seconds": 0.01})
-    sent(exchange, range(1, 3))
+    sent(exchange, "china", range(1, 3))
     behind(sandbox, "delete from record where wsh = '1号'")
     sandbox.faults.add("query_permission", "503", times=1)
     assert compared(exchange).counts == {"missing": 1}, "it is asked once more"

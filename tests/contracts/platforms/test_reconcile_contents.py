@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 
 import pytest
-from beside import tampered
-from moving import batch, merge, push, query, release, row
+from beside import sent, tampered
+from moving import push, query, release
 from rich.console import Console
-from world import permit, uscc
 
 from credit_exchange.cli.actions import ACTIONS
 from credit_exchange.config.platform import Route
@@ -24,25 +23,13 @@ DAY = date(2026, 11, 22)
 SPOILT = f"{11:064x}"
 
 
-def sent(exchange: Exchange, numbers: Sequence[int]) -> list[str]:
-    """One night in which permits of these numbers reach the platform; their ids."""
-    rows = []
-    for number in numbers:
-        fields = permit(f"r{number:04d}", 1) | {"XK_WSH": f"{number}号"}
-        rows.append(row(exchange, f"{number}号", codes=[f"uscc:{uscc(number)}"], fields=fields))
-    merge(exchange, batch(exchange, rows, DAY))
-    release(exchange, ["fuzhou"])
-    assert push(exchange, "fuzhou").delivered == len(rows)
-    return [str(one["record_id"]) for one in rows]
-
-
 @pytest.mark.parametrize("omit", [[], ["XK_FRDB"]])
 def test_a_content_that_is_not_what_was_sent_is_a_difference_and_is_sent_again(
     exchange_with: Callable[..., Exchange], sandbox: Sandbox, omit: list[str]
 ) -> None:
     """Also where not every field that was released travels to the platform."""
     exchange = exchange_with(datasets={"permit": Route(omit=omit)})
-    ids = sent(exchange, range(1, 5))
+    ids = sent(exchange, "fuzhou", range(1, 5))
     done = reconcile(exchange, "fuzhou")
     assert done is not None
     assert (done.compared, done.differences) == (4, ())
@@ -51,6 +38,8 @@ def test_a_content_that_is_not_what_was_sent_is_a_difference_and_is_sent_again(
     assert done is not None
     assert done.differences == (Difference("permit", ids[1], "content", 1, 1),)
     assert done.told == "平台上的内容不同 1 条"
+    assert "--platform fuzhou --repair content --reason …" in done.advice("fuzhou"), "and nothing that was not found"
+    assert "请与平台联系" not in done.advice("fuzhou")
     assert query(exchange, "select kind from report.difference") == [{"kind": "content"}]
     assert repair(exchange, "fuzhou", ["missing", "version", "shown"], "不是这一种", "tester") == (0, 1)
     assert repair(exchange, "fuzhou", ["content"], "平台的人改过", "tester") == (1, 0)
@@ -62,7 +51,7 @@ def test_a_content_that_is_not_what_was_sent_is_a_difference_and_is_sent_again(
 
 
 def test_one_record_can_be_mended_while_others_are_still_asked_about(exchange: Exchange, sandbox: Sandbox) -> None:
-    ids = sent(exchange, range(1, 4))
+    ids = sent(exchange, "fuzhou", range(1, 4))
     for record_id in ids[:2]:
         tampered(sandbox, "update record set shown = 0 where {id} = ?", record_id)
     said = io.StringIO()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
@@ -27,6 +27,34 @@ _MASKED = Verdict(
 _ANOTHERS = Verdict(Outcome.DELIVERED, "NONE", "平台上以该文书号、机关代码和相对人公示的是另一条记录，没有要撤下的")
 
 
+def sent_bytes(exchange: Exchange, connection: Connection, shipment_id: int) -> tuple[str, bytes]:
+    """Return the data set of a shipment and the bytes that were sent."""
+    shipment = connection.execute(sql.load("push/body"), {"shipment_id": shipment_id}).one()
+    body = open_sealed(exchange.keys, bytes(shipment.body_sealed), shipment.shipment_no.encode())
+    return str(shipment.dataset), body
+
+
+def lying(
+    exchange: Exchange, platform: Platform, dialect: Dialect, connection: Connection, record_ids: Iterable[str]
+) -> dict[str, list[Identity]]:
+    """Return under which identity each of these records lies at the platform, if it does: that of its last row."""
+    parameters = {"platform": platform.platform, "record_ids": sorted(record_ids)}
+    if not parameters["record_ids"]:
+        return {}
+    rows = connection.execute(sql.load("push/lying"), parameters).all()
+    found: dict[str, list[Identity]] = {}
+    for shipment_id, some in groupby(rows, key=lambda row: row.shipment_id):
+        identities = dialect.identities(*sent_bytes(exchange, connection, shipment_id))
+        found |= {row.record_id: [identities[row.line_no]] for row in some if row.line_no in identities}
+    return found
+
+
+def siblings(connection: Connection, platform: Platform, record_ids: Iterable[str]) -> list[str]:
+    """Return the other records of these records' documents: only they can be one row with them."""
+    given = {"platform": platform.platform, "record_ids": list(record_ids)}
+    return list(connection.execute(sql.load("push/siblings"), given).scalars())
+
+
 class Twins:
     """The records of one platform that may be one row there."""
 
@@ -41,20 +69,8 @@ class Twins:
         self._exchange, self._platform, self._dialect, self._payloads = exchange, platform, dialect, payloads
 
     def there(self, connection: Connection, record_ids: Iterable[str]) -> dict[str, list[Identity]]:
-        """Return under which identity each of these records lies at the platform, if it does: that of its last row."""
-        parameters = {"platform": self._platform.platform, "record_ids": sorted(record_ids)}
-        if not parameters["record_ids"]:
-            return {}
-        rows = connection.execute(sql.load("push/lying"), parameters).all()
-        found: dict[str, list[Identity]] = {}
-        for shipment_id in sorted({row.shipment_id for row in rows}):
-            shipment = connection.execute(sql.load("push/body"), {"shipment_id": shipment_id}).one()
-            body = open_sealed(self._exchange.keys, bytes(shipment.body_sealed), shipment.shipment_no.encode())
-            identities = self._dialect.identities(shipment.dataset, body)
-            for row in rows:
-                if row.shipment_id == shipment_id and row.line_no in identities:
-                    found[row.record_id] = [identities[row.line_no]]
-        return found
+        """Return under which identity each of these records lies at the platform, if it does (:func:`lying`)."""
+        return lying(self._exchange, self._platform, self._dialect, connection, record_ids)
 
     def clashes(self, connection: Connection, sheets: list[Sheet]) -> dict[int, Verdict]:
         """Return the rows to hold: two of our records would be one row there, never to be told apart again.
@@ -73,22 +89,21 @@ class Twins:
                 ours.append(sheet)
         keys = [key for sheet in ours for key in self._dialect.identity_keys(sheet)]
         record_ids = [record_id for sheet in ours for record_id in sheet.record_ids]
-        parameters = {"platform": self._platform.platform, "record_ids": record_ids}
-        siblings = connection.execute(sql.load("push/siblings"), parameters).scalars().all() if ours else []
-        if not siblings and len(set(keys)) == len(keys):
+        others = siblings(connection, self._platform, record_ids) if ours else []
+        if not others and len(set(keys)) == len(keys):
             return held
         records: dict[str, set[str]] = {}
         for key, record_id in zip(keys, record_ids, strict=True):
             if key is not None:
                 records.setdefault(key, set()).add(record_id)
-        others = {"platform": self._platform.platform, "record_ids": list(siblings)}
-        coming = connection.execute(sql.load("push/coming"), others).scalars().all()
+        given = {"platform": self._platform.platform, "record_ids": others}
+        coming = connection.execute(sql.load("push/coming"), given).scalars().all()
         parts = (self._payloads(connection, coming[at : at + _ROWS]) for at in range(0, len(coming), _ROWS))
         for sheet in chain.from_iterable(parts):
             for key, record_id in zip(self._dialect.identity_keys(sheet), sheet.record_ids, strict=True):
                 if key is not None:
                     records.setdefault(key, set()).add(record_id)
-        for record_id, identities in self.there(connection, siblings).items():
+        for record_id, identities in self.there(connection, others).items():
             for identity in identities:
                 records.setdefault(self._dialect.identity_key(identity), set()).add(record_id)
         outbox_ids = (outbox_id for sheet in ours for outbox_id in sheet.outbox_ids)
@@ -114,11 +129,10 @@ class Twins:
         ]
         if not gone:
             return {}
-        given = {"platform": self._platform.platform, "record_ids": [record_id for _, record_id, _ in gone]}
-        siblings = connection.execute(sql.load("push/siblings"), given).scalars().all()
-        lying = {
+        others = siblings(connection, self._platform, (record_id for _, record_id, _ in gone))
+        taken = {
             self._dialect.identity_key(identity)
-            for identities in self.there(connection, siblings).values()
+            for identities in self.there(connection, others).values()
             for identity in identities
         }
-        return {outbox_id: _ANOTHERS for outbox_id, _, key in gone if key in lying}
+        return {outbox_id: _ANOTHERS for outbox_id, _, key in gone if key in taken}

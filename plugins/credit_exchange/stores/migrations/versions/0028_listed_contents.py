@@ -13,12 +13,12 @@ down_revision = "0027"
 
 def upgrade() -> None:
     """Make place for the digest and for what was asked, and allow the difference."""
-    for name in ("upgrade_0028/01_digest", "upgrade_0028/02_content", "upgrade_0028/06_asked_of", "schema/39_asked"):
+    for name in ("upgrade_0028/01_digest", "upgrade_0028/02_content", "upgrade_0028/03_asked_of", "schema/39_asked"):
         op.get_bind().exec_driver_sql(sql.source(name))
 
 
 def downgrade() -> None:
     """Forget such differences: the version before has no word for them."""
-    for name in ("03_no_content", "04_earlier_kinds", "05_no_digest", "07_not_asked"):
+    for name in ("04_no_content", "05_earlier_kinds", "06_no_digest", "07_not_asked"):
         op.get_bind().exec_driver_sql(sql.source(f"upgrade_0028/{name}"))
     op.get_bind().exec_driver_sql("drop table exchange.asked")
