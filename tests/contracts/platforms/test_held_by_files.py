@@ -97,3 +97,20 @@ def test_of_two_records_with_one_identity_the_one_that_is_left_goes(exchange: Ex
     assert push(exchange, "china").delivered == 1
     assert len(sandbox.current()) == 1
     quiet(exchange, sandbox, "china")
+
+
+@pytest.mark.parametrize("kind", ["china"])
+def test_a_takedown_of_which_nobody_knows_is_asked_about_though_its_data_set_has_another_kind_by_now(
+    exchange: Exchange, sandbox: Sandbox, kind: str
+) -> None:
+    put(exchange, kind, names(1))
+    assert run(exchange, kind).delivered == 1
+    put(exchange, kind, names(1), version=2, op="withdraw")
+    sandbox.faults.add("revoke", "commit_then_close")
+    sandbox.faults.add("query_permission", "503", times=-1)
+    assert run(exchange, kind).unknown == 1
+    sandbox.faults.clear()
+    before = exchange.config.platforms[kind].datasets
+    written(exchange, kind, before | {"permit": before["permit"].model_copy(update={"kind": "licence"})})
+    assert run(exchange, kind).delivered == 1
+    assert sandbox.current() == {}

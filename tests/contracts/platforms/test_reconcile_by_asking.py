@@ -194,6 +194,33 @@ def test_taking_down_what_is_shown_again_leaves_another_of_ours_where_it_is(
     assert compared(exchange).agrees
 
 
+def test_what_is_shown_again_is_not_taken_down_while_another_of_ours_may_be_arriving_there(
+    exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one was imported and its answer was lost: revoking that identity would take down what nobody meant."""
+    [first] = sent(exchange, "china", [1])
+    before = kept(sandbox, "1号")
+    taken_down(exchange, first)
+    again_there(sandbox, before)
+    assert compared(exchange).counts == {"shown": 1}
+    a_twin(exchange)
+    release(exchange, ["china"])
+    sandbox.faults.add("import_permission", "commit_then_close")
+    sandbox.faults.add("query_permission", "503", times=-1)
+    assert push(exchange, "china").unknown == 1
+    assert repair(exchange, "china", ["shown"], "平台恢复过备份", "tester") == (1, 0)
+    release(exchange, ["china"])
+    sandbox.faults.clear()
+    done = push(exchange, "china")
+    assert (done.held, done.delivered) == (1, 1), "the other one has arrived"
+    assert sum(apply.op == "withdraw" for apply in sandbox.ledger.applies()) == 1, "nothing but the first"
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-24T01:30:00")
+    push(exchange, "china")
+    assert query(exchange, "select state from exchange.outbox where state <> 'delivered'") == []
+    assert list(sandbox.current()) == [("permission", *before[2:5])], "the other one is shown"
+    assert compared(exchange).agrees
+
+
 def test_what_cannot_be_asked_about_is_not_missing(exchange: Exchange) -> None:
     """It was sent when a column by which it is found had another name there."""
     ids = sent(exchange, "china", [1, 2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,9 @@ _CLASH = Verdict(
 )
 _MASKED = Verdict(
     Outcome.HELD, "IDENTITY", "平台以文书号和机关代码识别记录，共享规则不能遮蔽它们，请检查 include/sharing"
+)
+_ARRIVING = Verdict(
+    Outcome.HELD, "IDENTITY", "另一条记录正以该文书号、机关代码和相对人报送，有结果之前不撤下；下一夜自动再判断"
 )
 _ANOTHERS = Verdict(Outcome.DELIVERED, "NONE", "平台上以该文书号、机关代码和相对人公示的是另一条记录，没有要撤下的")
 
@@ -96,13 +99,8 @@ class Twins:
         for key, record_id in zip(keys, record_ids, strict=True):
             if key is not None:
                 records.setdefault(key, set()).add(record_id)
-        given = {"platform": self._platform.platform, "record_ids": others}
-        coming = connection.execute(sql.load("push/coming"), given).scalars().all()
-        parts = (self._payloads(connection, coming[at : at + _ROWS]) for at in range(0, len(coming), _ROWS))
-        for sheet in chain.from_iterable(parts):
-            for key, record_id in zip(self._dialect.identity_keys(sheet), sheet.record_ids, strict=True):
-                if key is not None:
-                    records.setdefault(key, set()).add(record_id)
+        for key, record_id in self._coming(connection, others):
+            records.setdefault(key, set()).add(record_id)
         for record_id, identities in self.there(connection, others).items():
             for identity in identities:
                 records.setdefault(self._dialect.identity_key(identity), set()).add(record_id)
@@ -110,10 +108,23 @@ class Twins:
         clashing = {key for key, some in records.items() if len(some) > 1}
         return held | {i: _CLASH for i, key in zip(outbox_ids, keys, strict=True) if key in clashing}
 
+    def _coming(
+        self, connection: Connection, record_ids: Sequence[str], *, arriving: bool = False
+    ) -> Iterator[tuple[str, str]]:
+        """Yield what of these records is going to the platform: the identity that it has or leaves there, and the
+        record. arriving: only what is under way to be shown."""
+        given = {"platform": self._platform.platform, "record_ids": record_ids, "arriving": arriving}
+        coming = connection.execute(sql.load("push/coming"), given).scalars().all()
+        parts = (self._payloads(connection, coming[at : at + _ROWS]) for at in range(0, len(coming), _ROWS))
+        for sheet in chain.from_iterable(parts):
+            for key, record_id in zip(self._dialect.identity_keys(sheet), sheet.record_ids, strict=True):
+                if key is not None:
+                    yield key, record_id
+
     def anothers(
         self, connection: Connection, sheets: list[Sheet], there: Mapping[str, Sequence[Identity]]
     ) -> dict[int, Verdict]:
-        """Return the takedowns of what we took down already, where another of our records lies by now.
+        """Return the takedowns of what we took down already, where another of our records lies by now, or may.
 
         there: where records lie. What the platform was found to show again is taken down once more, and so is what may
         have been sent by a database that was lost: by then the row may be another's.
@@ -135,4 +146,6 @@ class Twins:
             for identities in self.there(connection, others).values()
             for identity in identities
         }
-        return {outbox_id: _ANOTHERS for outbox_id, _, key in gone if key in taken}
+        # what another drain is sending, or nobody knows of, may be there before this takedown, and would go with it
+        arriving = {key for key, _ in self._coming(connection, others, arriving=True)}
+        return {i: _ANOTHERS if key in taken else _ARRIVING for i, _, key in gone if key in taken | arriving}

@@ -120,7 +120,7 @@ class ChinaXml:
         if not shipment.body.startswith(b"<"):
             for row in self._rows.sent(shipment.label.dataset, shipment.body):
                 for old in row.revoke:
-                    last = self._revoke(wire, old, row.reason)
+                    last = self._revoke(shipment, wire, old, row.reason)
                     if last.kind is not Kind.STORED or last.verdicts[1].outcome is not Outcome.DELIVERED:
                         return last
         if shipment.label.op == "withdraw":
@@ -149,7 +149,7 @@ class ChinaXml:
             return _stored(reply, code, verdicts)
         return unknown(reply, f"平台答复代码 {code}", code=code)
 
-    def _revoke(self, wire: Wire, identity: Identity, reason: str) -> CallResult:
+    def _revoke(self, shipment: Shipment, wire: Wire, identity: Identity, reason: str) -> CallResult:
         """Take one row off: settled when it is gone (read back), held when it is refused and still there."""
         reply = self._post(wire, "/services/revokeXml", {**identity, "reason": reason})
         try:
@@ -165,7 +165,7 @@ class ChinaXml:
         if isinstance(rows, CallResult):
             # the revocation was answered, its read-back was not: it has to be asked again
             return unknown(reply, "撤下后未能查询核实", code=code)
-        if self._lying(rows, identity):
+        if self._lying(rows, shipment.label.dataset, identity):
             return _stored(reply, code, {1: _STILL_THERE}) if code == "07" else unknown(reply, "撤下后查询仍有该行")
         return _stored(reply, code, {1: Verdict(Outcome.DELIVERED, code)})
 
@@ -173,14 +173,15 @@ class ChinaXml:
 
     def ask(self, shipment: Shipment, wire: Wire) -> CallResult:
         """Query every row of an unknown shipment and compare what is there with what was sent."""
-        rows = self._rows.sent(shipment.label.dataset, shipment.body)
+        name = shipment.label.dataset
+        rows = self._rows.sent(name, shipment.body)
         wanted = [row.identity for row in rows if row.identity]
         if shipment.label.op == "withdraw":
             wanted = [identity for row in rows for identity in row.revoke]
         found = self._looks.look(wire, self._base, shipment, wanted)
         if isinstance(found, CallResult):
             return found
-        lying = [self._lying(found[key_of(identity)], identity) for identity in wanted]
+        lying = [self._lying(found[key_of(identity)], name, identity) for identity in wanted]
         if shipment.label.op == "withdraw":
             return (
                 CallResult(Kind.ABSENT, code="query")
@@ -212,14 +213,16 @@ class ChinaXml:
             rows = query(wire, self._base, identity)
             if isinstance(rows, CallResult):
                 raise NoList(rows)
-            if lying := self._lying(rows, identity):
+            if lying := self._lying(rows, dataset, identity):
                 return Lies.SAME if xml and cells(xml) in lying else Lies.OTHER
         return Lies.NOTHING
 
-    def _lying(self, rows: Rows, identity: Identity) -> list[dict[str, str]]:
-        """Return the rows that lie under exactly this identity."""
-        dataset_id = next(n for n, route in self._platform.datasets.items() if route.kind == identity["kind"])
-        route, dataset = self._rows.route(dataset_id)
+    def _lying(self, rows: Rows, name: str, identity: Identity) -> list[dict[str, str]]:
+        """Return the rows of this data set that lie under exactly this identity.
+
+        What was packed before the file was changed may say another kind than its data set has now.
+        """
+        route, dataset = self._rows.route(name)
         subject = dataset.identity.subject
         uscc, name = forms.renamed(route, subject.uscc or ""), forms.renamed(route, subject.name)
         placeholders = ("", *dataset.placeholder_codes)
