@@ -24,7 +24,7 @@ drop schema report cascade;
 create schema report;
 drop view exchange.one_decision;
 drop table exchange.key_check, exchange.order_ahead, exchange.skipped_date;
-drop view exchange.on_its_way, exchange.outbox;
+drop view exchange.on_its_way, exchange.last_word, exchange.outbox;
 drop table exchange.lot, exchange.shipment_run, exchange.release, exchange.attempt, exchange.shipment;
 drop sequence exchange.outbox_seq;
 alter table exchange.night drop column causes;
@@ -139,7 +139,7 @@ def test_the_view_of_what_is_published_is_replaced_and_keeps_its_grants(exchange
         connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0004'")
     migrate(exchange.engine.url.render_as_string(hide_password=False))
     (view,) = query(exchange, "select pg_get_viewdef('report.published'::regclass) as words")
-    assert "REVOKED" in view["words"]
+    assert "last_word" in view["words"]
     (view,) = query(exchange, "select pg_get_viewdef('report.record'::regclass) as words")
     assert "= 1" in view["words"], "names of one character are masked as well"
     keys = "select pg_get_constraintdef(oid) as words from pg_constraint where conname = 'claim_history_pkey'"
@@ -267,7 +267,7 @@ def test_a_migration_keeps_nobody_waiting_while_it_waits_for_a_step_that_runs(
         query(exchange, "select batch_id from exchange.batch")
     upgrade.join()
     assert query(exchange, "select filled from exchange.batch") == []
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0028"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0029"}]
 
 
 def test_a_step_that_never_ends_stops_a_migration_with_what_to_do(
@@ -285,7 +285,7 @@ def test_a_step_that_never_ends_stops_a_migration_with_what_to_do(
 
 
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0028"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0029"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
 
 

@@ -4,21 +4,19 @@
 -- decided about it. What was found of those before still stands (`is_fresh` false): ordered is not mended. `asked`: the records that a
 -- platform without a list was asked about; null: all.
 with ours as (
-    select distinct on (o.record_id)
-        o.record_id,
-        o.version,
-        o.lane as place,
-        o.dataset,
-        o.outbox_id,
-        o.payload_digest,
-        o.op = 'upsert' and o.state = 'delivered' and o.lane <> '' as is_shown -- no lane: it was not brought from here
-    from exchange.outbox as o
+    select
+        w.record_id,
+        w.version,
+        w.lane as place,
+        w.dataset,
+        w.outbox_id,
+        w.payload_digest,
+        w.is_shown and w.lane <> '' as is_shown -- no lane: it was not brought from here
+    from exchange.last_word as w
     where
-        o.platform = :platform
-        and o.dataset = any(cast(:datasets as text []))
-        and (o.state = 'delivered' or (o.state = 'rejected' and o.outcome_code = 'REVOKED'))
-        and coalesce(o.record_id = any(cast(:asked as text [])), true)
-    order by o.record_id, o.version desc
+        w.platform = :platform
+        and w.dataset = any(cast(:datasets as text []))
+        and coalesce(w.record_id = any(cast(:asked as text [])), true)
 ),
 
 moving as (
@@ -95,15 +93,9 @@ found as (
             m.record_id is not null
             or (
                 not coalesce(d.record_id = any(cast(:asked as text [])), true)
-                and ( -- nobody can ask about what no shipment of ours brought or removed: it would stand for ever
-                    select o.state = 'delivered' and o.shipment_id is not null
-                    from exchange.outbox as o
-                    where
-                        o.platform = :platform
-                        and o.record_id = d.record_id
-                        and (o.state = 'delivered' or (o.state = 'rejected' and o.outcome_code = 'REVOKED'))
-                    order by o.version desc
-                    limit 1
+                and exists ( -- nobody can ask about what no shipment of ours brought or removed: it would stand for ever
+                    select 1 from exchange.last_word as w
+                    where w.platform = :platform and w.record_id = d.record_id and w.is_taken and w.shipment_id is not null
                 )
             )
         )

@@ -1,26 +1,20 @@
 -- Which records a platform without a list is asked about next: those that a person named, those that differed, then in turns one that
 -- was taken down and one that is shown, so that neither keeps the other from being asked about; of each those that it was not asked
 -- about for longest, the newest first. Only what a shipment of ours brought or removed.
-with last_word as (
-    select distinct on (o.record_id) o.record_id, o.op, o.state, o.shipment_id, o.outbox_id
-    from exchange.outbox as o
-    where
-        o.platform = :platform
-        and o.dataset = any(cast(:datasets as text []))
-        and (o.state = 'delivered' or (o.state = 'rejected' and o.outcome_code = 'REVOKED'))
-    order by o.record_id, o.version desc
-),
-
-waiting as (
+with waiting as (
     select
         w.record_id,
         w.op,
         w.outbox_id,
         a.asked_at,
         exists (select 1 from exchange.difference as d where d.platform = :platform and d.record_id = w.record_id) as differed
-    from last_word as w
+    from exchange.last_word as w
     left join exchange.asked as a on w.record_id = a.record_id and a.platform = :platform
-    where w.state = 'delivered' and w.shipment_id is not null
+    where
+        w.platform = :platform
+        and w.dataset = any(cast(:datasets as text []))
+        and w.is_taken
+        and w.shipment_id is not null
 )
 
 select w.record_id

@@ -22,6 +22,7 @@ _STEPS = (
     "upgrade_0003/06_drop_lines",
     "schema/20_state_of",
     "schema/27_outbox",
+    "schema/40_last_word",
     "upgrade_0018/01_waived",  # the reporting views are those of today, and read this and what follows
     "schema/36_reconciliation",
     "schema/37_difference",

@@ -13,8 +13,8 @@ down_revision = "0004"
 
 def upgrade() -> None:
     """Replace the views; their columns and what was granted on them stay."""
-    for view in ("06_published", "08_clock"):
-        op.get_bind().exec_driver_sql(sql.source(f"report/{view}"))
+    for view in ("schema/40_last_word", "report/06_published", "report/08_clock"):
+        op.get_bind().exec_driver_sql(sql.source(view))
 
 
 def downgrade() -> None:
