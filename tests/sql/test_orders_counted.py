@@ -36,6 +36,14 @@ STORIES: dict[str, tuple[list[Said], str]] = {
         [("a", 19, NINE, R), ("b", 19, NINE, W), ("a", 20, "", W)],
         "again",
     ),
+    "of two of one moment the withdrawal stands, whichever came first": (
+        [("a", 19, NINE, W), ("b", 19, NINE, R), ("a", 20, "", W)],
+        "again",
+    ),
+    "withdrawn at the moment at which it was taken back": (
+        [("a", 18, "", W), ("b", 19, NINE, R), ("c", 19, NINE, W)],
+        "new",
+    ),
     "late: nothing stood then": ([("a", 21, "", W), ("a", 20, "", W)], "new"),
     "late: something else stood then": ([("a", 19, "", R), ("a", 21, "", W), ("a", 20, "", W)], "new"),
     "the newest by day, whatever the sequence": ([("a", 19, ELEVEN, W), ("a", 20, NINE, R), ("a", 21, "", R)], "again"),
@@ -58,7 +66,7 @@ STORIES: dict[str, tuple[list[Said], str]] = {
 @pytest.mark.parametrize("story", list(STORIES))
 def test_an_order_counts_as_new_unless_it_says_what_stands(exchange: Exchange, story: str) -> None:
     said, counts = STORIES[story]
-    merge(exchange, batch(exchange, [row(exchange, "1号")], date(2026, 11, 18)))
+    merge(exchange, batch(exchange, [row(exchange, "1号")], date(2026, 11, 17)))
     for feed, day, sequence, operation in said:
         order = row(exchange, "1号", operation=operation, sequence=sequence)
         done = merge(exchange, batch(exchange, [order], date(2026, 11, day), feed=f"fz_{feed}_permit"))
