@@ -4,7 +4,8 @@ ExchangeError
 ├── FatalError            stop this part: a person must change something
 │   └── ConfigurationError    a file under include/ (or a connection) is wrong; names file, place and remedy
 ├── RetriableError        the outside was not ready: the same step may simply be run again
-│   └── NotDelivered          a department's delivery is absent or still being written
+│   ├── NotDelivered          a department's delivery is absent or still being written
+│   └── LandingAway           our own object store cannot be reached, read or written
 ├── RejectRow             one row cannot be taken; it goes to quarantine with its reasons
 └── HoldForPerson         nothing is broken, but a person has to decide before it goes on
 
@@ -55,6 +56,10 @@ class RetriableError(ExchangeError):
 
 class NotDelivered(RetriableError):
     """A department's delivery is absent, half-written or still changing."""
+
+
+class LandingAway(RetriableError):
+    """The landing cannot be reached, read or written: whatever was to be kept there is not, whoever delivered it."""
 
 
 class RejectRow(ExchangeError):

@@ -193,6 +193,11 @@ def restore(exchange: Exchange, given: argparse.Namespace, console: Console) -> 
         "漏掉的业务日期都归并好以后，请在 Airflow 里清除「发布」（含下游），或运行：python -m credit_exchange night；"
         "在那之前只执行撤下",
     ]
+    if done.lists_none:
+        told.append(
+            "撤下、恢复指令曾另存到落地区，现在却一条也列不出来：落地区可能缺对象，或账号没有列出对象的权限；"
+            "请先核对（恢复好后再运行一次本命令），否则备份之后下达的指令须逐条重新下达，已撤下的记录才不会重新公示"
+        )
     if done.unsure:
         told.append(
             f"以下 {len(done.unsure)} 条记录不应公示，而恢复前是否已上报、是否已撤下，数据库里已无从知道："

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from credit_exchange.core.canonical import canonical_json
 from credit_exchange.core.numbers_in_text import scrub_text
-from credit_exchange.errors import ExchangeError, FatalError
+from credit_exchange.errors import ExchangeError, FatalError, RetriableError
 from credit_exchange.steps.context import Exchange
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import transaction
@@ -24,16 +24,20 @@ log = logging.getLogger(__name__)
 _ORDERS = "orders"
 _NAME = "newest"
 _EVERY = 60.0
+_PATIENCE = 10
+"""Of a landing that does not answer no more than a tenth of a drain's time is spent on waiting for it."""
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What came of stating it: orders kept and found again, the first version, and records that nobody knows about."""
+    """What came of stating it: orders kept and found again, the first version, and records that nobody knows about;
+    whether orders were noted and the landing lists none."""
 
     kept: int
     orders: int
     first_version: int
     unsure: tuple[str, ...]
+    lists_none: bool = False
 
 
 class Noted:
@@ -50,9 +54,11 @@ class Noted:
     def sent(self, attempt: int) -> None:
         """Keep it before the first call, and once a minute: an attempt row is there, and something may arrive."""
         self._attempt = attempt
-        if time.monotonic() >= self._again_at:
+        begun = time.monotonic()
+        if begun >= self._again_at:
             self.close()
-            self._again_at = time.monotonic() + _EVERY
+            ended = time.monotonic()
+            self._again_at = ended + max(_EVERY, _PATIENCE * (ended - begun))
 
     def close(self) -> None:
         """Keep the last one."""
@@ -67,7 +73,11 @@ def refuse(exchange: Exchange) -> None:
     ConfigurationError for keys that are not the database's.
     """
     _ = exchange.keys
-    noted = _noted(exchange) or {}  # first: what is called and noted meanwhile is known by then
+    noted: dict[str, int] = {}
+    try:
+        noted = _noted(exchange) or {}  # first: what is called and noted meanwhile is known by then
+    except RetriableError as error:
+        log.warning("%s", error)
     known = _known(exchange)
     if any(noted.get(name, 0) > number for name, number in known.items()):
         raise FatalError(
@@ -99,8 +109,10 @@ def begin(exchange: Exchange) -> None:
 def state(exchange: Exchange, reason: str, stated_by: str) -> Restored:
     """Give again the orders that are kept and not known, raise every version, and let everything be decided again.
 
-    Safe to run again, also where nothing was restored: then it costs a version of every record.
+    Safe to run again, also where nothing was restored: then it costs a version of every record. Raises LandingAway,
+    with nothing stated, where the landing cannot be read or listed.
     """
+    noted = _noted(exchange) or {}
     kept = [json.loads(exchange.landing.get_bytes(uri)) for uri in exchange.landing.uris(_ORDERS)]
     with transaction(exchange.engine) as connection:
         connection.execute(sql.load("merge/lock"))
@@ -121,7 +133,7 @@ def state(exchange: Exchange, reason: str, stated_by: str) -> Restored:
         datasets = {name for platform in exchange.config.platforms.values() for name in platform.datasets}
         unsure = tuple(connection.execute(sql.load("restored/unsure"), {"datasets": sorted(datasets)}).scalars())
     exchange.landing.note(_NAME, canonical_json(_known(exchange)))
-    return Restored(len(kept), found, first_version, unsure)
+    return Restored(len(kept), found, first_version, unsure, lists_none=not kept and noted.get("office_order", 0) > 0)
 
 
 def _known(exchange: Exchange) -> dict[str, int]:
@@ -131,10 +143,10 @@ def _known(exchange: Exchange) -> dict[str, int]:
 
 
 def _noted(exchange: Exchange) -> dict[str, int] | None:
-    """Return what is noted, None when nothing is, or nothing that can be read."""
+    """Return what is noted, None when nothing is, or it is damaged. Raises RetriableError where nobody can tell."""
     try:
         kept = exchange.landing.noted(_NAME)
-    except ExchangeError as error:
+    except FatalError as error:
         log.warning("%s", error)
         return None
     found: dict[str, int] | None = json.loads(kept) if kept else None
@@ -142,13 +154,15 @@ def _noted(exchange: Exchange) -> dict[str, int] | None:
 
 
 def _raise(exchange: Exchange, **reached: int) -> None:
-    """Note what is newer than what is noted; one that cannot be written is told, and stops nothing."""
-    noted = _noted(exchange)
-    there = noted or _known(exchange)  # what was damaged or lost is noted anew, as a whole
-    newer = there | {name: max(number, there.get(name, 0)) for name, number in reached.items()}
-    if newer == noted:
-        return
+    """Note what is newer than what is noted; what cannot be noted is told, and stops nothing.
+
+    What cannot be read is not written either: a database that is behind would take away what tells that it is.
+    """
     try:
-        exchange.landing.note(_NAME, canonical_json(newer))
+        noted = _noted(exchange)
+        there = noted or _known(exchange)  # what was damaged or lost is noted anew, as a whole
+        newer = there | {name: max(number, there.get(name, 0)) for name, number in reached.items()}
+        if newer != noted:
+            exchange.landing.note(_NAME, canonical_json(newer))
     except ExchangeError as error:
         log.warning("%s", error)

@@ -12,6 +12,7 @@ import pytest
 from credit_exchange.core.crypto import Keys
 from credit_exchange.errors import ConfigurationError, FatalError, RetriableError
 from credit_exchange.laptop.ports import free_port
+from credit_exchange.stores import s3
 from credit_exchange.stores.landing import ObjectStore, open_store
 
 KEYS = Keys.derive("a" * 64, "b" * 64)
@@ -104,7 +105,7 @@ def test_an_object_store_that_does_not_answer_is_told_as_such_and_tried_again(mo
     """What its driver raises is no OSError: nobody would be told what to look at, and the batch would say nothing."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a-key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr(s3, "_TRIES", 1)
     monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": f"http://127.0.0.1:{free_port()}"})
     store = ObjectStore("s3://landing", KEYS)
     uri = f"raw/66/{ABC}"

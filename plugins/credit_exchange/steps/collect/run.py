@@ -9,7 +9,7 @@ from datetime import date
 from typing import IO, Any
 
 from credit_exchange.config.feed import Feed, HttpSource, RowdataZipSource, TableSource, XlsxSource
-from credit_exchange.errors import ExchangeError, FatalError, HoldForPerson, NotDelivered, RetriableError
+from credit_exchange.errors import ExchangeError, FatalError, HoldForPerson, LandingAway, NotDelivered, RetriableError
 from credit_exchange.steps.collect import batches
 from credit_exchange.steps.collect.archive import checked_zip
 from credit_exchange.steps.collect.columns import Layout
@@ -83,9 +83,14 @@ def _first(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, ba
 
 
 def _corrected(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, batch: batches.Batch) -> int:
-    """Look for a corrected delivery of a batch that could not go on; keep what has landed when there is none."""
+    """Look for a corrected delivery of a batch that could not go on; keep what has landed when there is none.
+
+    Raises LandingAway for one that is there and cannot be landed: the old one would be told as what was delivered.
+    """
     try:
         landed = _land(exchange, feed_id, feed, business_date)
+    except LandingAway:
+        raise
     except (RetriableError, FatalError, HoldForPerson) as error:
         log.info("%s %s：没有更正后的交付（%s）", feed_id, business_date, type(error).__name__)
         return batch.batch_id
