@@ -1,6 +1,7 @@
-"""What is not released any more is taken down in every catalogue of a platform in which it lies.
+"""What lies in another catalogue of a platform than the last decision says is taken down there.
 
-A row came to a second catalogue only before places were kept (ADR 0002); what was decided last says nothing of it.
+A row came to a second catalogue only before places were kept (ADR 0002), or by the platform itself, which shows again
+what we took down (ADR 0006); what was decided last says nothing of it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 
 from credit_exchange.config.platform import Route
 from credit_exchange.steps.push.places import lying
-from credit_exchange.steps.wishes import Desired
+from credit_exchange.steps.wishes import MOVED, Desired
 
 
 def take_down_everywhere(
@@ -23,14 +24,27 @@ def take_down_everywhere(
 ) -> list[str]:
     """Wish a takedown of what is not released and lies somewhere else than the last decision says; return record ids.
 
+    What is released, and lies there in a form that nobody knows, leaves another catalogue before it is sent again.
+
     routes and standing: by (platform, data set) and (platform, record id). again: each record's row with what is wished
     of it; changed in place. Returned is what lies in several catalogues: one version takes it down in one of them.
     """
     gone: dict[str, dict[str, Desired]] = {}
+    unsure: dict[str, dict[str, tuple[Desired, str | None]]] = {}
     for row, wishes in again:
         for wish in wishes:
-            if wish.payload_digest is None and routes[wish.platform, row.dataset].catalog:
+            route = routes[wish.platform, row.dataset]
+            if not route.catalog:
+                continue
+            if wish.payload_digest is None:
                 gone.setdefault(wish.platform, {})[row.record_id] = wish
+            elif not wish.moves and _is_unsure(standing.get((wish.platform, row.record_id))):
+                unsure.setdefault(wish.platform, {})[row.record_id] = wish, route.catalog_of(row.subject_kind)
+    for platform, some in unsure.items():
+        for record_id, lanes in lying(connection, platform, some).items():
+            wish, belongs = some[record_id]
+            if any(lane != belongs for lane in lanes):
+                wish.moves = MOVED
     in_several = set()
     for platform, wishes_of in gone.items():
         for record_id, lanes in lying(connection, platform, wishes_of).items():
@@ -41,3 +55,8 @@ def take_down_everywhere(
             if len(lanes) > 1:
                 in_several.add(record_id)
     return sorted(in_several)
+
+
+def _is_unsure(known: Any) -> bool:
+    """Tell whether something lies there of which nobody knows in which form: a repair or a restore marked it."""
+    return known is not None and bool(known.there_op == "upsert" and known.there_digest == "")
