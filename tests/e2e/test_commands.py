@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -262,6 +263,16 @@ def test_a_dry_run_writes_and_sends_nothing(city: Town, capsys: pytest.CaptureFi
     assert "福州市卫生健康委员会" in capsys.readouterr().out
     after = city.query("select count(*) as n from exchange.batch"), len(city.platforms["fuzhou"].ledger.requests())
     assert before == after
+
+
+def test_a_dry_run_names_no_batch_since_its_own_is_gone_and_the_number_is_another_ones(
+    city: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever types `waive 1` after it means the department that he tried out."""
+    assert main(["dry-run", "--feed", "fz_wjw_permit", "--date", str(UNTIL - timedelta(days=40))]) == 2
+    told = capsys.readouterr().out
+    assert "福州市卫生健康委员会 · 行政许可：没有收到" in told
+    assert "报送批次" not in told
 
 
 OF_THE_CITY = {"CREDIT_EXCHANGE_DATABASE_URL", "CREDIT_EXCHANGE_LANDING"}

@@ -40,7 +40,7 @@ def dry_run(feed_id: str, business_date: date, console: Console) -> int:
             release(exchange)
         except ExchangeError as error:
             problem = str(error)
-        night_summary.show(exchange.engine, exchange.config, business_date, console)
+        night_summary.show(exchange.engine, exchange.config, business_date, console, tried_out=True)
         with transaction(exchange.engine) as connection:
             reasons = connection.execute(sql.load("summary/reasons")).mappings().all()
         table = Table(title="问题数据（按规则）", title_justify="left")

@@ -36,8 +36,13 @@ def print_summary(database_url: str, business_date: date, console: Console | Non
         engine.dispose()
 
 
-def show(engine: Engine, config: Configuration, business_date: date, console: Console) -> None:
-    """Print the two tables of a night, and between them what went wrong with whom."""
+def show(
+    engine: Engine, config: Configuration, business_date: date, console: Console, *, tried_out: bool = False
+) -> None:
+    """Print the two tables of a night, and between them what went wrong with whom.
+
+    tried_out: in a throw-away database, whose batches' numbers are those of other deliveries in ours.
+    """
     with transaction(engine) as connection:
         feeds = connection.execute(sql.load("summary/feeds"), {"business_date": business_date}).mappings().all()
         platforms = connection.execute(sql.load("summary/platforms")).mappings().all()
@@ -49,7 +54,8 @@ def show(engine: Engine, config: Configuration, business_date: date, console: Co
             who = f"{row['department_name']} · {names.get(row['dataset'], row['dataset'])}"
             # it names the department already, in front of what happened
             problem = str(row["problem"]).removeprefix(f"{row['department_name']}（{row['feed']}）").lstrip(": ：")
-            text, style = f"  {who}（报送批次 {row['batch_id']}）：{problem}", "red"
+            number = "" if tried_out else f"（报送批次 {row['batch_id']}）"
+            text, style = f"  {who}{number}：{problem}", "red"
             if row["waived_by"]:
                 text, style = f"{text}；{row['waived_by']} 登记{WAIVED}：{row['waived_reason']}", ""
             console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -59,6 +59,8 @@ class Settler:
         """Shipments of which the last look found nothing out, and why."""
         self._failed: Counter[str] = Counter()
         self._absent: Counter[str] = Counter()
+        self._unsure: dict[str, str] = {}
+        """Shipments of which sending did not say what became of them, and what it said."""
         self._again: Counter[tuple[str, int]] = Counter()
         self.trouble = Trouble(platform, gate, claimer.stopped, names)
         self.apart = Apart()
@@ -81,6 +83,7 @@ class Settler:
             self._refused(leased, attempt, result)
         else:
             self._failed[number] += 1
+            self._unsure[number] = result.problem or f"{result.words}（{result.code}）"
             wait = self._platform.settle_after_seconds
             self._desk.record(leased, attempt, result, state="unknown", wait=wait)
             self._trouble(leased, result)
@@ -179,7 +182,8 @@ class Settler:
             # surely never arrived: the same bytes under the same key, unless a record of it was overtaken meanwhile
             if lost:
                 self.skip_shipments.add(number)
-                self.last_problem = f"{result.words}（{result.code}）"
+                sending = (f"发送时：{why}" for why in [self._unsure.get(number)] if why)
+                self.last_problem = "；".join([f"{result.words}（{result.code}）", *sending])
             self._desk.record(leased, attempt, result, state="retry")
             return
         if result.refusal is Refusal.FAILED:

@@ -14,6 +14,8 @@ _REFUSALS = {
     429: Refusal.BUSY,
 }
 """The statuses that surely stored nothing; every other one but 200 is unknown (design, delivery to platforms)."""
+_ASTRAY = frozenset({301, 302, 303, 307, 308, 404, 405, 410})
+"""What a web server answers where no interface is: mostly the address in the Connection lacks or misspells its path."""
 
 
 def http_refusal(reply: Reply) -> CallResult | None:
@@ -51,3 +53,14 @@ def unknown(reply: Reply, problem: str, *, code: str = "", credentials_refused: 
         reply=reply.body,
         problem=problem,
     )
+
+
+def told(reply: Reply) -> str:
+    """Return what a status says that means nothing for sure, and where to look when it is always the same."""
+    where = "；一直这样时请核对连接的地址（host）" if reply.status in _ASTRAY else ""
+    return f"平台答复 HTTP {reply.status}{where}"
+
+
+def odd(reply: Reply) -> CallResult:
+    """Return the result of a status that no interface promises."""
+    return unknown(reply, told(reply))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from credit_exchange.steps.push.dialects import forms
-from credit_exchange.steps.push.dialects.answers import http_refusal, unknown
+from credit_exchange.steps.push.dialects.answers import http_refusal, odd, unknown
 from credit_exchange.steps.push.dialects.base import CallResult, Identity, Kind, Lost, NotSent, Shipment, Wire
 
 Rows = list[dict[str, str]]
@@ -28,7 +28,7 @@ def query(wire: Wire, base: str, identity: Identity) -> Rows | CallResult:
         if refused is not None:
             return refused
         if reply.status != 200:
-            return unknown(reply, f"平台答复 HTTP {reply.status}")
+            return odd(reply)
         try:
             data = forms.read_xml(reply.body, "ROWDATA")
             total = data.get("TOTAL") or ""

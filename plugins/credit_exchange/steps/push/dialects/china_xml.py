@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from credit_exchange.core.canonical import canonical_json
 from credit_exchange.steps.push.dialects import forms
-from credit_exchange.steps.push.dialects.answers import http_refusal, unknown
+from credit_exchange.steps.push.dialects.answers import http_refusal, odd, unknown
 from credit_exchange.steps.push.dialects.base import (
     CallResult,
     Context,
@@ -260,7 +260,7 @@ def _early(reply: Reply) -> CallResult | None:
     if refused is not None:
         return refused
     if reply.status != 200:
-        return unknown(reply, f"平台答复 HTTP {reply.status}")
+        return odd(reply)
     code = (forms.read_xml(reply.body, "RESULT").findtext("CODE") or "").strip()
     if code == "09":
         return CallResult(Kind.REFUSED, refusal=Refusal.BUSY, code=code, http_status=200, reply=reply.body)

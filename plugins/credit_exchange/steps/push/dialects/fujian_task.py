@@ -21,7 +21,7 @@ from credit_exchange.config.platform import Platform
 from credit_exchange.core import jsontext
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 from credit_exchange.steps.push.dialects import by_column, forms
-from credit_exchange.steps.push.dialects.answers import http_refusal, unknown
+from credit_exchange.steps.push.dialects.answers import http_refusal, odd, told, unknown
 from credit_exchange.steps.push.dialects.base import (
     CallResult,
     Context,
@@ -299,7 +299,8 @@ class FujianTask(FujianList):
         if isinstance(data, CallResult):
             if data.kind is Kind.REFUSED:
                 raise _Denied(_without_reply(data))
-            raise NotSent("登录平台没有得到有效的答复")
+            why = f"：{told(reply)}" if reply.status != 200 else ""
+            raise NotSent(f"登录平台没有得到有效的答复{why}")
         try:
             token, seconds = forms.credential(data, "access_token"), forms.seconds(data.get("expires_in"))
         except forms.BadReply as bad:
@@ -324,7 +325,7 @@ def _envelope(reply: Reply) -> dict[str, Any] | CallResult:
     if refused is not None:
         return refused
     if reply.status != 200:
-        return unknown(reply, f"平台答复 HTTP {reply.status}")
+        return odd(reply)
     try:
         answer = forms.read_json(reply.body)
         code = forms.code_of(answer.get("code"))

@@ -15,7 +15,7 @@ from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.core.canonical import canonical_json, hmac_sm3_hex, sm3_hex
 from credit_exchange.core.text import as_mask
 from credit_exchange.steps.push.dialects import by_column, forms
-from credit_exchange.steps.push.dialects.answers import http_refusal, unknown
+from credit_exchange.steps.push.dialects.answers import http_refusal, odd, unknown
 from credit_exchange.steps.push.dialects.base import (
     CallResult,
     Context,
@@ -145,7 +145,7 @@ class FuzhouJson:
         if refused is not None:
             raise NoList(refused)
         if reply.status != 200:
-            raise NoList(unknown(reply, f"平台答复 HTTP {reply.status}"))
+            raise NoList(odd(reply))
         try:
             answer = forms.read_json(reply.body)
             rows = listed(dataset, answer.get("records"), "record_id", "version", "digest")
@@ -194,7 +194,7 @@ class FuzhouJson:
         if refused is not None:
             return refused
         if reply.status != 200:
-            return unknown(reply, f"平台答复 HTTP {reply.status}")
+            return odd(reply)
         try:
             return self._receipt(shipment, reply)
         except forms.BadReply as bad:
