@@ -324,6 +324,6 @@ def test_while_a_red_night_runs_the_commands_speak_of_it(tmp_path: Path) -> None
         finally:
             server.stop()
             server.delete()
-    assert (told.returncode, told.stdout) == (0, "没有积压\n"), told.stderr
+    assert (told.returncode, told.stdout) == (0, "各平台没有积压\n"), told.stderr
     assert str(laptop.home) in told.stderr
     assert f"投放目录 {laptop.home / 'inbox'}" in tried.stdout, "a dry run reads what the red night was delivered"

@@ -85,7 +85,7 @@ def backlog(exchange: Exchange, _given: argparse.Namespace, console: Console) ->
             f"{row['oldest']:%Y-%m-%d %H:%M}",
             row["last_code"] or "",
         )
-    console.print(table if rows else "没有积压")
+    console.print(table if rows else "各平台没有积压")
     _waiting_withdrawals(exchange, console)
     return 0
 
@@ -100,8 +100,8 @@ def _waiting_withdrawals(exchange: Exchange, console: Console) -> None:
         since = f"{row['since']:%Y-%m-%d}"
         table.add_row(row["department_name"], str(row["batch_id"]), str(row["line_no"]), since, row["record_id"])
     if rows:
-        if rows[0]["in_all"] > len(rows):
-            table.title = f"共 {rows[0]['in_all']} 条，只列出最早的 {len(rows)} 条"
+        cut = f"，只列出最早的 {len(rows)} 条" if rows[0]["in_all"] > len(rows) else ""
+        table.title = f"撤下在等从未报送过的记录：共 {rows[0]['in_all']} 条{cut}"
         console.print(table)
 
 

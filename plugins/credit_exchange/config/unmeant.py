@@ -38,8 +38,10 @@ def unmeant_rules(rules: tuple[SharingRule, ...], datasets: Mapping[str, Dataset
 
 
 def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset]) -> Iterator[str]:
-    """Yield feeds none of whose rows can be good, that read one file for every date, or what another one reads."""
+    """Yield feeds none of whose rows can be good, that read one file for every date or what another one reads, or that
+    name another department than their own."""
     sources: dict[bytes, str] = {}
+    codes: dict[str, str] = {}
     for name, feed in feeds.items():
         blank = _never_filled(feed, datasets[feed.dataset])
         if blank:
@@ -53,10 +55,29 @@ def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset]) ->
                 "补数时读到的是今天的内容；请让部门按日期命名"
             )
         yield from _foreign_words(name, feed, datasets[feed.dataset])
+        yield from _of_others(name, feed, feeds)
+        first = codes.setdefault(feed.department.uscc or name, name)
+        if feeds[first].department.code != feed.department.code:
+            yield f"feeds/{first}.yml 与 feeds/{name}.yml 是两个部门的，department.uscc 却相同；请更正其一"
         source = canonical_json([feed.dataset, feed.source.model_dump(mode="json")])
         other = sources.setdefault(source, name)
         if other != name:
             yield f"feeds/{name}.yml 与 feeds/{other}.yml 读取同一来源，同样的行会算作两家的说法；请更正其一"
+
+
+def _of_others(name: str, feed: Feed, feeds: Mapping[str, Feed]) -> Iterator[str]:
+    """Constants that name another department, as in a file that was copied: every record would be told as its own."""
+    mine = feed.department
+    known = {
+        word: other
+        for other, one in feeds.items()
+        if one.department.code != mine.code
+        for word in (one.department.name, one.department.uscc)
+    }
+    for code, word in feed.constants.items():
+        if word in known and word not in (mine.name, mine.uscc):
+            whose = f"feeds/{known[word]}.yml 的{feeds[known[word]].department.name}"
+            yield f"feeds/{name}.yml：constants 中 {code} 是 {whose}；抄来的请更正，确是代它报送的不必理会"
 
 
 def _foreign_words(name: str, feed: Feed, dataset: Dataset) -> Iterator[str]:
