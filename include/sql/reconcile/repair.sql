@@ -1,6 +1,7 @@
 -- What differs counts as lying there in a form that nobody knows, so that the next release sends it again or takes it down; and its
--- record goes on at a version above the platform's. So does what was refused, or overtaken before it was sent, and is shown all
--- the same. Not what is no record of ours, nor what has a version that no newer one of ours can have, nor what lies where it
+-- record goes on at a version above the platform's: where that answered only that it has something newer (1006, OLD), above all
+-- that another database may have given (restored/state). So does what was refused, or overtaken before it was sent, and is shown
+-- all the same. Not what is no record of ours, nor what has a version that no newer one of ours can have, nor what lies where it
 -- belongs and is shown elsewhere as well: that is for a person. Gives the records.
 with wanted as (
     select
@@ -25,6 +26,7 @@ told as (
         o.lane,
         w.their_version,
         o.state = 'delivered' or coalesce(o.outcome_code, '') in ('REVOKED', '1006', 'OLD') as has_arrived,
+        o.state = 'held' and coalesce(o.outcome_code, '') in ('1006', 'OLD') as is_outdone,
         o.state = 'delivered' and coalesce(o.lane = any(w.shown_in), false) as is_there,
         w.is_shown and o.op = 'upsert' and o.state = 'delivered' and o.outcome_code is distinct from 'RESTORED' as belongs
     from wanted as w
@@ -72,7 +74,14 @@ marked as (
 ),
 
 raised as (
-    update exchange.record as r set version = greatest(r.version, j.their_version::int) + 1
+    update exchange.record as r set
+        version = greatest(
+            r.version + 1,
+            j.their_version::int + 1,
+            case
+                when j.is_outdone then (extract(epoch from clock_timestamp() - timestamptz '2020-01-01 00:00+08') / 60)::int
+            end
+        )
     from judged as j
     where r.record_id = j.record_id and j.place = 1 and not j.is_elsewhere
     returning r.record_id, r.version, r.status, r.content_digest, r.business_date

@@ -21,7 +21,7 @@ from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.platform import Route
 from credit_exchange.config.sharing_engine import Decision, RuleSet
 from credit_exchange.core import jsontext
-from credit_exchange.core.business_time import today
+from credit_exchange.core.business_time import now, today
 from credit_exchange.core.canonical import canonical_json
 from credit_exchange.errors import FatalError
 from credit_exchange.steps import people, restored
@@ -144,6 +144,7 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
             connection.execute(sql.load("release/lock"), {"part": part})
         connection.execute(sql.load("orders/share"))
         connection.execute(sql.load("merge/apply_orders"), {"today": today(), "every": True})
+        connection.execute(sql.load("release/outdone"), {"platforms": platforms, "now": now()})
         applied = {row.platform: row.ruleset_digest for row in connection.execute(sql.load("release/ruleset_applied"))}
         changed = [p for p in platforms if applied.get(p) != rules.digests[p]]
         for platform in changed:

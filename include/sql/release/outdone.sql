@@ -1,0 +1,29 @@
+-- Takedowns that a platform refused since it has something newer (1006, OLD) would be refused in the same version every night: their
+-- records go on above all that another database may have given (restored/state), and are decided anew. Once a night, judged in
+-- business time, as push/takedowns_again.
+with outdone as (
+    select distinct e.record_id
+    from exchange.release as e
+    where
+        e.platform = any(cast(:platforms as text []))
+        and e.op = 'withdraw'
+        and e.state = 'held'
+        and e.outcome_code in ('1006', 'OLD')
+        and e.settled_at < cast(:now as timestamptz) - interval '12 hours'
+),
+
+raised as (
+    update exchange.record as r set
+        version = greatest(
+            r.version + 1, (extract(epoch from clock_timestamp() - timestamptz '2020-01-01 00:00+08') / 60)::int
+        )
+    from outdone as o
+    where r.record_id = o.record_id
+    returning r.record_id, r.version, r.status, r.content_digest, r.business_date
+)
+
+insert into exchange.record_version (
+    record_id, version, reason, status, content_digest, business_date
+)
+select record_id, version, 'release', status, content_digest, business_date
+from raised
