@@ -4,9 +4,10 @@
 with outdone as (
     select distinct e.record_id
     from exchange.release as e
+    inner join unnest(cast(:platforms as text []), cast(:datasets as text [])) as t (platform, dataset)
+        on e.platform = t.platform and e.dataset = t.dataset
     where
-        e.platform = any(cast(:platforms as text []))
-        and e.op = 'withdraw'
+        e.op = 'withdraw'
         and e.state = 'held'
         and e.outcome_code in ('1006', 'OLD')
         and e.settled_at < cast(:now as timestamptz) - interval '12 hours'

@@ -144,25 +144,18 @@ def release(exchange: Exchange, platform_ids: Iterable[str] | None = None) -> di
             connection.execute(sql.load("release/lock"), {"part": part})
         connection.execute(sql.load("orders/share"))
         connection.execute(sql.load("merge/apply_orders"), {"today": today(), "every": True})
-        connection.execute(sql.load("release/outdone"), {"platforms": platforms, "now": now()})
+        pairs = sorted((platform, dataset) for dataset, sets in rules.by_dataset.items() for platform in sets)
+        routed = {"platforms": [platform for platform, _ in pairs], "datasets": [dataset for _, dataset in pairs]}
+        connection.execute(sql.load("release/outdone"), routed | {"now": now()})
         applied = {row.platform: row.ruleset_digest for row in connection.execute(sql.load("release/ruleset_applied"))}
         changed = [p for p in platforms if applied.get(p) != rules.digests[p]]
         for platform in changed:
             # until the end they count as applied to nothing: of a killed run some records were judged by them already
             connection.execute(sql.load("release/ruleset_remember"), {"platform": platform, "digest": ""})
-        pairs = sorted((platform, dataset) for dataset, sets in rules.by_dataset.items() for platform in sets)
-        candidates = (
-            connection.execute(
-                sql.load("release/candidates"),
-                {
-                    "platforms": [platform for platform, _ in pairs],
-                    "datasets": [dataset for _, dataset in pairs],
-                    "changed": [p for p in changed if p in applied],
-                },
-            )
-            .scalars()
-            .all()
+        found = connection.execute(
+            sql.load("release/candidates"), routed | {"changed": [p for p in changed if p in applied]}
         )
+        candidates = found.scalars().all()
     counts: Counter[str] = Counter()
     parts: list[list[str]] = [[] for _ in range(PARTS)]
     for record_id in candidates:
