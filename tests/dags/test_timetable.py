@@ -1,9 +1,13 @@
-"""The schedule takes every night once, in order, beside any backfill; with Airflow's own bookkeeping of runs."""
+"""The schedule takes every night once, in order, beside any backfill; with Airflow's own bookkeeping of runs.
+
+A run that is started by hand says its business date by the partition key, and in no other way.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -86,3 +90,38 @@ def test_the_schedule_goes_on_from_its_own_newest_night(
     stored: Any, runs: dict[str, list[int]], following: str
 ) -> None:
     assert next_night(stored, **runs) == following
+
+
+@pytest.mark.parametrize("logical_date", ["2026-10-15T00:00:00+08:00", "2026-11-15T00:00:00+08:00"])
+def test_a_run_by_hand_that_names_its_day_by_a_logical_date_is_refused(stored: Any, logical_date: str) -> None:
+    """Airflow makes no task of a day before the start date and calls such a run a success; of any other day it would be
+    a run of the last business date."""
+    from airflow.api_fastapi.core_api.datamodels.dag_run import TriggerDAGRunPostBody
+
+    for key in (None, "2026-11-15"):
+        body = TriggerDAGRunPostBody.model_validate({"logical_date": logical_date, "partition_key": key})
+        with pytest.raises(ValueError, match="请用分区键") as refused:
+            body.validate_context(stored)
+        assert "night --date" in str(refused.value)
+
+
+def test_the_command_that_starts_a_run_refuses_a_logical_date_too(stored: Any) -> None:
+    from airflow.api.common.trigger_dag import _trigger_dag
+    from airflow.utils.types import DagRunTriggeredByType
+
+    bag = SimpleNamespace(get_latest_version_of_dag=lambda *_, **__: stored)
+    with pytest.raises(ValueError, match="请用分区键"):
+        _trigger_dag(
+            dag_id=DAG_ID,
+            dag_bag=bag,  # type: ignore[arg-type]
+            triggered_by=DagRunTriggeredByType.CLI,
+            logical_date=datetime(2026, 11, 15, tzinfo=UTC),
+        )
+
+
+@pytest.mark.parametrize("key", [None, "2026-11-15"])
+def test_a_run_by_hand_with_a_partition_key_or_nothing_is_taken(stored: Any, key: str | None) -> None:
+    from airflow.api_fastapi.core_api.datamodels.dag_run import TriggerDAGRunPostBody
+
+    body = TriggerDAGRunPostBody.model_validate({"logical_date": None, "partition_key": key})
+    assert body.validate_context(stored)["partition_key"] == key

@@ -23,7 +23,7 @@ from credit_exchange.errors import RetriableError
 from credit_exchange.laptop.airflow_processes import AirflowProcesses, migrate
 from credit_exchange.laptop.ports import _VARIABLES, Ports
 from credit_exchange.laptop.processes import started_at
-from credit_exchange.laptop.settings import REPOSITORY, Laptop
+from credit_exchange.laptop.settings import DATABASES, REPOSITORY, Laptop
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -159,6 +159,23 @@ def test_killing_the_launcher_leaves_nothing_that_hinders_the_next_start(used: P
         again.kill()
         again.wait()
     assert living(used.home) == []
+
+
+def test_a_database_that_was_lost_is_made_anew(place: Place) -> None:
+    """Nothing in Airflow's is needed to go on; nobody has to find out what else the home remembers."""
+    laptop = Laptop.of(place.home, place.ports)
+    laptop.write_credentials()
+    server = laptop.start_server()
+    try:
+        environment = laptop.environment(server)
+        assert migrate(laptop, environment)
+        for database in ("airflow", "exchange"):
+            server.drop_database(database)
+            server.create_database(database, owner=DATABASES[database])
+            assert migrate(laptop, environment), database
+            assert not migrate(laptop, environment), database
+    finally:
+        server.stop()
 
 
 def test_airflow_comes_back_after_a_database_crash(place: Place) -> None:

@@ -15,7 +15,7 @@ from told as t
 inner join lateral (
     select
         bool_or(n.causes ->> t.part is not null) as has_failed,
-        (array_agg(n.causes ->> t.part order by n.started_at desc))[1] as cause
+        (array_agg(n.causes ->> t.part order by greatest(n.started_at, n.reopened_at) desc))[1] as cause
     from exchange.night as n
     where n.business_date = t.business_date
 ) as run on true

@@ -3,4 +3,4 @@ select distinct on (c.part) substring(c.part from length('platform ') + 1) as pl
 from exchange.night as n
 cross join jsonb_each_text(n.causes) as c (part, cause)
 where starts_with(c.part, 'platform ')
-order by c.part, n.started_at desc
+order by c.part, greatest(n.started_at, n.reopened_at) desc

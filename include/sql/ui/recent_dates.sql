@@ -17,7 +17,7 @@ night as (
         exists (select from jsonb_object_keys(causes) as c (part) where not starts_with(c.part, 'feed ')) as has_failed
     from exchange.night
     where business_date in (select business_date from chosen)
-    order by business_date, started_at desc
+    order by business_date, greatest(started_at, reopened_at) desc
 ),
 newest as (
     select distinct on (business_date, feed)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FAILED_STATES = frozenset({"failed", "upstream_failed", "skipped"})
 """Nothing of a night is ever passed by on purpose: what is skipped was stopped with the run, by a person."""
 
+NO_FEEDS = frozenset((f"feeds.{step}", "skipped") for step in ("collect", "validate", "merge"))
+"""The states of the steps of feeds, as a whole, where 开始 gave none."""
+
 
 class PageLink(BaseOperatorLink):
     """The button of a task that leads to the page which explains what it did."""
@@ -98,13 +101,19 @@ class OpenNight(ExchangeOperator):
     ui_color = "#e8f1fb"
 
     def work(self, exchange: Exchange, context: Any) -> list[str]:
-        """Return the ids of all feeds."""
-        from credit_exchange.steps.nights import open_night
+        """Return the ids of all feeds; none where the schedule comes to a date that is left out on purpose."""
+        from credit_exchange.steps.nights import open_night, passed_over
         from credit_exchange.steps.reference import sync_reference
 
         run = context["dag_run"]
-        night = open_night(exchange, run.run_id, business_date(run.partition_key), run_kind(run.run_type))
+        day, kind = business_date(run.partition_key), run_kind(run.run_type)
+        night = open_night(exchange, run.run_id, day, kind, was_named=bool(run.partition_key))
         sync_reference(exchange)  # calendar and clocks of the configuration, for the views
+        if why := passed_over(exchange, night):
+            self.log.warning(
+                "业务日期 %s 已登记有意不交换：%s；改变主意时请补数或用分区键触发", night.business_date, why
+            )
+            return []
         feeds = exchange.config.ids("feed")
         self.log.info("业务日期 %s，报送源 %d 个", night.business_date, len(feeds))
         return feeds
@@ -262,10 +271,15 @@ class Verdict(ExchangeOperator):
     def work(self, exchange: Exchange, context: Any) -> dict[str, int]:
         """Close the night. Raises AirflowFailException naming every failed part."""
         from credit_exchange.adapters.notifiers import tell
+        from credit_exchange.steps.nights import night_of, passed_over
         from credit_exchange.steps.verdict import judge
 
         run, ti = context["dag_run"], context["ti"]
         states = ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id]).get(run.run_id, {})
+        if passed_over(
+            exchange, night_of(exchange, run.run_id)
+        ):  # then 开始 gave no feeds, and Airflow skips their steps
+            states = {key: state for key, state in states.items() if (key, state) not in NO_FEEDS}
         mapped = {
             "feed": ti.xcom_pull(task_ids=self.feeds_task) or [],
             "platform": ti.xcom_pull(task_ids=self.platforms_task) or [],

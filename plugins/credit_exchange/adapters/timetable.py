@@ -18,6 +18,18 @@ class NightTimetable(CronPartitionTimetable):
     between would never be run. So the schedule goes on from its own newest run.
     """
 
+    def infer_manual_data_interval(self, *, run_after: Any) -> Any:
+        """Refuse a run by hand that is given a logical date (Airflow 3.3.2 asks for its interval then, and only then).
+
+        It would make no task of a day before the start date and call the run a success, and of any other day a run of
+        the last business date. Raises ValueError, which the API answers as 400.
+        """
+        raise ValueError(
+            "逻辑日期（logical date）不是业务日期：请用分区键（partition key，如 2026-11-22），在界面或 API 里填写；"
+            "命令 airflow dags trigger 不能给出分区键，请改用 python -m credit_exchange night --date 2026-11-22；"
+            "不给分区键也不给逻辑日期即最近的业务日期"
+        )
+
     def run_info_from_dag_run(self, *, dag_run: DagRun) -> Any:
         """Return where the schedule stands; None (from the beginning) when nothing but backfills has run yet."""
         from airflow.models.dagrun import DagRun as Run

@@ -15,6 +15,7 @@ from credit_exchange.errors import FatalError
 from credit_exchange.laptop.airflow_api import AirflowApi
 from credit_exchange.laptop.processes import Child, Supervisor
 from credit_exchange.laptop.settings import REPOSITORY, Laptop
+from credit_exchange.stores.database import VERSION_TABLE
 
 COMMANDS = {
     "api-server": ["airflow", "api-server"],
@@ -26,13 +27,14 @@ COMMANDS = {
 
 
 def migrate(laptop: Laptop, environment: dict[str, str]) -> bool:
-    """Bring Airflow's and our schema up to date with `airflow db migrate`; nothing is done when neither has changed.
+    """Bring Airflow's and our schema up to date with `airflow db migrate`; nothing is done when neither has changed,
+    nor the databases: one of them may have been lost, or restored to an earlier state.
 
-    Returns whether it ran. Raises FatalError with the end of its output when it fails.
+    The server must be running. Returns whether it ran. Raises FatalError with the end of its output when it fails.
     """
     marker = laptop.home / "migrated"
     wanted = _schema_version()
-    if marker.exists() and marker.read_text(encoding="utf-8") == wanted:
+    if marker.exists() and marker.read_text(encoding="utf-8") == _as_left(wanted, laptop):
         return False
     log = laptop.log("db-migrate")
     with log.open("wb") as output:
@@ -48,8 +50,15 @@ def migrate(laptop: Laptop, environment: dict[str, str]) -> bool:
     if done.returncode:
         end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
         raise FatalError(f"`airflow db migrate` 失败；{log} 的末尾：\n{end}")
-    marker.write_text(wanted, encoding="utf-8")
+    marker.write_text(_as_left(wanted, laptop), encoding="utf-8")
     return True
+
+
+def _as_left(wanted: str, laptop: Laptop) -> str:
+    """Return what the code wants, and where the two databases stand."""
+    server = laptop.server()
+    ours = server.versions("exchange", f"exchange.{VERSION_TABLE}")
+    return "\n".join((wanted, server.versions("airflow", "public.alembic_version"), ours))
 
 
 def _schema_version() -> str:

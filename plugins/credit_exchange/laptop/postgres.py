@@ -211,6 +211,15 @@ class EmbeddedPostgres:
         with self.connect() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def versions(self, database: str, table: str) -> str:
+        """Return where the schema of a database stands by alembic's table (schema.table) there; "" without one."""
+        with self.connect(database) as connection:
+            if not connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchall()[0][0]:
+                return ""
+            statement = sql.SQL("SELECT version_num FROM {} ORDER BY version_num")
+            found = connection.execute(statement.format(sql.Identifier(*table.split("."))))
+            return ",".join(row[0] for row in found)
+
     # -- inside
 
     def _initialise(self, programs: Path) -> None:

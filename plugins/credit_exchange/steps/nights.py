@@ -35,10 +35,15 @@ class Night:
     kind: Kind
 
 
-def open_night(exchange: Exchange, run_id: str, business_date: date, kind: Kind) -> Night:
-    """Record that a run starts. A run that was there before keeps the business date it began with."""
+def open_night(exchange: Exchange, run_id: str, business_date: date, kind: Kind, *, was_named: bool = False) -> Night:
+    """Record that a run starts. A run that was there before keeps the business date it began with.
+
+    was_named: the run itself names its business date; one that is known by another date is not the same run.
+    """
     with transaction(exchange.engine) as connection:
         given = {"run_id": run_id, "business_date": business_date, "kind": kind, "now": business_time.now()}
+        if was_named:
+            connection.execute(sql.load("alerts/night_renamed"), {"run_id": run_id, "business_date": business_date})
         return Night(**connection.execute(sql.load("alerts/night_open"), given).mappings().one())
 
 
@@ -103,6 +108,19 @@ def skip(exchange: Exchange, first: date, last: date, reason: str, skipped_by: s
     if not days:
         raise FatalError(f"{first} 至 {last} 已经运行过、正在运行，或早已登记为跳过，没有可登记的业务日期")
     return sorted(days)
+
+
+def passed_over(exchange: Exchange, night: Night) -> str:
+    """Return why the schedule passes over the business date of a night: somebody stated that it is not to be exchanged.
+
+    "" where nobody did, and for every run that a person started: that is a later order.
+    """
+    if night.kind != "scheduled":
+        return ""
+    with transaction(exchange.engine) as connection:
+        given = {"business_date": night.business_date}
+        found = connection.execute(sql.load("ui/skipped"), given).mappings().first()
+    return f"{found['reason']}（{found['skipped_by']}）" if found else ""
 
 
 def night_of(exchange: Exchange, run_id: str) -> Night:

@@ -199,6 +199,18 @@ def of_lost(day: date, run: Row) -> Task:
     return Task("bad", "没有判定", "最近一次运行", why, told, "", f"{_COMMAND} night --date {day}", "run")
 
 
+def of_unknown(run_id: str) -> Task:
+    """Return what to do about a run of Airflow that our tables do not know."""
+    why = "这次运行没有登记业务日期：它的「开始」没有完成，或数据库后来从备份恢复过"
+    told = "看它的任务「开始」的日志；排除原因后清除「开始」（含下游）。本页其余是最近的业务日期的，与它无关"
+    return Task("bad", "没有登记", run_id, why, told, about="run")
+
+
+def instead(day: date, told: Verdict) -> Verdict:
+    """Return the sentence of the newest date where a run was asked for that carries none."""
+    return Verdict("bad", f"这次运行没有登记业务日期；最近的业务日期 {day}：{told.text}")
+
+
 def of_paused() -> Task:
     """Return what to do about a DAG that is paused: nothing that it does by itself comes any more."""
     why = "这个 DAG 在 Airflow 里被暂停：不再开始任何运行（补数也不开始），已开始的停在半路"
@@ -246,7 +258,7 @@ def verdict(
         return Verdict("bad" if bad else "idle", f"{runs_now}，到现在出错：{bad}" if bad else runs_now)
     if stands == "lost":
         return Verdict("bad", "最近一次运行没有判定" + (f"，没有完成：{bad}" if bad else ""))
-    if skipped and not any(run["finished_at"] for run in runs):
+    if skipped and not (batches and any(run["finished_at"] for run in runs)):  # the schedule passes over it
         return Verdict("idle", f"有意不交换：{skipped[0]['reason']}（{skipped[0]['skipped_by']}）")
     if bad:
         return Verdict("bad", f"没有全部完成：{bad}" + (f"；等人处理：{care}" if care else ""))

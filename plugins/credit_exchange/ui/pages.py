@@ -58,8 +58,10 @@ class Pages:
     def night(self, day: date | None, run_id: str) -> dict[str, Any]:
         """What arrived, was quarantined, withheld and delivered on a business date, and what is to be done about it."""
         with self.reading() as connection:
+            is_known = True
             if run_id and day is None:
                 day = next((row["business_date"] for row in _all(connection, "night_date", run_id=run_id)), None)
+                is_known = day is not None
             day = day or _all(connection, "newest_date", fallback=business_time.last_business_date())[0]["day"]
             given = {"business_date": day}
             runs = _all(connection, "night_runs", **given)
@@ -110,6 +112,8 @@ class Pages:
         if (is_newest or by_airflow) and self._airflow_paused():
             tasks = [night.of_paused(), *tasks]
             told = night.while_paused(told, running=by_airflow)
+        if not is_known:
+            tasks, told = [night.of_unknown(run_id), *tasks], night.instead(day, told)
         return {
             "title": f"业务日期 {day}",
             "day": day,
