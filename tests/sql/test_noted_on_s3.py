@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 import fsspec
 import pytest
+from merging import batch, query, row
 from test_restored import behind
 
 from bucket import SECRET, Bucket, bucket
 from credit_exchange.errors import FatalError, RetriableError
 from credit_exchange.steps import restored
 from credit_exchange.steps.context import Exchange
+from credit_exchange.steps.merge import merge
+from credit_exchange.steps.orders import order
 from credit_exchange.steps.release import release
 from credit_exchange.stores import s3
 
@@ -65,3 +69,12 @@ def test_a_landing_that_lists_no_orders_though_some_were_noted_is_told(exchange:
     server.objects |= gone
     found = restored.state(exchange, "演练", "tester")
     assert (found.orders, found.lists_none) == (1, False)
+
+
+def test_a_landing_that_lists_what_was_noted_or_of_which_nothing_was_is_not_doubted(exchange: Exchange) -> None:
+    assert not restored.state(exchange, "演练", "tester").lists_none, "no order was ever given"
+    merge(exchange, batch(exchange, [row(exchange, "1号")], date(2026, 11, 22)))
+    [record] = query(exchange, "select record_id from exchange.record")
+    order(exchange, record["record_id"], "withdraw", "court", "法院撤销", "", "tester")
+    found = restored.state(exchange, "再一次", "tester")
+    assert (found.kept, found.lists_none) == (1, False)

@@ -90,3 +90,26 @@ def test_orders_of_the_office_are_shared_without_a_look_at_all_records(
         for scan in scans(answer["Plan"], "record")
     )
     assert read <= 3000, f"{read} records of 40,000 were read for 1,000 orders"
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_what_was_not_asked_about_is_looked_up_by_key(settled_history: Exchange, analyzed: bool) -> None:
+    """Each comparison with 信用中国: a few hundred differences that still stand, of a million records."""
+    differed = (
+        "insert into exchange.difference (platform, place, record_id, kind, our_version, reconciliation_id) "
+        "select 'fujian', '', 'r' || n, 'missing', 1, 1 from generate_series(1, 300) as n returning 1"
+    )
+    query(settled_history, differed)
+    given = {"platform": "fujian", "datasets": ["permit"], "reconciliation_id": 2, "asked": ["r20001"]}
+    with transaction(settled_history.engine) as connection:
+        if analyzed:
+            connection.exec_driver_sql("analyze exchange.difference, exchange.release, exchange.shipment")
+        explained = text(f"explain (analyze, format json) {sql.source('reconcile/differences')}")
+        [[[answer]]] = connection.execute(explained, given).all()
+    looked_up = [part for part in parts(answer["Plan"]) if part.get("Parent Relationship") == "SubPlan"]
+    read = sum(
+        (scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)) * scan["Actual Loops"]
+        for part in looked_up
+        for scan in scans(part, "release")
+    )
+    assert 0 < read <= 1000, f"{read} of 40,000 records were read for 300"

@@ -93,9 +93,11 @@ found as (
             m.record_id is not null
             or (
                 not coalesce(d.record_id = any(cast(:asked as text [])), true)
-                and exists ( -- nobody can ask about what no shipment of ours brought or removed: it would stand for ever
-                    select 1 from exchange.last_word as w
-                    where w.platform = :platform and w.record_id = d.record_id and w.is_taken and w.shipment_id is not null
+                and ( -- nobody can ask about what no shipment of ours brought or removed: it would stand for ever
+                    -- not `exists`, for which the last words of all records may be put together
+                    select w.is_taken and w.shipment_id is not null
+                    from exchange.last_word as w
+                    where w.platform = :platform and w.record_id = d.record_id
                 )
             )
         )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from credit_exchange.config.platform import Route
 from credit_exchange.steps.push.places import lying
-from credit_exchange.steps.wishes import MOVED, Desired
+from credit_exchange.steps.wishes import MISPLACED, Desired
 
 
 def take_down_everywhere(
@@ -44,7 +44,7 @@ def take_down_everywhere(
         for record_id, lanes in lying(connection, platform, some).items():
             wish, belongs = some[record_id]
             if any(lane != belongs for lane in lanes):
-                wish.moves = MOVED
+                wish.moves = MISPLACED
     in_several = set()
     for platform, wishes_of in gone.items():
         for record_id, lanes in lying(connection, platform, wishes_of).items():

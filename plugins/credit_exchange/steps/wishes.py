@@ -13,6 +13,7 @@ from credit_exchange.core.numbers_in_text import scrub_text
 from credit_exchange.steps.payload import Treatment
 
 MOVED = "相对人类别更正，改在平台的另一目录公示"
+MISPLACED = "平台在另一目录公示或可能公示，撤下后改在应在的目录公示"
 RENAMED = "文书号、机关代码或相对人更正，改以更正后的标识公示"
 """Why a record is taken down that comes again at once: elsewhere, or under another identity."""
 GONE = {

@@ -44,8 +44,8 @@ _REMEDIES = {
 
 def options() -> dict[str, Any]:
     """Return what the driver is opened with, beside what the machine's own fsspec settings say."""
-    given = fsspec.config.conf.get("s3", {})
-    config = {**given.get("config_kwargs", {}), "http_session_cls": _bounded()}
+    given = fsspec.config.apply_config(fsspec.get_filesystem_class("s3"), {})  # under whichever of its names
+    config = {**(given.get("config_kwargs") or {}), "http_session_cls": _bounded()}
     config["retries"] = {"mode": "standard", "total_max_attempts": _TRIES}
     return {"config_kwargs": config, "default_block_size": _BLOCK_BYTES, "use_listings_cache": False}
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from beside import tampered
 from moving import ordered, push, query, quiet, shown, told
+from world import SEND
 
 from credit_exchange.config.labels import MENDED
 from credit_exchange.steps.context import Exchange
@@ -93,7 +94,52 @@ def test_what_is_missing_where_it_belongs_and_shown_where_it_never_was_comes_bac
     assert done.counts == {"missing": 1, "shown": 1}
     assert repair(exchange, "fujian", MENDED, "平台放错了目录", "tester") == (1, 0)
     release(exchange, ["fujian"])
+    [takedown] = query(exchange, "select reason from exchange.outbox where op = 'withdraw'")
+    assert "类别更正" not in takedown["reason"], "it leaves with the takedown, and nobody corrected anything"
     assert push(exchange).problem is None
     assert list(shown(sandbox)) == ["frxk"]
     assert reconcile(exchange, "fujian") == replace(done, differences=())
     quiet(exchange, sandbox)
+
+
+def test_what_a_department_corrects_to_belong_where_the_platform_shows_it_comes_there(
+    exchange: Exchange, sandbox: Sandbox
+) -> None:
+    """The takedown leaves the other catalogue: one where it belongs would take down what is right, and end the way."""
+    told(exchange, 20, "legal", fields={"XK_JDRQ": "2026-11-10"})
+    push(exchange)
+    tampered(sandbox, ELSEWHERE, "frxk")
+    done = reconcile(exchange, "fujian")
+    assert done is not None
+    assert repair(exchange, "fujian", MENDED, "平台放错了目录", "tester") == (1, 0)
+    assert told(exchange, 21, "person") == {"fujian.withdraw": 1, "fujian.upsert": 1}
+    assert (push(exchange).held, list(shown(sandbox))) == (0, ["zrrxk"])
+    quiet(exchange, sandbox)
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_a_takedown_that_the_platform_does_not_take_goes_again_to_where_it_is_shown(
+    exchange: Exchange, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, released: bool
+) -> None:
+    """Whatever is compared in between. In another catalogue nothing lies, and it would count as done."""
+    told(exchange, 20, "legal", fields={"XK_JDRQ": "2026-11-10"})
+    push(exchange)
+    tampered(sandbox, ELSEWHERE, "frxk")
+    if not released:
+        ordered(exchange, "withdraw")
+        push(exchange)
+    reconcile(exchange, "fujian")
+    assert repair(exchange, "fujian", MENDED, "平台放错了目录", "tester") == (1, 0)
+    release(exchange, ["fujian"])
+    sandbox.faults.add(SEND["fujian"], "reject", times=-1, records="all", code="AUTH", message="无权撤下")
+    assert "撤下没有被平台接受" in str(push(exchange).problem)
+    sandbox.faults.clear()
+    reconcile(exchange, "fujian")
+    for night in (24, 25):
+        monkeypatch.setenv("CREDIT_EXCHANGE_NOW", f"2026-11-{night}T01:30:00")
+        release(exchange, ["fujian"])
+        assert push(exchange).problem is None
+    assert list(shown(sandbox)) == (["frxk"] if released else [])
+    done = reconcile(exchange, "fujian")
+    assert done is not None
+    assert (done.agrees, done.waiting) == (True, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import traceback
 from collections.abc import Iterator
 
 import fsspec
@@ -39,6 +40,11 @@ def impatient(server: Bucket, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     return ObjectStore("s3://landing/here", KEYS)
 
 
+def whole(error: BaseException) -> str:
+    """All that a log shows of an error, what it came from included."""
+    return "".join(traceback.format_exception(error))
+
+
 def test_what_is_put_is_found_again_and_nothing_else_is_there(store: ObjectStore, server: Bucket) -> None:
     large = bytes(range(256)) * 4096 * 20  # three parts
     stored = [store.put_bytes("raw", data) for data in (b"abc", b"", large)]
@@ -52,6 +58,19 @@ def test_what_is_put_is_found_again_and_nothing_else_is_there(store: ObjectStore
     with pytest.raises(FatalError, match="落地区：没有 raw/00"):
         store.get_bytes("raw/00/" + "0" * 64)
     assert store.noted("nothing") is None
+
+
+@pytest.mark.parametrize("protocol", ["s3", "s3a"])
+def test_what_the_machine_says_of_its_store_is_heeded_under_either_name(
+    server: Bucket, store: ObjectStore, monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    """Most stores of one's own have no name for each bucket: without the path style nothing would be found."""
+    monkeypatch.delitem(fsspec.config.conf, "s3")
+    given = {"endpoint_url": server.url, "config_kwargs": {"s3": {"addressing_style": "path"}}}
+    monkeypatch.setitem(fsspec.config.conf, protocol, given)
+    store = ObjectStore(f"{protocol}://landing/here", KEYS)
+    assert store.get_bytes(store.put_bytes("raw", b"abc").uri) == b"abc"
+    assert store._fs.s3.meta.config.s3["addressing_style"] == "path"
 
 
 def test_a_bucket_that_is_not_there_is_told_and_not_made_anew(store: ObjectStore, server: Bucket) -> None:
@@ -91,10 +110,18 @@ def test_what_the_store_refuses_is_told_in_its_word_with_what_to_do(
     server.fault = lambda _, call: call.command != "HEAD" and call.refuse(status, code)
     with pytest.raises(RetriableError, match=rf"无法写入 raw/.*（{code}）；.*{told}.*，然后重新运行") as raised:
         store.put_bytes("raw", b"abc")
-    assert SECRET not in str(raised.value)
+    assert SECRET not in whole(raised.value)
     server.fault = lambda _, call: call.refuse(status, code)  # a HEAD is refused by its number alone
     with pytest.raises(RetriableError, match="无法查找"):
         store.exists("raw/00/" + "0" * 64)
+
+
+def test_a_word_that_is_none_is_not_told(store: ObjectStore, server: Bucket) -> None:
+    """A proxy may answer in the store's place with whatever it was asked about."""
+    server.fault = lambda _, call: call.command != "HEAD" and call.refuse(418, f"of {SECRET}")
+    with pytest.raises(RetriableError, match=r"无法写入 raw/.*空间、权限和网络") as raised:
+        store.put_bytes("raw", b"abc")
+    assert SECRET not in whole(raised.value)
 
 
 def test_a_store_that_is_too_busy_for_a_moment_is_waited_for(store: ObjectStore, server: Bucket) -> None:
@@ -121,6 +148,16 @@ def test_half_an_answer_is_not_told_as_a_damaged_object(store: ObjectStore, serv
         store.get_bytes(uri)
     server.fault = None
     server.objects[f"here/{uri}"] = server.objects[f"here/{uri}"][:-1]
+    with pytest.raises(FatalError, match="已损坏"):
+        store.get_bytes(uri)
+
+
+def test_a_large_object_that_is_damaged_at_its_beginning_is_told_as_damaged(store: ObjectStore, server: Bucket) -> None:
+    """The rest of it is not read any more, though it would have come: waiting for a better network mends nothing."""
+    uri = store.put_bytes("raw", bytes(12 * 1024 * 1024)).uri
+    sealed = bytearray(server.objects[f"here/{uri}"])
+    sealed[100] ^= 1
+    server.objects[f"here/{uri}"] = bytes(sealed)
     with pytest.raises(FatalError, match="已损坏"):
         store.get_bytes(uri)
 
@@ -229,3 +266,18 @@ def test_an_object_that_is_written_again_while_it_is_read_is_read_again(store: O
     server.fault = lambda _, call: "If-Match" in call.headers and call.refuse(412, "PreconditionFailed")
     with pytest.raises(RetriableError, match="无法读取"):
         store.get_bytes(uri)
+
+
+def test_what_was_read_of_an_object_before_it_was_written_again_is_not_kept_twice(
+    store: ObjectStore, server: Bucket
+) -> None:
+    data = bytes(range(256)) * 4096 * 12
+    uri = store.put_bytes("raw", data).uri
+    later = iter(range(1))
+    server.fault = lambda _, call: (
+        not call.headers.get("Range", "bytes=0-").startswith("bytes=0-")
+        and next(later, None) is not None
+        and call.refuse(412, "PreconditionFailed")
+    )
+    assert store.get_bytes(uri) == data
+    assert next(later, None) is None, "it was read to its middle"

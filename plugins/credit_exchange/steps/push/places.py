@@ -6,8 +6,8 @@ content or our files say by now; a row that would come to a second catalogue is 
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol, TypeVar
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -24,6 +24,9 @@ class _Waiting(Protocol):
 
     @property
     def record_id(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
 
 
 Row = TypeVar("Row", bound=_Waiting)
@@ -51,6 +54,7 @@ def put_in_place(
     if not known or not any(platform.datasets[dataset].catalog for dataset, _, _ in lanes):
         return lanes, {}
     places = lying(connection, platform.platform, known)
+    again = _coming_again(connection, platform.platform, places) if op == "withdraw" else {}
     placed: Lanes[Row] = {}
     held: dict[int, Verdict] = {}
     for (dataset, lane, alone), rows in lanes.items():
@@ -58,9 +62,23 @@ def put_in_place(
             there = places.get(row.record_id, [])
             others = [one for one in there if one != lane]
             if op == "withdraw":
+                coming = again.get(row.record_id)
+                if coming is not None and coming.version > row.version:
+                    # what lies where it belongs is replaced; what lies elsewhere would be there for good
+                    belongs = platform.datasets[dataset].catalog_of(coming.subject_kind)
+                    there = [one for one in there if one != belongs] or there
                 placed.setdefault((dataset, there[0] if there else lane, alone), []).append(row)
             elif others:
                 held[row.outbox_id] = elsewhere(f"在平台的目录 {'、'.join(others)} 中")
             else:
                 placed.setdefault((dataset, lane, alone), []).append(row)
     return placed, held
+
+
+def _coming_again(connection: Connection, platform_id: str, places: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """Return what comes again of the records that lie in several places: version and kind of subject."""
+    several = sorted(record_id for record_id, there in places.items() if len(there) > 1)
+    if not several:
+        return {}
+    rows = connection.execute(sql.load("push/comes_again"), {"platform": platform_id, "record_ids": several})
+    return {row.record_id: row for row in rows}
