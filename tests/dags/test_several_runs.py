@@ -100,7 +100,7 @@ def test_a_run_that_takes_the_name_of_a_deleted_one_carries_the_date_of_its_own_
     """Who starts a run by hand may choose its name, and Airflow takes one again whose run was deleted."""
     monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
     run_again(exchange, "run 1")  # by a task of the new run that does not wait for 开始
-    run = SimpleNamespace(run_id="run 1", partition_key="2026-11-15", run_type="manual")
+    run = SimpleNamespace(run_id="run 1", logical_date=None, partition_key="2026-11-15", run_type="manual")
     tasks.OpenNight(task_id="open_night").execute({"dag_run": run})
     close_night(exchange, "run 1", [])
     asked = "select business_date, outcome, failed_parts, causes, finished_at is not null from exchange.night"
@@ -118,7 +118,7 @@ def test_a_cleared_run_keeps_its_date_and_its_row(
 ) -> None:
     """One without a key too, however long ago it took the last business date of that day."""
     monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
-    run = SimpleNamespace(run_id="run 1", partition_key=key, run_type="manual")
+    run = SimpleNamespace(run_id="run 1", logical_date=None, partition_key=key, run_type="manual")
     tasks.OpenNight(task_id="open_night").execute({"dag_run": run})
     with exchange.engine.connect() as connection:
         rows = connection.execute(

@@ -6,14 +6,16 @@ import subprocess
 import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from credit_exchange.adapters import tasks
-from credit_exchange.adapters.business_date import business_date, first_start
+from credit_exchange.adapters.business_date import business_date, date_of, first_start
 from credit_exchange.adapters.exchange import NotReady, StepFailed, guarded
 from credit_exchange.config.labels import STEP_WORDS
+from credit_exchange.core.business_time import SHANGHAI
 from credit_exchange.errors import FatalError, HoldForPerson, NotDelivered
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -131,6 +133,20 @@ def test_a_partition_key_is_the_business_date(monkeypatch: pytest.MonkeyPatch) -
     for day in ("2026-11-23", "2026-11-24"):
         with pytest.raises(FatalError, match=r"还没有过完.*最近一个过完的业务日期是 2026-11-22"):
             business_date(day)
+
+
+def test_a_logical_date_of_another_day_is_no_business_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2026-11-23T02:00:00")
+    started = datetime(2026, 11, 23, 2, tzinfo=SHANGHAI)
+
+    def run(key: str | None, logical_date: datetime | None) -> SimpleNamespace:
+        return SimpleNamespace(partition_key=key, logical_date=logical_date, run_after=started)
+
+    with pytest.raises(FatalError, match="请用分区键"):
+        date_of(run(None, started - timedelta(days=8)))
+    for nothing in (None, started):
+        assert date_of(run(None, nothing)) == date(2026, 11, 22)
+    assert date_of(run("2026-11-20", started - timedelta(days=8))) == date(2026, 11, 20)
 
 
 def test_the_first_night_is_the_one_of_the_configured_date(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ A run that is started by hand says its business date by the partition key, and i
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from contextlib import nullcontext
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -105,10 +106,25 @@ def test_a_run_by_hand_that_names_its_day_by_a_logical_date_is_refused(stored: A
         assert "night --date" in str(refused.value)
 
 
-def test_the_command_that_starts_a_run_refuses_a_logical_date_too(stored: Any) -> None:
+@pytest.mark.parametrize(("first", "is_taken"), [("2026-11-01", True), ("2999-01-01", False)])
+def test_the_logical_date_of_this_moment_is_the_last_business_date_once_the_schedule_has_begun(
+    stored: Any, monkeypatch: pytest.MonkeyPatch, first: str, is_taken: bool
+) -> None:
+    """So `airflow dags test` gives it."""
+    monkeypatch.setenv("CREDIT_EXCHANGE_FIRST_DATE", first)
+    for moment, taken in ((datetime.now(UTC), is_taken), (datetime.now(UTC) - timedelta(days=1), False)):
+        with nullcontext() if taken else pytest.raises(ValueError, match="请用分区键"):
+            stored.timetable.infer_manual_data_interval(run_after=moment)
+
+
+def test_the_command_that_starts_a_run_refuses_a_logical_date_too_before_the_schedule_begins(
+    stored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a laptop: Airflow would make no task. Later on the first task refuses it."""
     from airflow.api.common.trigger_dag import _trigger_dag
     from airflow.utils.types import DagRunTriggeredByType
 
+    monkeypatch.setenv("CREDIT_EXCHANGE_FIRST_DATE", "2999-01-01")
     bag = SimpleNamespace(get_latest_version_of_dag=lambda *_, **__: stored)
     with pytest.raises(ValueError, match="请用分区键"):
         _trigger_dag(

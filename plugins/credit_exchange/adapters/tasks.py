@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from credit_exchange.adapters.business_date import business_date
+from credit_exchange.adapters.business_date import date_of
 from credit_exchange.adapters.exchange import NotReady, die_with_parent, guarded, opened
 from credit_exchange.config.labels import STEP_WORDS, feed_label, part_label
 from credit_exchange.errors import ConfigurationError, FatalError
@@ -106,7 +106,7 @@ class OpenNight(ExchangeOperator):
         from credit_exchange.steps.reference import sync_reference
 
         run = context["dag_run"]
-        day, kind = business_date(run.partition_key), run_kind(run.run_type)
+        day, kind = date_of(run), run_kind(run.run_type)
         night = open_night(exchange, run.run_id, day, kind, was_named=bool(run.partition_key))
         sync_reference(exchange)  # calendar and clocks of the configuration, for the views
         if why := passed_over(exchange, night):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.timetables.trigger import CronPartitionTimetable
+
+from credit_exchange.adapters.business_date import NO_LOGICAL_DATE, THIS_MOMENT, first_start
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -19,16 +23,17 @@ class NightTimetable(CronPartitionTimetable):
     """
 
     def infer_manual_data_interval(self, *, run_after: Any) -> Any:
-        """Refuse a run by hand that is given a logical date (Airflow 3.3.2 asks for its interval then, and only then).
+        """Refuse a run by hand that is given a logical date (Airflow 3.3.2 asks for its interval then, and only then),
+        but the one of this moment, as `airflow dags test` gives: that is a run of the last business date.
 
-        It would make no task of a day before the start date and call the run a success, and of any other day a run of
-        the last business date. Raises ValueError, which the API answers as 400.
+        Of a day before the start date Airflow would make no task and call the run a success, and any other day would be
+        a run of the last business date. Raises ValueError, which the API answers as 400. `airflow dags trigger` gives
+        the present moment here, whatever its logical date: 开始 refuses that one (business_date.date_of).
         """
-        raise ValueError(
-            "逻辑日期（logical date）不是业务日期：请用分区键（partition key，如 2026-11-22），在界面或 API 里填写；"
-            "命令 airflow dags trigger 不能给出分区键，请改用 python -m credit_exchange night --date 2026-11-22；"
-            "不给分区键也不给逻辑日期即最近的业务日期"
-        )
+        begins = first_start(os.environ.get("CREDIT_EXCHANGE_FIRST_DATE", ""))
+        if begins <= run_after and abs(datetime.now(UTC) - run_after) < THIS_MOMENT:
+            return super().infer_manual_data_interval(run_after=run_after)
+        raise ValueError(NO_LOGICAL_DATE)
 
     def run_info_from_dag_run(self, *, dag_run: DagRun) -> Any:
         """Return where the schedule stands; None (from the beginning) when nothing but backfills has run yet."""
