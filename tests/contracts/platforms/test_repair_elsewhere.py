@@ -143,3 +143,20 @@ def test_a_takedown_that_the_platform_does_not_take_goes_again_to_where_it_is_sh
     done = reconcile(exchange, "fujian")
     assert done is not None
     assert (done.agrees, done.waiting) == (True, 0)
+
+
+def test_what_nobody_ordered_to_be_taken_down_elsewhere_stays_there_and_keeps_nothing_back(
+    exchange: Exchange, sandbox: Sandbox
+) -> None:
+    """A difference is told to people; what they do not order is not done."""
+    told(exchange, 20, "legal", fields={"XK_JDRQ": "2026-11-10"})
+    push(exchange)
+    (here,) = sandbox.platform.store.read("select * from record")
+    there = ["zrrxk" if value == "frxk" else value for value in here]
+    tampered(sandbox, f"insert into record values ({','.join('?' * len(there))})", *there)
+    done = reconcile(exchange, "fujian")
+    assert done is not None
+    assert [(one.place, one.kind) for one in done.differences] == [("zrrxk", "shown")]
+    assert told(exchange, 21, "legal", "准予零售", fields={"XK_JDRQ": "2026-11-10"}) == {"fujian.upsert": 1}
+    assert push(exchange).delivered == 1
+    assert shown(sandbox) == {"frxk": 2, "zrrxk": 1}
