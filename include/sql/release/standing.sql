@@ -1,7 +1,8 @@
 -- What was last decided for these records on each platform, and what lies or may lie there, or waits to go there. What was
 -- refused after the old row had been revoked for it is a takedown: nothing lies there any more. Where the platform says
--- that it has something newer than was sent (信用福州 1006, 信用福建 OLD), something lies there, whoever brought it. Where another
--- database may have sent something since (RESTORED), something counts as lying there, in a form that nobody knows.
+-- that it has something newer than was sent (信用福州 1006, 信用福建 OLD), something lies there, whoever brought it; and where another
+-- database may have sent something since (RESTORED), something counts as lying there: both in a form that nobody knows, so that the
+-- next version goes there.
 select
     e.platform,
     e.record_id,
@@ -28,7 +29,7 @@ left join lateral (
     select
         case when o.outcome_code = 'RESTORED' then 'upsert' when o.state = 'rejected' then 'withdraw' else o.op end as op,
         o.outbox_id,
-        case when o.outcome_code = 'RESTORED' then '' else o.payload_digest end as payload_digest,
+        case when o.outcome_code = 'RESTORED' or o.state = 'held' then '' else o.payload_digest end as payload_digest,
         o.lane
     from exchange.outbox as o
     where

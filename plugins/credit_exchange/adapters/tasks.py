@@ -111,7 +111,9 @@ class OpenNight(ExchangeOperator):
         sync_reference(exchange)  # calendar and clocks of the configuration, for the views
         if why := passed_over(exchange, night):
             self.log.warning(
-                "业务日期 %s 已登记有意不交换：%s；改变主意时请补数或用分区键触发", night.business_date, why
+                "业务日期 %s 已登记有意不交换：%s；改变主意时请补数（加 --reprocess-behavior completed）或用分区键触发",
+                night.business_date,
+                why,
             )
             return []
         feeds = exchange.config.ids("feed")

@@ -15,7 +15,6 @@ from credit_exchange.errors import FatalError
 from credit_exchange.laptop.airflow_api import AirflowApi
 from credit_exchange.laptop.processes import Child, Supervisor
 from credit_exchange.laptop.settings import REPOSITORY, Laptop
-from credit_exchange.stores.database import VERSION_TABLE
 
 COMMANDS = {
     "api-server": ["airflow", "api-server"],
@@ -56,6 +55,9 @@ def migrate(laptop: Laptop, environment: dict[str, str]) -> bool:
 
 def _as_left(wanted: str, laptop: Laptop) -> str:
     """Return what the code wants, and where the two databases stand."""
+    # imported here: it brings SQLAlchemy and alembic, which would delay the first line on the terminal
+    from credit_exchange.stores.database import VERSION_TABLE
+
     server = laptop.server()
     ours = server.versions("exchange", f"exchange.{VERSION_TABLE}")
     return "\n".join((wanted, server.versions("airflow", "public.alembic_version"), ours))

@@ -3,14 +3,19 @@ it has something newer, not which version: what we say next goes above all that 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from beside import tampered
-from moving import history, ordered, push, query, quiet, told
+from moving import history, let_time_pass, ordered, push, query, quiet, told
+from world import SEND
 
 from credit_exchange.steps import watchdog
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.reconcile import reconcile, repair
 from credit_exchange.steps.release import release
+from credit_exchange.stores import sql
+from credit_exchange.stores.database import transaction
 from platforms import Sandbox
 
 pytestmark = [pytest.mark.usefixtures("a_night"), pytest.mark.parametrize("kind", ["fuzhou", "fujian"])]
@@ -68,3 +73,68 @@ def test_a_takedown_that_it_refuses_is_decided_anew_the_next_night_and_taken(
     versions = [row["version"] for row in query(exchange, "select version from exchange.record_version order by 1")]
     assert versions[:2] == [1, 2]
     assert sandbox.ledger.backwards() == []
+
+
+def test_while_the_one_decided_anew_is_on_its_way_it_stays_the_incident_that_was_told(
+    exchange: Exchange, sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not closed as mended, in a night in which the platform does not answer either, nor younger than it is."""
+    sent(exchange, sandbox, kind, is_shown=True)
+    ordered(exchange, "withdraw", platforms=[kind])
+    push(exchange, kind)
+    [first] = watchdog.check(exchange)
+    assert (first.incident_key, first.is_new) == (f"shown:{kind}", True)
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", NIGHT.format(24))
+    assert release(exchange, [kind]) == {f"{kind}.withdraw": 1}
+    still = [one for one in watchdog.check(exchange) if one.incident_key == first.incident_key]
+    assert [(one.subject, one.detail, one.is_new) for one in still] == [(first.subject, first.detail, False)]
+    sandbox.faults.add(SEND[kind], "503", times=-1)
+    assert push(exchange, kind).problem
+    still = [one for one in watchdog.check(exchange) if one.incident_key == first.incident_key]
+    assert [(one.subject, one.is_new) for one in still] == [(first.subject, False)]
+    sandbox.faults.clear()
+    let_time_pass(exchange)
+    assert push(exchange, kind).problem is None
+    assert not any(one.incident_key.startswith("shown:") for one in watchdog.check(exchange))
+
+
+def test_what_is_refused_for_ever_is_told_since_its_first_takedown(
+    exchange_with: Callable[..., Exchange], sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each night decides it anew; it has been shown since the first of them all the same."""
+    exchange = exchange_with()
+    sent(exchange, sandbox, kind, is_shown=True)
+    tampered(sandbox, "update record set {ver} = 1999999999 where {ver} = 71")
+    ordered(exchange, "withdraw", platforms=[kind])
+    push(exchange, kind)
+    [first] = watchdog.check(exchange)
+    for night in (24, 25):
+        monkeypatch.setenv("CREDIT_EXCHANGE_NOW", NIGHT.format(night))
+        exchange = exchange_with()
+        query(exchange, "update exchange.release set decided_at = decided_at - interval '1 day' returning 1")
+        assert release(exchange, [kind]) == {f"{kind}.withdraw": 1}
+        assert push(exchange, kind).held == 1
+        assert release(exchange, [kind]) == {}, "once a night"
+    [since] = query(exchange, "select min(decided_at) as day from exchange.release where op = 'withdraw'")
+    [still] = watchdog.check(exchange)
+    assert (still.subject, still.is_new) == (first.subject, False)
+    assert f"最早决定于 {since['day']:%Y-%m-%d %H:%M}" in still.detail
+
+
+def test_a_correction_that_it_refuses_is_not_dropped_when_the_record_takes_a_version_for_another_reason(
+    exchange: Exchange, sandbox: Sandbox, kind: str
+) -> None:
+    """As what is decided for another platform gives it one: the correction goes again, and stays told while refused."""
+    sent(exchange, sandbox, kind, is_shown=True)
+    told(exchange, 21, "legal", "准予零售", platforms=[kind], fields=LISTED)
+    for version in (2, 3):
+        assert push(exchange, kind).held == 1
+        assert history(exchange, kind)[-1] == (version, "upsert", "held")
+        quiet(exchange, sandbox, kind)
+        [found] = query(exchange, "select record_id from exchange.record")
+        with transaction(exchange.engine) as connection:
+            connection.execute(sql.load("release/bump_versions"), {"record_ids": [found["record_id"]]})
+        assert release(exchange, [kind]) == {f"{kind}.upsert": 1}
+    tampered(sandbox, "update record set {ver} = 1 where {ver} = 71")
+    assert push(exchange, kind).delivered == 1
+    quiet(exchange, sandbox, kind)
