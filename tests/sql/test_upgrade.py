@@ -23,6 +23,7 @@ NOW_GONE = """
 drop schema report cascade;
 create schema report;
 drop view exchange.one_decision;
+drop function exchange.version_of_now;
 drop table exchange.key_check, exchange.order_ahead, exchange.skipped_date;
 drop view exchange.on_its_way, exchange.last_word, exchange.outbox;
 drop table exchange.lot, exchange.shipment_run, exchange.release, exchange.attempt, exchange.shipment;

@@ -1,6 +1,6 @@
 -- What differs counts as lying there in a form that nobody knows, so that the next release sends it again or takes it down; and its
 -- record goes on at a version above the platform's: where that answered only that it has something newer (1006, OLD), above all
--- that another database may have given (restored/state). So does what was refused, or overtaken before it was sent, and is shown
+-- that another database may have given. So does what was refused, or overtaken before it was sent, and is shown
 -- all the same. Not what is no record of ours, nor what has a version that no newer one of ours can have, nor what lies where it
 -- belongs and is shown elsewhere as well: that is for a person. Gives the records.
 with wanted as (
@@ -78,9 +78,7 @@ raised as (
         version = greatest(
             r.version + 1,
             j.their_version::int + 1,
-            case
-                when j.is_outdone then (extract(epoch from clock_timestamp() - timestamptz '2020-01-01 00:00+08') / 60)::int
-            end
+            case when j.is_outdone then exchange.version_of_now() end
         )
     from judged as j
     where r.record_id = j.record_id and j.place = 1 and not j.is_elsewhere

@@ -1,6 +1,6 @@
 -- Takedowns that a platform refused since it has something newer (1006, OLD) would be refused in the same version every night: their
--- records go on above all that another database may have given (restored/state), and are decided anew. Once a night, judged in
--- business time, as push/takedowns_again.
+-- records go on above all that another database may have given, and are decided anew. Once a night, judged in business time, as
+-- push/takedowns_again.
 with outdone as (
     select distinct e.record_id
     from exchange.release as e
@@ -15,9 +15,7 @@ with outdone as (
 
 raised as (
     update exchange.record as r set
-        version = greatest(
-            r.version + 1, (extract(epoch from clock_timestamp() - timestamptz '2020-01-01 00:00+08') / 60)::int
-        )
+        version = greatest(r.version + 1, exchange.version_of_now())
     from outdone as o
     where r.record_id = o.record_id
     returning r.record_id, r.version, r.status, r.content_digest, r.business_date

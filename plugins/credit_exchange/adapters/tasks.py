@@ -278,9 +278,8 @@ class Verdict(ExchangeOperator):
 
         run, ti = context["dag_run"], context["ti"]
         states = ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id]).get(run.run_id, {})
-        if passed_over(
-            exchange, night_of(exchange, run.run_id)
-        ):  # then 开始 gave no feeds, and Airflow skips their steps
+        if passed_over(exchange, night_of(exchange, run.run_id)):
+            # 开始 gave no feeds then, and Airflow skips their steps
             states = {key: state for key, state in states.items() if (key, state) not in NO_FEEDS}
         mapped = {
             "feed": ti.xcom_pull(task_ids=self.feeds_task) or [],

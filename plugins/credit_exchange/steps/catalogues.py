@@ -16,7 +16,7 @@ from credit_exchange.steps.push.places import lying
 from credit_exchange.steps.wishes import MISPLACED, Desired
 
 
-def take_down_everywhere(
+def leave_other_catalogues(
     connection: Connection,
     routes: Mapping[tuple[str, str], Route],
     again: Iterable[tuple[Any, Sequence[Desired]]],

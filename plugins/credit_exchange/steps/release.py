@@ -26,7 +26,7 @@ from credit_exchange.core.canonical import canonical_json
 from credit_exchange.errors import FatalError
 from credit_exchange.steps import people, restored
 from credit_exchange.steps.carried import carried, unplaced, what_waits
-from credit_exchange.steps.catalogues import take_down_everywhere
+from credit_exchange.steps.catalogues import leave_other_catalogues
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.faultpoint import faultpoint
 from credit_exchange.steps.identities import by_identity, renamed
@@ -317,7 +317,7 @@ def _write_again(
     written: Written,
 ) -> None:
     """Write what is decided about records of which platforms know something."""
-    in_two_places = take_down_everywhere(connection, rules.routes, again, standing)
+    in_two_places = leave_other_catalogues(connection, rules.routes, again, standing)
     bumps = {row[0]: bumps_of(row[2], wishes) for row, wishes in again}
     for times in (1, 2):
         bumped = sorted(record_id for record_id, count in bumps.items() if count >= times)

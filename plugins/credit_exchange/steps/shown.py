@@ -105,7 +105,7 @@ class _Asked(Shown):
     def pages(self, once_more: Collection[str]) -> Iterator[list[Listed]]:
         given = {"platform": self._platform.platform, "record_ids": sorted(once_more) or list(self.asked)}
         with transaction(self._exchange.engine) as connection:
-            rows = connection.execute(sql.load("reconcile/last_word"), given).all()
+            rows = connection.execute(sql.load("push/last_word"), given).all()
         for shipment_id, some in groupby(rows, key=lambda row: row.shipment_id):
             with transaction(self._exchange.engine) as connection:
                 dataset, body = sent_bytes(self._exchange, connection, shipment_id)

@@ -4,6 +4,7 @@ it has something newer, not which version: what we say next goes above all that 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from beside import tampered
@@ -138,3 +139,19 @@ def test_a_correction_that_it_refuses_is_not_dropped_when_the_record_takes_a_ver
     tampered(sandbox, "update record set {ver} = 1 where {ver} = 71")
     assert push(exchange, kind).delivered == 1
     quiet(exchange, sandbox, kind)
+
+
+def test_a_takedown_of_a_data_set_that_a_platform_takes_no_more_is_not_decided_anew_night_after_night(
+    exchange: Exchange, sandbox: Sandbox, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it can be decided: each version would be one more for nothing."""
+    sent(exchange, sandbox, kind, is_shown=True)
+    ordered(exchange, "withdraw", platforms=[kind])
+    push(exchange, kind)
+    platform = exchange.config.platforms[kind]
+    routes = {name: route for name, route in platform.datasets.items() if name != "permit"}
+    without = {**exchange.config.platforms, kind: platform.model_copy(update={"datasets": routes})}
+    exchange.config = replace(exchange.config, platforms=without)
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", NIGHT.format(24))
+    assert release(exchange, [kind]) == {}
+    assert query(exchange, "select version from exchange.record") == [{"version": 2}]

@@ -182,8 +182,9 @@ class Settler:
             # surely never arrived: the same bytes under the same key, unless a record of it was overtaken meanwhile
             if lost:
                 self.skip_shipments.add(number)
-                sending = (f"发送时：{why}" for why in [self._unsure.get(number)] if why)
-                self.last_problem = "；".join([f"{result.words}（{result.code}）", *sending])
+                self.last_problem = f"{result.words}（{result.code}）"
+                if number in self._unsure:
+                    self.last_problem += f"；发送时：{self._unsure[number]}"
             self._desk.record(leased, attempt, result, state="retry")
             return
         if result.refusal is Refusal.FAILED:

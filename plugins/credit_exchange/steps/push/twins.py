@@ -44,7 +44,7 @@ def lying(
     parameters = {"platform": platform.platform, "record_ids": sorted(record_ids)}
     if not parameters["record_ids"]:
         return {}
-    rows = connection.execute(sql.load("push/lying"), parameters).all()
+    rows = [row for row in connection.execute(sql.load("push/last_word"), parameters) if row.op == "upsert"]
     found: dict[str, list[Identity]] = {}
     for shipment_id, some in groupby(rows, key=lambda row: row.shipment_id):
         identities = dialect.identities(*sent_bytes(exchange, connection, shipment_id))

@@ -1,4 +1,4 @@
-"""What a platform was last told of a record, and acted upon, is said once.
+"""What a platform was last told of a record, and acted upon, is said once; so is which version is above all others.
 
 The views of a database made from the present include/sql are replaced by themselves.
 """
@@ -12,10 +12,10 @@ down_revision = "0028"
 
 
 def upgrade() -> None:
-    """Make the one view, replace the other, which reads it: its columns and what was granted on it stay."""
-    for view in ("schema/40_last_word", "report/06_published"):
-        op.get_bind().exec_driver_sql(sql.source(view))
+    """Make the view and the function, replace the other view: its columns and what was granted on it stay."""
+    for name in ("schema/40_last_word", "report/06_published", "schema/41_version_of_now"):
+        op.get_bind().exec_driver_sql(sql.source(name))
 
 
 def downgrade() -> None:
-    """Both fit the version before as well."""
+    """They fit the version before as well."""

@@ -1,4 +1,5 @@
--- What was last delivered of these records, and the line of the shipment that brought or removed it.
+-- What was last delivered of these records, and the line of the shipment that brought or removed it. None of what was refused after
+-- the old row had been revoked, nor of what another database may have brought, whose shipments are not here.
 select record_id, version, op, lane, shipment_id, line_no
 from exchange.last_word
 where
