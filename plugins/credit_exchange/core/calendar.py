@@ -35,6 +35,12 @@ class WorkCalendar:
         self._years = frozenset(years)
         self._exceptions: dict[date, bool] = {day: worked for days in years.values() for day, worked in days.items()}
 
+    @property
+    def plan(self) -> list[list[Any]]:
+        """All that it says, as JSON holds it: the covered years, and each exception with whether it is worked."""
+        exceptions = sorted(self._exceptions.items())
+        return [sorted(self._years), [[day.isoformat(), worked] for day, worked in exceptions]]
+
     def covers(self, year: int) -> bool:
         """Whether the official plan of `year` is known."""
         return year in self._years
@@ -46,7 +52,7 @@ class WorkCalendar:
 
 def _read_year(path: Path) -> tuple[int, dict[date, bool]]:
     try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data: Any = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a day that does not exist
         raise ConfigurationError(f"{path}：不能作为 UTF-8 的 YAML 读取（{error}）；请更正") from error
     if not isinstance(data, dict) or data.get("year") != _year_of(path) or not str(data.get("source") or "").strip():

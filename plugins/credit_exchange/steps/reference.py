@@ -46,14 +46,14 @@ def sync_reference(exchange: Exchange) -> bool:
         for name, dataset in sorted(exchange.config.datasets.items())
         for clock in dataset.clocks
     ]
-    days = _days(calendar, last)
-    digest = sm3_hex(canonical_json([clocks, [[str(d), w, p] for d, w, _, p in days]]))
+    digest = sm3_hex(canonical_json([clocks, calendar.plan, [FIRST_DAY.isoformat(), last.isoformat()]]))
     with transaction(exchange.engine) as connection:
         connection.execute(sql.load("reference/lock"))
         moment = pretended()
         connection.execute(sql.load("reference/business_now"), {"moment": moment.isoformat() if moment else None})
         if connection.execute(sql.load("reference/remembered")).scalar() == digest:
             return False
+        days = _days(calendar, last)
         connection.execute(sql.load("reference/clear_calendar"))
         connection.execute(sql.load("reference/clear_clocks"))
         table = pa.table(
