@@ -290,3 +290,20 @@ def test_of_hundreds_of_departments_in_trouble_the_page_lists_some_and_unfolds_t
     assert "第7局 · 行政许可（f14）" in page
     assert "第7局 · 行政许可（f15）" in page
     assert "<small>f15</small>" in page
+
+
+def test_a_delivery_that_did_not_have_to_come_is_nobodys_task(client: Any, database_url: str) -> None:
+    engine = connect(database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date,"
+            " state, stage) values ('f', 'fz_test', '测试局', 'permit', '2023', '2026-11-21', 'complete', 'merged')"
+        )
+    engine.dispose()
+    page = client.get("/night?date=2026-11-21").text
+    assert ">无报送</span>" in page
+    assert "<h2>要处理的" not in page
+    assert "全部完成，没有要处理的" in page
+    assert 'class="good" aria-current' in page
+    batch_page = client.get(re.findall(r'href="/exchange(/batch/\d+)">测试局', page)[0]).text
+    assert "无报送，约定允许" in batch_page

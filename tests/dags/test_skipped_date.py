@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +14,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
 
 from credit_exchange.adapters import notifiers, tasks
-from credit_exchange.config.loader import load
+from credit_exchange.config.loader import config_root, load
 from credit_exchange.steps.alerts import open_incidents
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.nights import close_night, open_night, skip
@@ -74,8 +76,6 @@ def test_what_else_fails_in_such_a_run_is_told(skipped: Exchange) -> None:
 @pytest.mark.parametrize("kind", ["backfill", "manual"])
 def test_who_starts_a_run_of_it_has_changed_his_mind(skipped: Exchange, kind: str) -> None:
     assert begin(kind) == skipped.config.ids("feed")
-    with pytest.raises(AirflowFailException, match=r"feeds\.collect"):
-        judge(kind, [], NOTHING)
 
 
 def test_its_page_says_that_it_is_left_out_also_when_the_schedule_has_been_there(
@@ -86,3 +86,39 @@ def test_its_page_says_that_it_is_left_out_also_when_the_schedule_has_been_there
     page = client.get(f"/night?date={DAY}").text
     assert "有意不交换：迁移机房（office）" in page
     assert "全部完成，没有" not in page
+
+
+def test_a_date_before_any_feed_delivers_is_a_night_without_deliveries(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So where a first date lies before all that is configured: nobody is said not to have delivered."""
+    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+    monkeypatch.setattr(notifiers, "tell", lambda _exchange: 0)
+    monkeypatch.setenv("CREDIT_EXCHANGE_CONFIG", str(configured(tmp_path, valid_from="2026-11-09")))
+    assert begin("backfill") == []
+    assert judge("backfill", [], NOTHING) == {"failed": 0}
+    assert len(begin("backfill", "2026-11-09")) == 1
+
+
+def test_without_any_feed_nothing_is_called_a_night(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+    root = configured(tmp_path, valid_from="2026-11-09")
+    for path in (root / "feeds").iterdir():
+        path.unlink()
+    monkeypatch.setenv("CREDIT_EXCHANGE_CONFIG", str(root))
+    with pytest.raises(AirflowFailException, match="没有报送源"):
+        begin("scheduled")
+
+
+def configured(root: Path, valid_from: str) -> Path:
+    """The shipped configuration with one feed only, which delivers from a date."""
+    for folder in ("catalog", "feeds", "platforms", "sharing", "calendar"):
+        shutil.copytree(config_root() / folder, root / folder)
+    only = root / "feeds" / "fz_zjj_permit.yml"
+    for path in (root / "feeds").glob("*.yml"):
+        if path != only:
+            path.unlink()
+    only.write_text(f"{only.read_text(encoding='utf-8')}valid_from: {valid_from}\n", encoding="utf-8")
+    return root

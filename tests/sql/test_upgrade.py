@@ -268,7 +268,7 @@ def test_a_migration_keeps_nobody_waiting_while_it_waits_for_a_step_that_runs(
         query(exchange, "select batch_id from exchange.batch")
     upgrade.join()
     assert query(exchange, "select filled from exchange.batch") == []
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0029"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0030"}]
 
 
 def test_a_step_that_never_ends_stops_a_migration_with_what_to_do(
@@ -285,8 +285,23 @@ def test_a_step_that_never_ends_stops_a_migration_with_what_to_do(
             migrate(exchange.engine.url.render_as_string(hide_password=False))
 
 
+def test_what_did_not_have_to_be_delivered_is_missing_no_more(exchange: Exchange) -> None:
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date,"
+            " state, stage, problem, waived_by) select 'f' || n, 'd', 'd', 'permit', '2023', '2026-11-21', 'missing',"
+            " case n when 1 then 'expected' else 'merged' end, '没有收到', case n when 2 then 'office' end"
+            " from generate_series(1, 3) as n"
+        )
+        connection.exec_driver_sql("update exchange.credit_exchange_version set version_num = '0029'")
+    migrate(exchange.engine.url.render_as_string(hide_password=False))
+    found = query(exchange, "select state, problem from report.batch where feed like 'f_' order by feed")
+    assert [row["state"] for row in found] == ["missing", "missing", "complete"]
+    assert [row["problem"] for row in found] == ["没有收到", "没有收到", None]
+
+
 def test_a_database_of_the_present_form_is_left_as_it_is(exchange: Exchange) -> None:
-    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0029"}]
+    assert query(exchange, "select version_num from exchange.credit_exchange_version") == [{"version_num": "0030"}]
     assert query(exchange, "select to_regclass('exchange.outbox_before')::text as t") == [{"t": None}]
 
 

@@ -1,7 +1,7 @@
--- Nothing was delivered: an empty, finished batch where the contract allows it, else a gap that stays visible.
+-- Nothing was delivered: a gap that stays visible.
 -- No row: it was given up meanwhile and stays so, or another run has landed it, since the lock went with its session.
 update exchange.batch
 set state = 'missing',
-    stage = :stage,
+    stage = 'expected',
     problem = :problem
 where batch_id = :batch_id and waived_by is null and landed_uri is null

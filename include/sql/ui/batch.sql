@@ -3,7 +3,7 @@ select batch_id, feed, department, department_name, dataset, schema_version, bus
        problem, was_missing, rows_delivered, rows_accepted, rows_quarantined, rows_unchanged, rows_held, digest,
        landed_bytes, source_detail ->> 'file' as source_file, docs_uri, code_version, approved_by, approved_reason,
        waived_by, waived_reason,
-       collected_at, validated_at, merged_at,
+       collected_at, validated_at, merged_at, state = 'complete' and digest is null as is_absent,
        (
            select n.batch_id from exchange.batch as n
            where n.feed = b.feed and n.business_date = b.business_date and n.generation > b.generation

@@ -101,7 +101,8 @@ class OpenNight(ExchangeOperator):
     ui_color = "#e8f1fb"
 
     def work(self, exchange: Exchange, context: Any) -> list[str]:
-        """Return the ids of all feeds; none where the schedule comes to a date that is left out on purpose."""
+        """Return the ids of the feeds that deliver the business date; none where the schedule comes to one that is left
+        out on purpose. Raises ConfigurationError when there is no feed at all."""
         from credit_exchange.steps.nights import open_night, passed_over
         from credit_exchange.steps.reference import sync_reference
 
@@ -116,8 +117,11 @@ class OpenNight(ExchangeOperator):
                 why,
             )
             return []
-        feeds = exchange.config.ids("feed")
-        self.log.info("业务日期 %s，报送源 %d 个", night.business_date, len(feeds))
+        if not (known := exchange.config.ids("feed")):
+            raise ConfigurationError(f"{exchange.config.root} 中没有报送源；请检查 CREDIT_EXCHANGE_CONFIG")
+        feeds = exchange.config.feeds_on(night.business_date)
+        not_due = len(known) - len(feeds)
+        self.log.info("业务日期 %s，报送源 %d 个；不在报送期内的 %d 个", night.business_date, len(feeds), not_due)
         return feeds
 
 
@@ -273,18 +277,14 @@ class Verdict(ExchangeOperator):
     def work(self, exchange: Exchange, context: Any) -> dict[str, int]:
         """Close the night. Raises AirflowFailException naming every failed part."""
         from credit_exchange.adapters.notifiers import tell
-        from credit_exchange.steps.nights import night_of, passed_over
         from credit_exchange.steps.verdict import judge
 
         run, ti = context["dag_run"], context["ti"]
         states = ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id]).get(run.run_id, {})
-        if passed_over(exchange, night_of(exchange, run.run_id)):
-            # 开始 gave no feeds then, and Airflow skips their steps
+        feeds = ti.xcom_pull(task_ids=self.feeds_task)
+        if feeds == []:  # Airflow skips their steps then
             states = {key: state for key, state in states.items() if (key, state) not in NO_FEEDS}
-        mapped = {
-            "feed": ti.xcom_pull(task_ids=self.feeds_task) or [],
-            "platform": ti.xcom_pull(task_ids=self.platforms_task) or [],
-        }
+        mapped = {"feed": feeds or [], "platform": ti.xcom_pull(task_ids=self.platforms_task) or []}
         by_tasks = failed_parts(states, mapped, own=self.task_id)
         failed = judge(exchange, run.run_id, by_tasks, mapped["feed"], mapped["platform"])
         tell(exchange)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
-from credit_exchange.config.labels import BATCH_WORDS, ROW_WORDS, WAIVED, part_label, told_apart
+from credit_exchange.config.labels import ABSENT, BATCH_WORDS, ROW_WORDS, WAIVED, part_label, told_apart
 from credit_exchange.config.loader import Configuration, as_it_is
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect, transaction
@@ -94,7 +94,7 @@ def _feeds(rows: Any, business_date: date, names: dict[str, str]) -> Table:
         table.add_row(
             f"{row['department_name']}（{row['system']}）" if row["system"] else row["department_name"],
             names.get(row["dataset"], row["dataset"]),
-            WAIVED if row["waived_by"] else BATCH_WORDS[row["state"]],
+            WAIVED if row["waived_by"] else ABSENT if row["is_absent"] else BATCH_WORDS[row["state"]],
             *(str(row[key]) for key in ROW_WORDS),
             style="red" if row["state"] in ("failed", "missing", "held") and not row["waived_by"] else "",
         )

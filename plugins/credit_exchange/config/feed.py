@@ -206,7 +206,10 @@ class Contract(Model):
         default="freeze",
         description="an unknown column: freeze = hold the delivery, quarantine = go on without it and say so",
     )
-    missing: Literal["fail", "accept"] = Field(default="fail", description="nothing delivered for a business date")
+    missing: Literal["fail", "fail_on_workdays", "accept"] = Field(
+        default="fail",
+        description="nothing delivered for a business date; fail_on_workdays accepts it on days that are not worked",
+    )
     empty: Literal["fail", "accept"] = Field(default="accept", description="a delivery without a single row")
     bad_rows_max_share: float = Field(
         default=1.0, gt=0, le=1, description="more quarantined rows than this hold the batch"
@@ -239,6 +242,16 @@ class Feed(Model):
     sequence: str | None = Field(default=None, description="column with the source's own order, e.g. its update time")
     operation: Operation | None = None
     contract: Contract = Contract()
+    valid_from: date | None = Field(
+        default=None, description="first business date that is delivered this way; nights of earlier ones pass it over"
+    )
+    valid_to: date | None = Field(default=None, description="last such business date")
+
+    @model_validator(mode="after")
+    def _delivers_at_all(self) -> Feed:
+        if self.valid_from is not None and self.valid_to is not None and self.valid_to < self.valid_from:
+            raise ValueError("valid_to 早于 valid_from，永不采集；请更正其一")
+        return self
 
     @model_validator(mode="after")
     def _aliases_are_unambiguous(self) -> Feed:
@@ -249,6 +262,11 @@ class Feed(Model):
                     raise ValueError(f"列名 {name!r} 同时对应 {seen[name]} 和 {code}；请只留一处")
                 seen[name] = code
         return self
+
+    def delivers_on(self, business_date: date) -> bool:
+        """Whether a business date is delivered this way."""
+        begun = self.valid_from is None or self.valid_from <= business_date
+        return begun and (self.valid_to is None or business_date <= self.valid_to)
 
     def aliases(self) -> dict[str, list[str]]:
         """Return field code -> delivered names, the code itself included."""

@@ -34,6 +34,8 @@ BATCH_WORDS = {
     "failed": "失败",
 }
 """The states of a batch."""
+ABSENT = "无报送"
+"""What is said of a batch that is complete since nothing was delivered and its contract allows that."""
 WAIVED = "不再等待"
 """What a person stated of a batch: nothing of it will be taken, and its night goes on without it."""
 SUBJECT_WORDS = {"legal": "法人及非法人组织", "person": "自然人", "sole_trader": "个体工商户"}

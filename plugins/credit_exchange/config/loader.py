@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
@@ -43,6 +44,11 @@ class Configuration:
         """Return the ids of all feeds or platforms (kind: `feed`, `platform`), also of those whose file is wrong."""
         good = self.feeds if kind == "feed" else self.platforms
         return sorted({*good, *(part.partition(" ")[2] for part in self.broken if part.startswith(f"{kind} "))})
+
+    def feeds_on(self, business_date: date) -> list[str]:
+        """Return the ids of the feeds that deliver for a business date, also of those whose file is wrong."""
+        not_due = {name for name, feed in self.feeds.items() if not feed.delivers_on(business_date)}
+        return [name for name in self.ids("feed") if name not in not_due]
 
     def dataset_of(self, feed_id: str) -> Dataset:
         """Return the data set that this feed delivers."""

@@ -37,9 +37,9 @@ def unmeant_rules(rules: tuple[SharingRule, ...], datasets: Mapping[str, Dataset
                 )
 
 
-def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset]) -> Iterator[str]:
-    """Yield feeds none of whose rows can be good, that read one file for every date or what another one reads, or that
-    name another department than their own."""
+def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset], last_date: date) -> Iterator[str]:
+    """Yield feeds none of whose rows can be good, that read one file for every date or what another one reads, that
+    name another department than their own, or from which nothing is collected for the last business date."""
     sources: dict[bytes, str] = {}
     codes: dict[str, str] = {}
     for name, feed in feeds.items():
@@ -54,6 +54,9 @@ def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset]) ->
                 f"feeds/{name}.yml：source.path 没有 {{date}}，每个业务日期都读同一个文件：部门停止更新时仍算报送，"
                 "补数时读到的是今天的内容；请让部门按日期命名"
             )
+        if not feed.delivers_on(last_date):
+            window = f"{feed.valid_from or '最早'} 至 {feed.valid_to or '今后'}"
+            yield f"feeds/{name}.yml：报送期是 {window}，业务日期 {last_date} 不采集；有误请更正 valid_from、valid_to"
         yield from _foreign_words(name, feed, datasets[feed.dataset])
         yield from _of_others(name, feed, feeds)
         first = codes.setdefault(feed.department.uscc or name, name)

@@ -52,7 +52,7 @@ class WorkCalendar:
 
 def _read_year(path: Path) -> tuple[int, dict[date, bool]]:
     try:
-        data: Any = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)  # noqa: S506 - a SafeLoader
+        data: Any = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a day that does not exist
         raise ConfigurationError(f"{path}：不能作为 UTF-8 的 YAML 读取（{error}）；请更正") from error
     if not isinstance(data, dict) or data.get("year") != _year_of(path) or not str(data.get("source") or "").strip():

@@ -52,8 +52,8 @@ def notes(config: Configuration) -> list[str]:
     """Return what is allowed and rarely meant, a line each: names of persons that a rule lets out as they are, fields
     that are not for the public, rules, feeds and data sets that can come to nothing, files that are not read, CA
     bundles that are of no use on this machine."""
-    today = business_time.today()
-    told = [*unmeant_versions(config.datasets, today), *unmeant_feeds(config.feeds, config.datasets)]
+    today, last = business_time.today(), business_time.last_business_date()
+    told = [*unmeant_versions(config.datasets, today), *unmeant_feeds(config.feeds, config.datasets, last)]
     told += unmeant_rules(config.sharing, config.datasets)
     told += [*unmeant_platforms(config.platforms), *unmeant_files(config.root)]
     told += goes_nowhere(config.feeds, config.platforms, config.sharing, config.datasets)

@@ -11,7 +11,8 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal
 
-from credit_exchange.config.labels import NO_CAUSE, UNRELEASED, WAIVED, told_apart
+from credit_exchange.config.labels import NO_CAUSE, UNRELEASED, WAIVED, feed_label, told_apart
+from credit_exchange.config.loader import Configuration
 
 Row = Mapping[str, Any]
 Standing = Literal["none", "running", "again", "lost", "ended"]
@@ -241,6 +242,12 @@ def progress(batches: Sequence[Row], feeds: int, sums: Mapping[str, Mapping[str,
     total = sum(counts["total"] for counts in sums.values())
     left = sum(counts[name] for counts in sums.values() for name in ("awaiting", "unknown", "backlog"))
     return f"{told}；上报有结果 {total - left:,} / {total:,} 条" if total else told
+
+
+def not_due(config: Configuration, day: date, batches: Sequence[Row]) -> list[str]:
+    """Return, as people read them, the feeds that by their files do not deliver this date, and did not."""
+    away = {*config.feeds} - {*config.feeds_on(day)} - {str(batch["feed"]) for batch in batches}
+    return [feed_label(config, feed) for feed in sorted(away)]
 
 
 def verdict(

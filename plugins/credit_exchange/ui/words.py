@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from credit_exchange.config.labels import (
+    ABSENT,
     BATCH_WORDS,
     CALL_WORDS,
     OP_WORDS,
@@ -20,6 +21,7 @@ WORDS = {
     **OP_WORDS,
     **WORKING_WORDS,
     "waived": WAIVED,
+    "absent": ABSENT,
     "open": "待更正",
     "corrected": "已更正",
     "dismissed": "不再更正",
@@ -67,6 +69,7 @@ IDLE = frozenset(
     {
         *WORKING_WORDS,
         "waived",
+        "absent",
         "superseded",
         "cancelled",
         "dismissed",

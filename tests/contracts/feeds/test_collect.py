@@ -104,7 +104,7 @@ def test_a_missing_delivery_is_recorded_and_known_as_late_when_it_comes(exchange
 def test_a_missing_delivery_may_be_accepted(exchange_of: OPEN) -> None:
     exchange = exchange_of(CSV, contract={"missing": "accept"})
     batch = by_id(exchange.engine, collect(exchange, "t", DAY))
-    assert (batch.stage, batch.state) == ("merged", "missing")
+    assert (batch.stage, batch.state, batch.problem) == ("merged", "complete", None)
     with pytest.raises(FatalError, match="没有落地的数据"):
         rows(exchange, batch.batch_id)
 

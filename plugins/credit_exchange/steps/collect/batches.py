@@ -91,11 +91,17 @@ def mark_collected(engine: Engine, batch_id: int, digest: str, uri: str, size: i
         return bool(connection.execute(load("collect/mark_collected"), values | {"at": business_time.now()}).rowcount)
 
 
-def mark_missing(engine: Engine, batch_id: int, problem: str, *, accepted: bool) -> bool:
-    """Note that nothing was delivered; accepted when the feed's contract allows it. False: as :func:`mark_problem`."""
-    values = {"batch_id": batch_id, "problem": problem, "stage": "merged" if accepted else "expected"}
+def mark_missing(engine: Engine, batch_id: int, problem: str) -> bool:
+    """Note that nothing was delivered. False: as :func:`mark_problem`."""
+    values = {"batch_id": batch_id, "problem": problem}
     with transaction(engine) as connection:
         return bool(connection.execute(load("collect/mark_missing"), values).rowcount)
+
+
+def mark_absent(engine: Engine, batch_id: int) -> bool:
+    """Note that nothing was delivered, as the feed's contract allows. False: as :func:`mark_problem`."""
+    with transaction(engine) as connection:
+        return bool(connection.execute(load("collect/mark_absent"), {"batch_id": batch_id}).rowcount)
 
 
 def mark_problem(engine: Engine, batch_id: int, state: str, problem: str) -> bool:

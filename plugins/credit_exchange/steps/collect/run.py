@@ -11,6 +11,7 @@ from typing import IO, Any
 from credit_exchange.config.feed import Feed, HttpSource, RowdataZipSource, TableSource, XlsxSource
 from credit_exchange.errors import ExchangeError, FatalError, HoldForPerson, LandingAway, NotDelivered, RetriableError
 from credit_exchange.steps.collect import batches
+from credit_exchange.steps.collect.absence import may_be_absent, tell_belated
 from credit_exchange.steps.collect.archive import checked_zip
 from credit_exchange.steps.collect.columns import Layout
 from credit_exchange.steps.collect.delivery import Absent, take
@@ -43,6 +44,13 @@ def collect(exchange: Exchange, feed_id: str, business_date: date, *, recollect:
     HoldForPerson (drift of a table). All of them are recorded in the batch's `problem`.
     """
     feed = exchange.config.feed(feed_id)
+    try:
+        return _collected(exchange, feed_id, feed, business_date, recollect=recollect)
+    finally:
+        tell_belated(exchange, feed_id, feed)
+
+
+def _collected(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, *, recollect: bool) -> int:
     with batches.only_one(exchange.engine, feed_id, business_date):
         batch = batches.newest(exchange.engine, feed_id, business_date)
         if batch is None or not batch.landed_uri:
@@ -61,13 +69,16 @@ def _first(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, ba
     try:
         landed = _land(exchange, feed_id, feed, business_date, approved=bool(batch and batch.approved_by))
     except ExchangeError as error:
-        accepted = False
-        if isinstance(error, NotDelivered):
-            accepted = isinstance(error, Absent) and feed.contract.missing == "accept"
-            noted = batches.mark_missing(exchange.engine, batch_id, str(error), accepted=accepted)
+        accepted = isinstance(error, Absent) and may_be_absent(exchange, feed, business_date)
+        if accepted:
+            noted = batches.mark_absent(exchange.engine, batch_id)
+        elif isinstance(error, NotDelivered):
+            noted = batches.mark_missing(exchange.engine, batch_id, str(error))
         else:
             state = "held" if isinstance(error, HoldForPerson) else "failed"
             noted = batches.mark_problem(exchange.engine, batch_id, state, str(error))
+        if accepted and noted:
+            log.info("%s %s：没有交付，约定允许，不再等待", feed_id, business_date)
         if not noted:  # perhaps a moment ago
             log.info(
                 "%s %s：没有可收下的交付（%s），但已登记不再等待，或已由另一次运行收下",
