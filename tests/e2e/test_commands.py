@@ -272,6 +272,7 @@ def test_a_dry_run_names_no_batch_since_its_own_is_gone_and_the_number_is_anothe
     assert main(["dry-run", "--feed", "fz_wjw_permit", "--date", str(UNTIL - timedelta(days=40))]) == 2
     told = capsys.readouterr().out
     assert "福州市卫生健康委员会 · 行政许可：没有收到" in told
+    assert told.count("没有收到") == 1
     assert "报送批次" not in told
 
 

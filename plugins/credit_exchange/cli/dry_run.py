@@ -43,6 +43,8 @@ def dry_run(feed_id: str, business_date: date, console: Console) -> int:
         night_summary.show(exchange.engine, exchange.config, business_date, console, tried_out=True)
         with transaction(exchange.engine) as connection:
             reasons = connection.execute(sql.load("summary/reasons")).mappings().all()
+            feeds = connection.execute(sql.load("summary/feeds"), {"business_date": business_date}).mappings()
+            told = {row["problem"] for row in feeds}
         table = Table(title="问题数据（按规则）", title_justify="left")
         for heading in ("规则", "字段", "行数", "首行", "说明"):
             table.add_column(heading, overflow="fold")
@@ -51,7 +53,7 @@ def dry_run(feed_id: str, business_date: date, console: Console) -> int:
             table.add_row(rule_label(rule), *rest)
         if reasons:
             console.print(table)
-        if problem:
+        if problem and problem not in told:
             console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     console.print("试运行：未写入正式库，未上报任何平台")
     return 2 if problem else 0
