@@ -326,12 +326,12 @@ def _astray(line: dict[str, Any], beside: tuple[int, int] | None) -> list[str]:
 
 
 def _decided(catalog: str, row: dict[str, str]) -> str:
-    """The day that summary and list go by: the decision date, else the first date in the row."""
+    """The day that summary and list go by: the decision date; of a table that nobody laid down, the earliest date."""
     table = CATALOGS[catalog]
     if table is not None:
         return row[table.decided]
-    named = [value for column, value in row.items() if column.endswith("jdrq") and columns.is_date(value, "")]
-    return next(iter(named + [value for value in row.values() if columns.is_date(value, "")]), "")
+    dates = {column: value for column, value in row.items() if columns.is_date(value, "")}
+    return min([value for column, value in dates.items() if column.endswith("jdrq")] or dates.values(), default="")
 
 
 def _played(script: dict[str, Any], number: int, record_id: str) -> tuple[str, str] | None:

@@ -38,7 +38,7 @@ HEADINGS = {
     "dataset": "数据集",
     "version": "版本",
     "department": "部门",
-    "document_no": "决定书文号",
+    "document_no": "文号",
     "subject_code": "主体代码",
     "subject_name": "信用主体",
     "subject_kind": "主体类别",

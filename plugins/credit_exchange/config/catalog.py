@@ -85,7 +85,9 @@ class Identity(Model):
     agency_name: str
     document_no: str
     decided_on: str
-    subject: SubjectFields
+    subject: SubjectFields = Field(
+        description="who the record is about; of what is about nobody, as an article or a report: who publishes it"
+    )
 
 
 class Condition(Model):

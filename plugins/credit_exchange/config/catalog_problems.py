@@ -56,6 +56,7 @@ def unguarded(dataset: Dataset) -> Iterator[Problem]:
             yield ("clocks", number, "amber"), f"预警（{shown[0]}）不早于超期（{shown[1]}）；请更正其一"
     for number, field in enumerate(dataset.current.fields):
         says = {
+            "uscc": field.code == dataset.identity.subject.uscc,
             "required": field.required,
             "max_length": field.length is not None,
             "is_date": field.type == "date",

@@ -41,7 +41,7 @@ MEANING = {
     "no_person_number": "no ID, mobile or bank card number in fields that leave as they are",
     "no_own_name": "not the name of the person whom the record is about",
     "not_a_penalty": "none of the words in limit, separated by |: the row belongs to another data set",
-    "uscc": "a unified social credit code (18, GB 32100); the placeholder codes pass",
+    "uscc": "a unified social credit code (18, GB 32100) and no ID card number; the placeholder codes pass",
     "agency_code": "such a code that begins with one of those in limit, separated by commas",
     "sole_trader_prefix": "kind and code agree about 92…; fields: kind, code",
     "id_card": "an ID card number (GB 11643); fields: document type and number, or the number alone",

@@ -146,7 +146,7 @@ Source = Annotated[CsvSource | XlsxSource | RowdataZipSource | TableSource | Htt
 
 
 def _alike(word: str) -> str:
-    """Return an operation as it is compared: width, blanks and case say nothing."""
+    """Return an operation or a column's name as it is compared: width, blanks and case say nothing."""
     return "".join(unicodedata.normalize("NFKC", word).split()).upper()
 
 
@@ -258,9 +258,9 @@ class Feed(Model):
         seen: dict[str, str] = {}
         for code, names in self.aliases().items():
             for name in names:
-                if name in seen:
-                    raise ValueError(f"列名 {name!r} 同时对应 {seen[name]} 和 {code}；请只留一处")
-                seen[name] = code
+                other = seen.setdefault(_alike(name), code)
+                if other != code:
+                    raise ValueError(f"列名 {name!r} 同时对应 {other} 和 {code}（不分大小写和全半角）；请只留一处")
         return self
 
     def delivers_on(self, business_date: date) -> bool:

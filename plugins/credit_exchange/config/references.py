@@ -59,6 +59,12 @@ def feed_problems(file: File, feed: Feed, datasets: Datasets) -> Iterator[str]:
             if code not in known_codes:
                 what = "金额字段" if part == "units" else "字段"
                 wrong = f"{feed.dataset} {version.id} 没有这个{what}；{like(code, known_codes)}"
+                older = next((v.id for v in dataset.versions if part == "columns" and code in _columns(dataset, v)), "")
+                if older and feed.schema_version is None:
+                    wrong = (
+                        f"{feed.dataset} {version.id} 没有这个字段，{older} 有；"
+                        f"部门仍按 {older} 报送的，请在本文件写 schema_version: {older}"
+                    )
                 if part == "columns" and any(field.code == code for field in version.fields):
                     wrong = (
                         f"catalog/{feed.dataset}.yml 中 {version.id} 的 crosswalk 没有说明它现在叫什么；"

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from credit_exchange.config.catalog import BOUNDS, Condition, Dataset, is_number
+from credit_exchange.config.catalog import BOUNDS, Condition, Dataset, SubjectKind, is_number
 from credit_exchange.config.sharing import MaskKind, SharingRule
 from credit_exchange.core.canonical import canonical_json, sm3_hex
 
@@ -88,6 +88,9 @@ _TESTS: dict[str, Callable[[str, str | list[str] | None], bool]] = {
 }
 
 
+_KIND = "_subject_kind"
+_FILLED = {"contains", "contains_any", "contains_only", *BOUNDS}
+"""Conditions that hold for no empty field."""
 _EXACT = {"eq", "ne", "in", "not_in", "present", "absent"}
 
 
@@ -101,6 +104,31 @@ def _part(conditions: list[Condition], amounts: Container[str]) -> Callable[[str
         return lambda value: value if not value or value in words else None
     tests = [_test_of(condition, amounts) for condition in conditions]
     return lambda value: "".join("1" if test(value) else "0" for test in tests)
+
+
+class _Known:
+    """What is known of a record's content from a rule that matches it, and from the kind of its subject."""
+
+    def __init__(self, rule: SharingRule, kind: SubjectKind | None, amounts: Container[str]) -> None:
+        self._conditions = [*rule.match, *([Condition(field=_KIND, op="eq", value=kind)] if kind else [])]
+        self._amounts = amounts
+        self._words: dict[str, list[str]] = {}
+        for condition in self._conditions:
+            if condition.op in ("eq", "in"):
+                words = [condition.value] if isinstance(condition.value, str) else condition.value or []
+                self._words[condition.field] = [word for word in words if self._may_be(condition.field, word)]
+        self.nothing = any(not words for words in self._words.values())
+
+    def sure(self, condition: Condition) -> bool:
+        """Whether a condition holds for every such content."""
+        if condition.field in self._words:
+            words = self._words[condition.field]
+            return all(holds(condition, {condition.field: word}, self._amounts) for word in words)
+        filled = any(c.field == condition.field and c.op in _FILLED for c in self._conditions)
+        return condition in self._conditions or (condition.op == "present" and filled)
+
+    def _may_be(self, name: str, word: str) -> bool:
+        return all(holds(c, {name: word}, self._amounts) for c in self._conditions if c.field == name)
 
 
 class RuleSet:
@@ -172,8 +200,19 @@ class RuleSet:
             decision = self._known[key] = self._decide(content)
         return decision
 
+    def decide_by(self, rule: SharingRule, kind: SubjectKind | None = None) -> Decision | None:
+        """Return the decision about records of which no more is known than that this rule matches them, and perhaps
+        what kind their subject is: by those rules alone that surely match as well. None: it matches none of that kind.
+        """
+        known = _Known(rule, kind, self._amounts)
+        if known.nothing:
+            return None
+        return self._by([r for r in self.rules if r is rule or all(map(known.sure, r.match))])
+
     def _decide(self, content: Mapping[str, str]) -> Decision:
-        matching = [r for r in self.rules if all(holds(c, content, self._amounts) for c in r.match)]
+        return self._by([r for r in self.rules if all(holds(c, content, self._amounts) for c in r.match)])
+
+    def _by(self, matching: list[SharingRule]) -> Decision:
         told = tuple((r.id, r.version, r.effect) for r in matching)
         for effect in ("withhold", "hold"):
             for rule in matching:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from credit_exchange.config.catalog import SubjectKind
 from credit_exchange.config.catalog_problems import unguarded
 from credit_exchange.config.files import File
 from credit_exchange.config.labels import SUBJECT_WORDS
 from credit_exchange.config.loader import Configuration, told
-from credit_exchange.config.sharing import SharingRule
 from credit_exchange.config.sharing_engine import RuleSet
 from credit_exchange.config.unmeant import (
     goes_nowhere,
@@ -75,42 +75,35 @@ def notes(config: Configuration) -> list[str]:
         f"规则 {rule} 把{dataset.name}中{SUBJECT_WORDS[kind]}的 {code} 以原文发往{one.name}；"
         "除非有法律依据，请参照 sharing/20_privacy.yml 写一条遮蔽或去掉它的规则"
         for dataset, one, rules in sent
-        for rule, kind, code in _open_names(rules)
+        for rule, kind, code in _open_names(rules, one.datasets[dataset.dataset].omit)
     ]
 
 
 def _not_public(rules: RuleSet, omitted: list[str]) -> tuple[str, list[str]] | None:
     """The first rule that lets out fields whose class says that they are not for the public, and these; None: none."""
     for rule in (one for one in rules.rules if one.effect == "release"):
-        decision = rules.decide(_said(rule))
+        decision = rules.decide_by(rule)
+        if decision is None or decision.deciding_rule != rule.id:
+            continue
         hidden = {*decision.drop_fields, *omitted, rules.dataset.shared_code}
         codes = [f.code for f in rules.dataset.current.fields if f.publication != "public" and f.code not in hidden]
-        if codes and decision.deciding_rule == rule.id:
+        if codes:
             return rule.id, codes
     return None
 
 
-def _said(rule: SharingRule) -> dict[str, str]:
-    """A content that this rule's conditions ask for, as far as they name words."""
-    return {
-        c.field: c.value if isinstance(c.value, str) else (c.value or [""])[0]
-        for c in rule.match
-        if c.op in ("eq", "in")
-    }
-
-
-def _open_names(rules: RuleSet) -> Iterator[tuple[str, str, str]]:
+def _open_names(rules: RuleSet, omitted: list[str]) -> Iterator[tuple[str, str, str]]:
     """Yield rule, kind of subject and field for each name of a person that leaves in clear; a shop's name may."""
     subject = rules.dataset.identity.subject
-    shop = {subject.name}
+    if subject.kind is None:
+        return  # all of them are organisations
     told = {field.code for field in rules.dataset.current.fields if field.personal == "name"}
     names = told | {code for code in (subject.name, subject.representative) if code}
+    cases: tuple[tuple[SubjectKind, set[str]], ...] = (("person", names), ("sole_trader", names - {subject.name}))
     for rule in (one for one in rules.rules if one.effect == "release"):
-        said = _said(rule)
-        for kind, open_ones in (("person", names), ("sole_trader", names - shop)):
-            if subject.kind is None:
-                continue  # all of them are organisations
-            decision = rules.decide(said | {"_subject_kind": kind})
-            hidden = {code for code, mask in decision.mask_fields if mask == "person_name"} | {*decision.drop_fields}
-            if decision.deciding_rule == rule.id:
+        for kind, open_ones in cases:
+            decision = rules.decide_by(rule, kind) if rules.dataset.kinds.get(kind) else None
+            if decision is not None and decision.deciding_rule == rule.id:
+                hidden = {code for code, mask in decision.mask_fields if mask == "person_name"}
+                hidden |= {*decision.drop_fields, *omitted}
                 yield from ((rule.id, kind, code) for code in sorted(open_ones - hidden))

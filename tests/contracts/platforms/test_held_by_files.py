@@ -54,6 +54,7 @@ def test_a_kind_of_subject_that_had_no_catalogue_goes_when_it_has_one(
     result = run(exchange, kind)
     assert (result.delivered, result.held) == (3, 1)
     assert outbox(exchange)["p0501", 1].outcome_code == "CATALOG"
+    assert "平台没有接收自然人的目录" in (outbox(exchange)["p0501", 1].outcome_message or "")
     written(exchange, kind, without | {"red_list": Route(catalog={"*": "heiming"})})
     run(exchange, kind)  # another change helps nothing
     assert outbox(exchange)["p0501", 1].outcome_code == "CATALOG"

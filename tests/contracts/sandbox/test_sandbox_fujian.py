@@ -140,6 +140,14 @@ def test_summary_and_list_are_by_decision_date(fujian: FujianSender) -> None:
     assert fujian.get("/exchange/summary", catalog="frxk", date="2026-11-20")["code"] == "E400"
 
 
+def test_in_a_table_that_nobody_laid_down_the_decision_date_is_the_earliest(fujian: FujianSender) -> None:
+    """Columns come in the order of their names: a 公示截止期 may stand before it."""
+    row = {"bl_gsjzq": "20291110", "bl_rdrq": "20261110", "bl_wh": "榕人社列〔2026〕1号"}
+    fujian.run(line("a", row=row), catalog="heiming")
+    assert fujian.get("/exchange/list", catalog="heiming", date="20261110", page="1")["data"]["total"] == 1
+    assert fujian.get("/exchange/list", catalog="heiming", date="20291110", page="1")["data"]["total"] == 0
+
+
 def test_a_failed_task_stores_nothing_and_may_come_again_under_a_new_key(serve: Callable[..., Sandbox]) -> None:
     sandbox = serve("fujian")
     sender = FujianSender(sandbox)

@@ -59,6 +59,11 @@ def lines(chunks: Iterable[RawChunk]) -> list[int]:
     return [int(line) for chunk in chunks for line in chunk.line_no]
 
 
+def test_names_of_one_column_that_differ_in_case_or_width_are_one_column() -> None:
+    columns = {**COLUMNS, "BZ": "bz", "XK_WSH": ["文号(新)", "文号（新）"]}
+    assert records(csv_of("名称,代码,文号（新）,bz\n甲,乙,丙,丁\n", columns=columns)) == [["甲", "乙", "丙", "丁"]]
+
+
 def problems(chunks: Iterable[RawChunk]) -> list[tuple[int, str, str]]:
     return [(int(c.line_no[p[0]]), p[1], p[2]) for c in chunks for p in c.row_problems]
 

@@ -98,6 +98,18 @@ def test_a_feed_of_an_unknown_data_set_says_what_to_add(copied: Path) -> None:
     assert "请新增 catalog/permitt.yml" in problems(copied)
 
 
+@pytest.mark.parametrize("name", ["许可机关(全称)", "许可机关（全称）", "许可机关 （全称）"])
+def test_a_column_cannot_be_two_fields_however_its_name_is_typed(copied: Path, name: str) -> None:
+    edit(copied, "feeds/fz_zjj_permit.yml", "XK_LYDW: 数据来源单位", f"XK_LYDW: {name}")
+    edit(copied, "feeds/fz_zjj_permit.yml", "XK_XKJG: 许可机关", "XK_XKJG: 许可机关（全称）")
+    assert "同时对应" in problems(copied)
+
+
+def test_the_feeds_of_a_table_that_became_an_older_one_are_told_how_to_go_on(copied: Path) -> None:
+    edit(copied, "feeds/fz_xfj_penalty.yml", "schema_version: v2016", "# schema_version: v2016")
+    assert "没有这个字段，v2016 有；部门仍按 v2016 报送的，请在本文件写 schema_version: v2016" in problems(copied)
+
+
 def test_a_rule_about_an_unknown_platform_is_an_error(copied: Path) -> None:
     (copied / "platforms" / "china.yml").unlink()
     assert "platforms/ 下没有平台 'china'" in problems(copied)

@@ -10,6 +10,8 @@ from validate_bench import PERSON, Bench
 OK: set[str] = set()
 WRONG_USCC = "9135010026017703XA"
 PLACEHOLDER = "00000000000000000X"
+BOTH = "350102198503011209"
+"""An identity card's number that passes as an organisation's code too, as one in 31 does."""
 
 CARD = {"XK_XDR_ZJLX": "身份证", "XK_XDR_ZJHM": "11010519491231002X"}
 
@@ -31,6 +33,7 @@ PERMIT_CASES: list[tuple[str, dict[str, str], set[str]]] = [
     ("unified code missing", {"XK_XDR_SHXYM": "/"}, {"S03"}),
     ("unified code with a wrong check digit", {"XK_XDR_SHXYM": WRONG_USCC}, {"S03"}),
     ("zeros, of which the check digit is right", {"XK_XDR_SHXYM": "０" * 18}, {"S03"}),
+    ("identity card that passes as a unified code", {"XK_XDR_SHXYM": BOTH}, {"S03"}),
     ("placeholder instead of a code", {"XK_XDR_SHXYM": PLACEHOLDER}, OK),
     ("lower case and full width are the same code", {"XK_XDR_SHXYM": "９135010026017703xw"}, OK),
     ("person with a company's code", PERSON | {"XK_XDR_GSZC": "440301103448669"}, {"S03"}),

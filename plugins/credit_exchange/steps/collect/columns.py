@@ -61,8 +61,8 @@ class Layout:
         self.columns = list(self._names)
         self._targets: dict[str, list[str]] = {}
         for column, names in self._names.items():
-            for name in names:
-                self._targets.setdefault(normal(name), []).append(column)
+            for name in dict.fromkeys(map(normal, names)):  # names that differ in case or width are one column
+                self._targets.setdefault(name, []).append(column)
         self._ignored = {normal(name) for name in feed.ignore}
         if isinstance(feed.source, TableSource):
             self._ignored.add(normal(feed.source.updated_at))

@@ -288,8 +288,12 @@ def not_a_penalty(case: Case, rule: Rule, code: str) -> BoolArray:
 
 @_check
 def uscc(case: Case, _rule: Rule, code: str) -> BoolArray:
-    """S03: a code stands that is neither valid (GB 32100) nor the placeholder."""
-    return case.present(code) & ~uscc_valid(case.column(code)) & ~case.placeholder(code)
+    """S03: a code stands that is neither valid (GB 32100) nor the placeholder, or that is an identity card's number.
+
+    One number of a card in 31 is right as a unified code as well, and would leave as one.
+    """
+    column = case.column(code)
+    return case.present(code) & (~uscc_valid(column) | id_card_valid(column)) & ~case.placeholder(code)
 
 
 @_check

@@ -17,6 +17,7 @@ import orjson
 
 from credit_exchange.config.catalog import CatalogField, Dataset, SubjectKind
 from credit_exchange.config.files import Place, like
+from credit_exchange.config.labels import SUBJECT_WORDS
 from credit_exchange.config.platform import Platform
 from credit_exchange.core import jsontext
 from credit_exchange.core.canonical import canonical_json, sm3_hex
@@ -113,11 +114,9 @@ class FujianTask(FujianList):
         route = self._platform.datasets[payload.dataset]
         catalog = route.catalog_of(payload.subject_kind)
         if catalog is None:
-            return Verdict(
-                Outcome.HELD,
-                "CATALOG",
-                f"平台没有接收该类相对人（{payload.subject_kind}）的目录，请检查 include/platforms，改正后自动报送",
-            )
+            who = SUBJECT_WORDS.get(payload.subject_kind, "该类主体")
+            why = f"平台没有接收{who}的目录，请在平台文件的 catalog 中补上，改正后自动报送"
+            return Verdict(Outcome.HELD, "CATALOG", why)
         line: dict[str, Any] = {"id": payload.record_id, "ver": payload.version}
         if payload.op == "withdraw":
             line |= {"act": "D", "why": payload.reason.strip() or "撤下", "row": {}}
