@@ -301,7 +301,7 @@ def test_a_delivery_that_did_not_have_to_come_is_nobodys_task(client: Any, datab
         )
     engine.dispose()
     page = client.get("/night?date=2026-11-21").text
-    assert ">无报送</span>" in page
+    assert '<span class="state idle">无报送</span>' in page
     assert "<h2>要处理的" not in page
     assert "全部完成，没有要处理的" in page
     assert 'class="good" aria-current' in page

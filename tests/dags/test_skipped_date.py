@@ -14,6 +14,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
 
 from credit_exchange.adapters import notifiers, tasks
+from credit_exchange.config.feed import CsvSource, RowdataZipSource, XlsxSource
 from credit_exchange.config.loader import config_root, load
 from credit_exchange.steps.alerts import open_incidents
 from credit_exchange.steps.context import Exchange
@@ -45,7 +46,7 @@ def begin(kind: str, key: str = DAY.isoformat()) -> Any:
     return tasks.OpenNight(task_id="open_night").execute({"dag_run": run})
 
 
-def judge(kind: str, feeds: list[str], states: dict[str, str]) -> Any:
+def judge(kind: str, feeds: list[str] | None, states: dict[str, str]) -> Any:
     """The verdict on a run of this kind."""
     run = SimpleNamespace(run_id=f"{kind}__1", dag_id="nightly_exchange")
     ti = SimpleNamespace(
@@ -73,6 +74,13 @@ def test_what_else_fails_in_such_a_run_is_told(skipped: Exchange) -> None:
         judge("scheduled", [], NOTHING | {"summary": "failed"})
 
 
+def test_where_the_beginning_said_nothing_what_was_not_run_is_told(skipped: Exchange) -> None:
+    """Only a run that 开始 gave no feeds has none."""
+    begin("scheduled")
+    with pytest.raises(AirflowFailException, match=r"feeds\.collect"):
+        judge("scheduled", None, NOTHING)
+
+
 @pytest.mark.parametrize("kind", ["backfill", "manual"])
 def test_who_starts_a_run_of_it_has_changed_his_mind(skipped: Exchange, kind: str) -> None:
     assert begin(kind) == skipped.config.ids("feed")
@@ -89,15 +97,43 @@ def test_its_page_says_that_it_is_left_out_also_when_the_schedule_has_been_there
 
 
 def test_a_date_before_any_feed_delivers_is_a_night_without_deliveries(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Any, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So where a first date lies before all that is configured: nobody is said not to have delivered."""
     monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
     monkeypatch.setattr(notifiers, "tell", lambda _exchange: 0)
     monkeypatch.setenv("CREDIT_EXCHANGE_CONFIG", str(configured(tmp_path, valid_from="2026-11-09")))
+    hint = f"night --date {DAY}"
+    assert hint in client.get(f"/night?date={DAY}").text
     assert begin("backfill") == []
     assert judge("backfill", [], NOTHING) == {"failed": 0}
+    page = client.get(f"/night?date={DAY}").text
+    assert "这一天不由它们报送" in page
+    assert hint not in page
     assert len(begin("backfill", "2026-11-09")) == 1
+
+
+def test_the_beginning_of_a_night_looks_after_the_feeds_that_are_not_due(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+    root = configured(tmp_path, valid_from="2026-11-09")
+    monkeypatch.setenv("CREDIT_EXCHANGE_CONFIG", str(root))
+    monkeypatch.setenv("CREDIT_EXCHANGE_INBOX", str(tmp_path))
+    exchange = Exchange(load(), connect(database_url))
+    source = exchange.config.feed("fz_zjj_permit").source
+    assert isinstance(source, CsvSource | XlsxSource | RowdataZipSource)
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date,"
+            " state, stage) values ('fz_zjj_permit', 'd', 'd', 'permit', '2023', '2026-11-07', 'complete', 'merged')"
+        )
+    delivered = tmp_path / source.name_for(date(2026, 11, 7))
+    delivered.parent.mkdir(parents=True)
+    delivered.touch()
+    assert begin("backfill") == []
+    assert open_incidents(exchange, "belated:") == ["belated:fz_zjj_permit:2026-11-07"]
+    exchange.engine.dispose()
 
 
 def test_without_any_feed_nothing_is_called_a_night(

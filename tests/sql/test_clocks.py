@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 from merging import batch, query, row
@@ -109,6 +112,41 @@ def test_the_scorecard_counts_each_record_once_and_rates_what_was_reported(excha
     assert counted == {"reportable_records": 5, "reported_records": 3, "timely_records": 2}
     assert (str(score["reported_rate"]), str(score["timely_rate"])) == ("0.6000", "0.6667")
     assert (score["rows_delivered"], score["rows_passed"], score["accepted_rate"]) == (6, 6, 1)
+
+
+def test_the_scorecard_expects_no_batch_that_did_not_have_to_come(exchange: Exchange) -> None:
+    with exchange.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into exchange.batch (feed, department, department_name, dataset, schema_version, business_date,"
+            " state, stage, digest) select 'f', 'd', 'd', 'permit', '2023', date '2026-11-20' + n,"
+            " case n when 2 then 'missing' else 'complete' end, 'merged', case n when 1 then 'sm3' end"
+            " from generate_series(1, 4) as n"
+        )
+    (score,) = query(exchange, "select batches_missing, batches_expected from report.scorecard")
+    assert score == {"batches_missing": 1, "batches_expected": 2}
+
+
+def test_the_days_are_worked_out_anew_when_a_plan_comes_or_changes_or_the_years_go_on(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the watchdog tells people: the next night works by the new plan."""
+    shutil.copytree(exchange.config.root / "calendar", tmp_path / "calendar")
+    exchange.config = replace(exchange.config, root=tmp_path)
+    plan = tmp_path / "calendar" / "2027.yml"
+    day = "select is_workday, provisional from exchange.calendar_day where day = '2027-01-01'"
+    sync_reference(exchange)
+    for days, expected in (
+        ("days_off: []", {"is_workday": True, "provisional": False}),  # it says what was guessed
+        ("days_off: [2027-01-01]", {"is_workday": False, "provisional": False}),
+        ("days_worked: [2027-01-01]", {"is_workday": True, "provisional": False}),
+    ):
+        plan.write_text(f"year: 2027\nsource: 试\n{days}\n", encoding="utf-8")
+        assert sync_reference(exchange)
+        assert not sync_reference(exchange)
+        assert query(exchange, day) == [expected]
+    monkeypatch.setenv("CREDIT_EXCHANGE_NOW", "2027-01-02T01:30:00")
+    assert sync_reference(exchange)
+    assert query(exchange, "select max(day)::text as last from exchange.calendar_day") == [{"last": "2029-12-31"}]
 
 
 def test_real_time_counts_again_as_soon_as_no_other_is_set(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:

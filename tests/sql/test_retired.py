@@ -17,6 +17,10 @@ from credit_exchange.steps.release import release
 
 D1 = date(2026, 11, 20)
 WAITING = "select platform, op from exchange.outbox where state = 'ready' order by platform"
+NOTE = (
+    "select v.content::json ->> 'BZ' as note from exchange.record as r join exchange.record_version as v "
+    "on r.record_id = v.record_id and r.content_version = v.version"
+)
 
 
 @pytest.fixture
@@ -145,9 +149,30 @@ def test_what_a_removed_feed_said_yields_to_what_its_department_says_by_another(
     """A feed's file that gets another name is another feed: its corrections must come through, emptied fields too."""
     merge(exchange, batch(exchange, [row(exchange, "1号", fields={"BZ": "误填"})], D1, feed="old", department="fz_zjj"))
     merge(exchange, batch(exchange, [row(exchange, "1号")], date(2026, 11, 21), feed=feed, department=department))
-    (found,) = query(
-        exchange,
-        "select v.content::json ->> 'BZ' as note from exchange.record as r join exchange.record_version as v "
-        "on r.record_id = v.record_id and r.content_version = v.version",
-    )
+    (found,) = query(exchange, NOTE)
     assert found["note"] == left
+
+
+@pytest.mark.parametrize(("valid_to", "left"), [(D1, None), (date(2026, 11, 21), "误填")])
+def test_what_a_feed_said_yields_after_its_last_date_to_what_its_department_says_by_another(
+    exchange: Exchange, valid_to: date, left: str | None
+) -> None:
+    """A department that changes its form keeps the old file, for dates that are taken in later."""
+    old = exchange.config.feeds["fz_gulou_permit"].model_copy(update={"valid_to": valid_to})
+    exchange.config = replace(exchange.config, feeds=exchange.config.feeds | {"fz_gulou_permit": old})
+    told = {"old": ("fz_gulou_permit", D1, {"BZ": "误填"}), "new": ("fz_zjj_permit", date(2026, 11, 21), {})}
+    for feed, day, fields in told.values():
+        merge(exchange, batch(exchange, [row(exchange, "1号", fields=fields)], day, feed=feed, department="fz_zjj"))
+    (found,) = query(exchange, NOTE)
+    assert found["note"] == left
+
+
+def test_what_a_feed_said_of_an_earlier_date_yields_also_when_it_is_taken_in_later(exchange: Exchange) -> None:
+    old = exchange.config.feeds["fz_gulou_permit"].model_copy(update={"valid_to": D1})
+    exchange.config = replace(exchange.config, feeds=exchange.config.feeds | {"fz_gulou_permit": old})
+    new = batch(exchange, [row(exchange, "1号")], date(2026, 11, 21), feed="fz_zjj_permit", department="fz_zjj")
+    merge(exchange, new)
+    late = [row(exchange, "1号", fields={"BZ": "误填"})]
+    merge(exchange, batch(exchange, late, D1, feed="fz_gulou_permit", department="fz_zjj"))
+    (found,) = query(exchange, NOTE)
+    assert found["note"] is None

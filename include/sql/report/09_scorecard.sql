@@ -1,5 +1,5 @@
 -- Per department and month: the official rates with their numerators and denominators. 及时率 is of what was reported; what
--- was to be and was not yet is in 上报率 (reported_rate).
+-- was to be and was not yet is in 上报率 (reported_rate). A delivery that did not come and did not have to is not expected.
 create or replace view report.scorecard as
 with delivered as (
     select
@@ -9,7 +9,7 @@ with delivered as (
         sum(b.rows_accepted + b.rows_unchanged) as rows_passed,
         sum(b.rows_quarantined) as rows_quarantined,
         count(*) filter (where b.state = 'missing') as batches_missing,
-        count(*) as batches_expected
+        count(*) filter (where b.state <> 'complete' or b.digest is not null) as batches_expected
     from report.batch as b
     group by b.department, date_trunc('month', b.business_date)
 ),

@@ -69,6 +69,11 @@ class _File(Model):
         """Return the path below the inbox of a business date's file."""
         return self.path.format(date=business_date.strftime("%Y%m%d"), iso=business_date.isoformat())
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether each business date has a file of its own."""
+        return "{" in self.path
+
 
 def _one_character(text: str) -> str:
     if len(text) != 1 or text in '"\r\n' or not text.isascii():
@@ -267,6 +272,11 @@ class Feed(Model):
         """Whether a business date is delivered this way."""
         begun = self.valid_from is None or self.valid_from <= business_date
         return begun and (self.valid_to is None or business_date <= self.valid_to)
+
+    def overlaps(self, other: Feed) -> bool:
+        """Whether there are business dates that are delivered both this way and the other."""
+        begin = max(feed.valid_from or date.min for feed in (self, other))
+        return begin <= min(feed.valid_to or date.max for feed in (self, other))
 
     def aliases(self) -> dict[str, list[str]]:
         """Return field code -> delivered names, the code itself included."""

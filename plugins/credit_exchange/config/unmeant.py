@@ -40,7 +40,7 @@ def unmeant_rules(rules: tuple[SharingRule, ...], datasets: Mapping[str, Dataset
 def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset], last_date: date) -> Iterator[str]:
     """Yield feeds none of whose rows can be good, that read one file for every date or what another one reads, that
     name another department than their own, or from which nothing is collected for the last business date."""
-    sources: dict[bytes, str] = {}
+    sources: dict[bytes, list[str]] = {}
     codes: dict[str, str] = {}
     for name, feed in feeds.items():
         blank = _never_filled(feed, datasets[feed.dataset])
@@ -49,7 +49,7 @@ def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset], la
                 f"feeds/{name}.yml：必填项 {'、'.join(blank)} 没有对应的列，也没有常量，每一行都会被退回；"
                 "请补入 columns 或 constants"
             )
-        if isinstance(feed.source, CsvSource | XlsxSource | RowdataZipSource) and "{" not in feed.source.path:
+        if isinstance(feed.source, CsvSource | XlsxSource | RowdataZipSource) and not feed.source.is_dated:
             yield (
                 f"feeds/{name}.yml：source.path 没有 {{date}}，每个业务日期都读同一个文件：部门停止更新时仍算报送，"
                 "补数时读到的是今天的内容；请让部门按日期命名"
@@ -63,9 +63,10 @@ def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset], la
         if feeds[first].department.code != feed.department.code:
             yield f"feeds/{first}.yml 与 feeds/{name}.yml 是两个部门的，department.uscc 却相同；请更正其一"
         source = canonical_json([feed.dataset, feed.source.model_dump(mode="json")])
-        other = sources.setdefault(source, name)
-        if other != name:
+        others = sources.setdefault(source, [])
+        if other := next((one for one in others if feed.overlaps(feeds[one])), None):
             yield f"feeds/{name}.yml 与 feeds/{other}.yml 读取同一来源，同样的行会算作两家的说法；请更正其一"
+        others.append(name)
 
 
 def _of_others(name: str, feed: Feed, feeds: Mapping[str, Feed]) -> Iterator[str]:

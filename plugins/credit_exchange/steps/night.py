@@ -15,6 +15,8 @@ from credit_exchange.config.labels import COUNT_WORDS, part_label
 from credit_exchange.config.loader import Configuration
 from credit_exchange.errors import ConfigurationError, ExchangeError, remedy_of, without_values
 from credit_exchange.steps.collect import collect
+from credit_exchange.steps.collect.absence import feeds_due
+from credit_exchange.steps.collect.batches import newest
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
 from credit_exchange.steps.nights import close_night, newest_run, open_night, remember_cause
@@ -61,10 +63,11 @@ def run_night(
     `feeds` and `platforms` limit it (all by default; naming only platforms collects nothing). What is limited is no
     night of its business date: it is not recorded as one, and a late or missing night stays so. Platforms are drained
     side by side. Raises ConfigurationError for a feed or platform that does not exist, and for a feed that does not
-    deliver this business date, before anything is done.
+    deliver this business date and has no batch of it, before anything is done.
     """
     for feed_id in feeds:
-        if not exchange.config.feed(feed_id).delivers_on(business_date):
+        is_due = exchange.config.feed(feed_id).delivers_on(business_date)
+        if not is_due and newest(exchange.engine, feed_id, business_date) is None:  # what had begun can be ended
             raise ConfigurationError(
                 f"按 feeds/{feed_id}.yml 的 valid_from、valid_to，业务日期 {business_date} 不由它报送；"
                 "请更正 --date 或该文件"
@@ -76,7 +79,7 @@ def run_night(
     result = NightResult(business_date, run_id)
     if is_whole:
         open_night(exchange, run_id, business_date, "command")
-    chosen = list(feeds) or ([] if platforms else exchange.config.feeds_on(business_date))
+    chosen = list(feeds) or ([] if platforms else feeds_due(exchange, business_date))
     for feed_id in chosen:
         label = f"feed {feed_id}"
         work = partial(run_feed, exchange, feed_id, business_date, recollect=recollect)

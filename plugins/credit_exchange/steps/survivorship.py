@@ -5,8 +5,9 @@ The result is a function of each feed's newest claim alone, so it does not depen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
@@ -104,7 +105,8 @@ def settle(exchange: Exchange, connection: Connection, parameters: dict[str, Any
     dataset = exchange.config.datasets[parameters["dataset"]]
     mine = connection.execute(sql.load("merge/multi_staged"), parameters, execution_options=_STREAMED).mappings()
     windows = Windows(dataset) if dataset.publication else None
-    feeds = frozenset(exchange.config.ids("feed"))
+    known = exchange.config.feeds
+    feeds = {name: known[name].valid_to if name in known else None for name in exchange.config.ids("feed")}
     settled = 0
     others: Iterator[tuple[str, Iterator[Any]]] = iter(())
     for rows in mine.partitions(_CHUNK):
@@ -123,14 +125,25 @@ def settle(exchange: Exchange, connection: Connection, parameters: dict[str, Any
     return settled
 
 
-def _not_replaced(claims: list[Claim], feeds: frozenset[str]) -> list[Claim]:
-    """Return the claims without those that their department has replaced: of a feed whose file is gone, where another
-    feed of it has told something newer. What it leaves blank now would stay filled for ever."""
+def _not_replaced(claims: list[Claim], feeds: Mapping[str, date | None]) -> list[Claim]:
+    """Return the claims without those that their department has replaced: of a feed whose file is gone, or whose last
+    date was before, where another feed of it has told something newer. What it leaves blank now would stay filled for
+    ever. feeds: the feeds that there are, with their last date."""
+
+    def is_over(feed: str, day: str) -> bool:
+        last = feeds.get(feed)
+        return feed not in feeds or (last is not None and last.isoformat() < day)
+
     return [
         old
         for old in claims
-        if old.feed in feeds
-        or not any(c.feed in feeds and c.department == old.department and c.newness > old.newness for c in claims)
+        if not any(
+            c.feed in feeds
+            and c.department == old.department
+            and c.newness > old.newness
+            and is_over(old.feed, c.newness[0])
+            for c in claims
+        )
     ]
 
 

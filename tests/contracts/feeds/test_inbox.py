@@ -34,7 +34,7 @@ def test_an_inbox_that_is_not_there_is_no_department_s_silence(exchange_of: OPEN
         assert "投放目录" in str(batch.problem)
     inbox.unlink()
     inbox.mkdir()
-    assert by_id(exchange.engine, collect(exchange, "t", DAY)).state == "missing"
+    assert by_id(exchange.engine, collect(exchange, "t", DAY)).state == "complete"
 
 
 def test_what_lies_in_a_file_s_place_is_named(exchange_of: OPEN, inbox: Path) -> None:

@@ -36,6 +36,12 @@ def test_a_feed_delivers_from_its_first_to_its_last_date(of: Callable[[str], Con
     assert set(config.ids("feed")) - set(config.feeds_on(days[0])) == {FEED}
 
 
+def test_one_date_is_enough(of: Callable[[str], Configuration]) -> None:
+    config = of(f"valid_from: {FIRST}\nvalid_to: {FIRST}\n")
+    assert not config.broken
+    assert FEED in config.feeds_on(FIRST)
+
+
 def test_without_dates_it_always_delivers(of: Callable[[str], Configuration]) -> None:
     assert FEED in of("").feeds_on(date(2016, 1, 1))
 
@@ -66,3 +72,14 @@ def test_the_night_page_names_what_is_passed_over_and_did_not_deliver(of: Callab
     assert not_due(config, FIRST, []) == ["福州市城乡建设局 · 行政许可"]
     assert not_due(config, FIRST, [{"feed": FEED}]) == []
     assert not_due(config, LAST, []) == []
+
+
+@pytest.mark.parametrize(("begins", "is_told"), [(LAST, True), (LAST + timedelta(days=1), False)])
+def test_two_files_of_one_source_are_told_only_where_both_deliver_on_a_date(
+    of: Callable[[str], Configuration], copied: Path, begins: date, is_told: bool
+) -> None:
+    """So a department keeps its file's name when its columns change on a day."""
+    text = (copied / "feeds" / f"{FEED}.yml").read_text(encoding="utf-8")
+    (copied / "feeds" / "fz_zjj_permit_next.yml").write_text(f"{text}valid_from: {begins}\n", encoding="utf-8")
+    told = [note for note in notes(of(f"valid_to: {LAST}\n")) if "读取同一来源" in note]
+    assert len(told) == is_told

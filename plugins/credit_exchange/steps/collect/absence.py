@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from credit_exchange.config.feed import CsvSource, Feed, RowdataZipSource, XlsxSource
 from credit_exchange.config.labels import feed_label
 from credit_exchange.errors import ExchangeError
-from credit_exchange.steps.alerts import clear_others, raise_alert
+from credit_exchange.steps.alerts import clear_others, open_incidents, raise_alert
 from credit_exchange.steps.collect.delivery import inbox, path_of
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.reference import calendar_of
@@ -21,7 +21,8 @@ from credit_exchange.stores.sql import load
 log = logging.getLogger(__name__)
 BELATED = "belated:"
 LOOKED_BACK = 31
-"""Business dates of a feed that are looked at: what comes later than a month is brought by people who say so."""
+"""Business dates of a feed that are looked at, and those that were told: what comes later than a month is brought by
+people who say so."""
 
 
 def may_be_absent(exchange: Exchange, feed: Feed, business_date: date) -> bool:
@@ -35,13 +36,18 @@ def tell_belated(exchange: Exchange, feed_id: str, feed: Feed) -> None:
     """Raise an incident for each earlier date that nobody waits for and that was delivered after all, and close those
     of dates that were taken since. A look that fails is logged: whether this delivery was collected is what counts.
     """
-    if not isinstance(feed.source, CsvSource | XlsxSource | RowdataZipSource) or not inbox().is_dir():
+    source = feed.source
+    if not isinstance(source, CsvSource | XlsxSource | RowdataZipSource) or not source.is_dated:
         return
     prefix = f"{BELATED}{feed_id}:"
     try:
+        if not inbox().is_dir():
+            return
+        told = [date.fromisoformat(key.removeprefix(prefix)) for key in open_incidents(exchange, prefix)]
+        given = {"feed": feed_id, "days": LOOKED_BACK, "told": told}
         with transaction(exchange.engine) as connection:
-            days = list(connection.execute(load("collect/absent"), {"feed": feed_id, "days": LOOKED_BACK}).scalars())
-        came = [day for day in days if os.path.lexists(path_of(feed.source, day, feed_id))]
+            days = list(connection.execute(load("collect/absent"), given).scalars())
+        came = [day for day in days if os.path.lexists(path_of(source, day, feed_id))]
         for day in came:
             raise_alert(
                 exchange,
@@ -55,3 +61,12 @@ def tell_belated(exchange: Exchange, feed_id: str, feed: Feed) -> None:
         clear_others(exchange, prefix, [f"{prefix}{day}" for day in came])
     except (ExchangeError, SQLAlchemyError, OSError) as error:
         log.warning("%s：没有查看此前未等待的日期后来有没有报送（%s）", feed_id, type(error).__name__)
+
+
+def feeds_due(exchange: Exchange, business_date: date) -> list[str]:
+    """Return the ids of the feeds that deliver a business date. Of the others what came late is told now: after the
+    last date of a feed no 采集 of its own looks any more."""
+    due = exchange.config.feeds_on(business_date)
+    for feed_id in exchange.config.feeds.keys() - due:
+        tell_belated(exchange, feed_id, exchange.config.feeds[feed_id])
+    return due

@@ -66,31 +66,40 @@ def _collected(exchange: Exchange, feed_id: str, feed: Feed, business_date: date
 
 def _first(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, batch: batches.Batch | None) -> int:
     batch_id = batch.batch_id if batch else _create(exchange, feed_id, feed, business_date, 1)
+    why = Absent.__name__
     try:
-        landed = _land(exchange, feed_id, feed, business_date, approved=bool(batch and batch.approved_by))
+        landed = _landed_or_absent(exchange, feed_id, feed, business_date, approved=bool(batch and batch.approved_by))
     except ExchangeError as error:
-        accepted = isinstance(error, Absent) and may_be_absent(exchange, feed, business_date)
-        if accepted:
-            noted = batches.mark_absent(exchange.engine, batch_id)
-        elif isinstance(error, NotDelivered):
+        if isinstance(error, NotDelivered):
             noted = batches.mark_missing(exchange.engine, batch_id, str(error))
         else:
             state = "held" if isinstance(error, HoldForPerson) else "failed"
             noted = batches.mark_problem(exchange.engine, batch_id, state, str(error))
-        if accepted and noted:
-            log.info("%s %s：没有交付，约定允许，不再等待", feed_id, business_date)
-        if not noted:  # perhaps a moment ago
-            log.info(
-                "%s %s：没有可收下的交付（%s），但已登记不再等待，或已由另一次运行收下",
-                feed_id,
-                business_date,
-                type(error).__name__,
-            )
-        if accepted or not noted:
+        if noted:
+            raise
+        why = type(error).__name__
+    else:
+        if landed:
+            _mark(exchange, feed_id, business_date, batch_id, landed)
             return batch_id
-        raise
-    _mark(exchange, feed_id, business_date, batch_id, landed)
+        noted = batches.mark_absent(exchange.engine, batch_id)
+    if noted:
+        log.info("%s %s：没有交付，约定允许，不再等待", feed_id, business_date)
+    else:  # perhaps a moment ago
+        log.info("%s %s：没有可收下的交付（%s），但已登记不再等待，或已由另一次运行收下", feed_id, business_date, why)
     return batch_id
+
+
+def _landed_or_absent(
+    exchange: Exchange, feed_id: str, feed: Feed, business_date: date, *, approved: bool
+) -> _Landed | None:
+    """Land what is delivered; None where nothing is and the contract allows it."""
+    try:
+        return _land(exchange, feed_id, feed, business_date, approved=approved)
+    except Absent:
+        if may_be_absent(exchange, feed, business_date):
+            return None
+        raise
 
 
 def _corrected(exchange: Exchange, feed_id: str, feed: Feed, business_date: date, batch: batches.Batch) -> int:
