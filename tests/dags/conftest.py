@@ -56,7 +56,7 @@ def airflow_database() -> None:
 
 @pytest.fixture
 def in_airflow() -> dict[str, str]:
-    """The state of each run in Airflow; `paused` where the DAG is."""
+    """The state of each run in Airflow; under `paused` the DAG that is."""
     return {"run 1": "running"}
 
 
@@ -77,7 +77,9 @@ def client(database_url: str, in_airflow: dict[str, str]) -> Iterator[Any]:
             for statement in SEED:
                 given = {"hostile": HOSTILE, "number": document_key(HOSTILE), "record": RECORD}
                 connection.execute(text(statement), given)
-        app = build(Pages(engine, lambda run_id: in_airflow.get(run_id, ""), lambda: "paused" in in_airflow))
+        app = build(
+            Pages(engine, lambda run_id: in_airflow.get(run_id, ""), lambda dag: in_airflow.get("paused") == dag)
+        )
         app.dependency_overrides = {LOGIN: lambda: None, MAY_READ: lambda: None}
         with TestClient(app) as opened:
             yield opened

@@ -81,7 +81,7 @@ def test_a_dag_that_is_paused_runs_nothing(client: Any, database_url: str, in_ai
     exchange = Exchange(load(), connect(database_url))
     run_again(exchange, "run 1")
     assert "正在运行" in client.get("/night?date=2026-11-22").text
-    in_airflow["paused"] = "yes"
+    in_airflow["paused"] = "nightly_exchange"
     page = client.get("/night?date=2026-11-22").text
     assert '<p class="big">停在半路：DAG 已暂停</p>' in page
     assert "打开它的开关" in page
@@ -90,6 +90,40 @@ def test_a_dag_that_is_paused_runs_nothing(client: Any, database_url: str, in_ai
     assert '<section class="verdict bad">' in page
     assert "；DAG 已暂停</p>" in page
     assert "已暂停" not in client.get("/night?date=2026-11-01").text  # an older date has had its night
+    exchange.engine.dispose()
+
+
+def test_that_nobody_asks_for_receipts_is_told_where_one_looks_for_them(
+    client: Any, database_url: str, in_airflow: dict[str, str]
+) -> None:
+    """While the DAG of receipts is paused, what a platform has taken and not answered for waits for the next night."""
+    close_run_1(database_url)
+    engine = connect(database_url)
+    with engine.begin() as connection:  # otherwise all is well
+        connection.execute(text("update exchange.batch set state = 'complete'"))
+        connection.execute(text("update exchange.alert set cleared_at = now()"))
+    engine.dispose()
+    for path in ("/night?date=2026-11-22", "/platforms"):
+        assert '<section class="verdict good">' in client.get(path).text, path
+    in_airflow["paused"] = "platform_receipts"
+    for path in ("/night?date=2026-11-22", "/platforms"):
+        page = client.get(path).text
+        assert '<section class="verdict care">' in page, path
+        assert "；DAG 平台回执 已暂停</p>" in page, path
+    page = client.get("/night?date=2026-11-22").text
+    assert "没有通知到人的告警" in page
+    assert "打开它的开关" in page
+    assert "平台回执" not in client.get("/night?date=2026-11-01").text  # what is now is told with the newest date
+
+
+def close_run_1(database_url: str) -> None:
+    """Let the run of the seed end with every part in order."""
+    from credit_exchange.config.loader import load
+    from credit_exchange.steps.context import Exchange
+    from credit_exchange.steps.nights import close_night
+
+    exchange = Exchange(load(), connect(database_url))
+    close_night(exchange, "run 1", [])
     exchange.engine.dispose()
 
 
@@ -129,17 +163,18 @@ def test_airflow_is_asked_for_the_state_of_its_run(airflow_database: None) -> No
     from airflow.utils.session import create_session
     from sqlalchemy import delete
 
-    from credit_exchange.adapters.runs import DAG_ID, nightly_paused, nightly_state
+    from credit_exchange.adapters.runs import DAG_ID, is_paused, nightly_state
 
     assert nightly_state("nobody") == ""
-    assert nightly_paused() is False  # Airflow has not read the DAG yet
+    assert is_paused(DAG_ID) is False  # Airflow has not read the DAG yet
     with create_session() as session:
         session.add(DagRun(dag_id=DAG_ID, run_id="asked", run_type="manual", state="failed"))
         session.add(DagBundleModel(name="asked"))
         session.flush()
         session.add(DagModel(dag_id=DAG_ID, bundle_name="asked", is_paused=True))
     assert nightly_state("asked") == "failed"
-    assert nightly_paused() is True
+    assert is_paused(DAG_ID) is True
+    assert is_paused("platform_receipts") is False
     with create_session() as session:
         session.execute(delete(DagModel).where(DagModel.dag_id == DAG_ID))
 

@@ -276,7 +276,7 @@ def night(
         with town(tmp_path_factory.mktemp("pages"), pg_server.url("pages_night"), faults=True) as made:
             made.platforms["china"].close()
             assert not made.night(made.days[-1], feeds=NIGHT_FEEDS).good
-            app = build(Pages(made.exchange.engine, airflow_paused=lambda: False))
+            app = build(Pages(made.exchange.engine, airflow_paused=lambda _dag: False))
             app.dependency_overrides = {LOGIN: lambda: None, MAY_READ: lambda: None}
             with TestClient(app) as opened:
                 yield made, opened
@@ -352,7 +352,7 @@ def test_the_numbers_of_the_night_page_are_those_of_the_reporting_views(night: t
 
     town, _ = night
     day = town.days[-1]
-    told = Pages(town.exchange.engine, airflow_paused=lambda: False).night(day, "")
+    told = Pages(town.exchange.engine, airflow_paused=lambda _dag: False).night(day, "")
     names = ("delivered", "accepted", "quarantined", "unchanged", "held")
     (sums,) = town.query(
         "select " + ", ".join(f"sum(rows_{n})::bigint as rows_{n}" for n in names) + " from report.batch"

@@ -1,13 +1,26 @@
 -- Runs of which a part ran again after they had ended, long ago, and that were not judged since: cleared without what follows.
+-- And runs of a date with a finished night that began long ago and never ended (is_new): that date is neither late nor a hole.
 -- Another run of the date that ended after that has judged what is there by now.
-select n.business_date, n.run_id, n.reopened_at
+select
+    n.business_date,
+    n.run_id,
+    coalesce(n.reopened_at, n.started_at) as since,
+    n.finished_at is null as is_new
 from exchange.night as n
 where
     n.outcome is null
-    and n.finished_at is not null
-    and n.reopened_at < :since
+    and coalesce(n.reopened_at, n.started_at) < :since
+    and (
+        n.finished_at is not null
+        or exists (
+            select from exchange.night as f where f.business_date = n.business_date and f.finished_at is not null
+        )
+    )
     and not exists (
-        select from exchange.night as k
-        where k.business_date = n.business_date and k.outcome is not null and k.finished_at > n.reopened_at
+        select 1 from exchange.night as k
+        where
+            k.business_date = n.business_date
+            and k.outcome is not null
+            and k.finished_at > coalesce(n.reopened_at, n.started_at)
     )
 order by n.business_date, n.run_id

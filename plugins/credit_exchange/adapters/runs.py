@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 DAG_ID = "nightly_exchange"
+RECEIPTS = "platform_receipts"
+"""The DAG that asks platforms for what they have not answered, and tells the alerts that reached nobody."""
 
 
 def nightly_state(run_id: str) -> str:
@@ -16,11 +18,11 @@ def nightly_state(run_id: str) -> str:
         return str(session.scalar(asked) or "")
 
 
-def nightly_paused() -> bool:
-    """Tell whether the nightly DAG is paused: then no run begins or goes on, a backfill neither."""
+def is_paused(dag_id: str) -> bool:
+    """Tell whether a DAG is paused: then no run of it begins or goes on, a backfill neither."""
     from airflow.models.dag import DagModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
     with create_session() as session:
-        return bool(session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == DAG_ID)))
+        return bool(session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == dag_id)))

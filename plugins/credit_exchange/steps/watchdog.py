@@ -204,16 +204,22 @@ def _hole(key: str, days: list[date], begun: list[date], *, is_configured: bool)
 
 
 def _unjudged(exchange: Exchange) -> Iterable[Finding]:
-    """Find runs that went on after their end and have no verdict since: an incident a run. Airflow may call it a
-    success though a part of it failed."""
+    """Find runs that have no verdict though their date was finished: an incident a run. They went on after their end,
+    where Airflow may call them a success though a part failed, or a later run of the date never reached its own."""
     for row in _rows(exchange, "alerts/unjudged", {"since": business_time.now() - QUIET}):
+        day = row["business_date"]
+        what, why = "重跑后没有判定", "可能只清除了部分任务，没有包含下游"
+        remedy = "请在 Airflow 中清除它失败或重跑的任务（含下游，不选“只清除失败任务”）"
+        if row["is_new"]:
+            what, why = "停在半路，没有判定", "已收下的数据可能没有归并"
+            remedy = "请在 Airflow 中清除它的「开始」（含下游）；已被删除或从命令行运行的，请运行 "
+            remedy += f"python -m credit_exchange night --date {day}"
         yield Finding(
             f"{UNJUDGED}{row['run_id']}",
             "warning",
-            f"业务日期 {row['business_date']} 的一次运行重跑后没有判定",
-            f"自 {row['reopened_at']:%Y-%m-%d %H:%M} 起没有结论：可能只清除了部分任务，没有包含下游；"
-            "请在 Airflow 中清除它失败或重跑的任务（含下游，不选“只清除失败任务”）",
-            f"/exchange/night?date={row['business_date']}",
+            f"业务日期 {day} 的一次运行{what}",
+            f"自 {row['since']:%Y-%m-%d %H:%M} 起没有结论：{why}；{remedy}",
+            f"/exchange/night?date={day}",
         )
 
 

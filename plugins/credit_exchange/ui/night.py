@@ -212,18 +212,6 @@ def instead(day: date, told: Verdict) -> Verdict:
     return Verdict("bad", f"这次运行没有登记业务日期；最近的业务日期 {day}：{told.text}")
 
 
-def of_paused() -> Task:
-    """Return what to do about a DAG that is paused: nothing that it does by itself comes any more."""
-    why = "这个 DAG 在 Airflow 里被暂停：不再开始任何运行（补数也不开始），已开始的停在半路"
-    told = "在 Airflow 里打开它的开关；停在半路的会接着做，错过的业务日期会按顺序补上"
-    return Task("bad", "已暂停", "DAG 夜间信用信息交换", why, told, about="run")
-
-
-def while_paused(told: Verdict, *, running: bool) -> Verdict:
-    """Return the sentence of a date while the DAG is paused. running: a run of the date has begun and not ended."""
-    return Verdict("bad", "停在半路：DAG 已暂停" if running else f"{told.text}；DAG 已暂停")
-
-
 def of_files(problems: Mapping[str, Sequence[str]]) -> list[Task]:
     """Return what to do about configuration files that are wrong. problems: by how people call the part they stop."""
     told = "改好后清除失败的任务（含下游）；检查用下面的命令"

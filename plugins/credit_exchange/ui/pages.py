@@ -14,13 +14,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from credit_exchange.adapters.connections import resolve
-from credit_exchange.adapters.runs import nightly_paused, nightly_state
+from credit_exchange.adapters.runs import DAG_ID, RECEIPTS, is_paused, nightly_state
 from credit_exchange.config.labels import DIFFERENCE_WORDS, STEP_WORDS, names_of, part_label
 from credit_exchange.config.loader import as_it_is
 from credit_exchange.core import business_time
 from credit_exchange.stores import sql
 from credit_exchange.stores.database import connect
-from credit_exchange.ui import night
+from credit_exchange.ui import night, paused
 from credit_exchange.ui.night import Standing
 from credit_exchange.ui.words import CIRCUIT_WORDS, NIGHT_WORDS, WORKING_WORDS
 
@@ -35,10 +35,10 @@ class Pages:
         self,
         engine: Engine | None = None,
         airflow_state: Callable[[str], str] = nightly_state,
-        airflow_paused: Callable[[], bool] = nightly_paused,
+        airflow_paused: Callable[[str], bool] = is_paused,
     ) -> None:
-        """airflow_state: the state of a run in Airflow, "" when there is none; airflow_paused: whether the nightly DAG
-        is paused (a test hands in its own)."""
+        """airflow_state: the state of a run in Airflow, "" when there is none; airflow_paused: whether a DAG is
+        paused (a test hands in its own)."""
         self._given = engine
         self._airflow_state = airflow_state
         self._airflow_paused = airflow_paused
@@ -109,9 +109,11 @@ class Pages:
             tasks = [*night.of_files(_wrong_files()), *tasks]
         told = night.verdict(day, runs, tasks, batches, skipped, stands)
         by_airflow = running and runs[0]["kind"] != "command"
-        if (is_newest or by_airflow) and self._airflow_paused():
-            tasks = [night.of_paused(), *tasks]
-            told = night.while_paused(told, running=by_airflow)
+        if is_newest and self._airflow_paused(RECEIPTS):
+            tasks, told = [paused.of_paused_receipts(), *tasks], paused.while_receipts_paused(told)
+        if (is_newest or by_airflow) and self._airflow_paused(DAG_ID):
+            tasks = [paused.of_paused(), *tasks]
+            told = paused.while_paused(told, running=by_airflow)
         if not is_known:
             tasks, told = [night.of_unknown(run_id), *tasks], night.instead(day, told)
         return {
@@ -246,10 +248,11 @@ class Pages:
                 for row in _all(connection, "platform_causes")
                 if not _is_gone(row["platform"])  # nothing would end what its last try said
             }
+            told = night.of_platforms(asked, counts, names["platform_names"], causes, differ)
             return {
                 "title": "上报平台",
                 "platforms": platforms,
-                "verdict": night.of_platforms(asked, counts, names["platform_names"], causes, differ),
+                "verdict": paused.while_receipts_paused(told) if self._airflow_paused(RECEIPTS) else told,
                 "causes": causes,
                 "refused": refused,
                 "reconciled": [row for row in reconciled if platform in ("", row["platform"])],

@@ -363,7 +363,7 @@ def test_an_old_file_under_a_new_name_is_told(way_of: Callable[..., Way], monkey
     for day, content in enumerate((old, corrected, corrected, old), 1):
         way.put(content, f"2026090{day}.csv")
         way.run(date(2026, 9, day))
-        page = Pages(way.exchange.engine, airflow_paused=lambda: False).night(date(2026, 9, day), "")
+        page = Pages(way.exchange.engine, airflow_paused=lambda _dag: False).night(date(2026, 9, day), "")
         told = [task.why for task in page["tasks"]]
         assert [why for why in told if "逐字节相同" in why] == [
             "与 2026-09-01 的报送逐字节相同，而其间报送过别的：可能误报了旧文件，会把其后的更正改回去"

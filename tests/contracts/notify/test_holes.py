@@ -120,6 +120,36 @@ def test_a_run_that_went_on_after_its_end_and_was_not_judged_is_told(
     assert watchdog.check(exchange) == []
 
 
+@pytest.mark.parametrize("kind", ["manual", "backfill", "command"])
+def test_a_later_run_of_a_finished_date_that_never_reached_its_verdict_is_told(
+    exchange: Exchange, at: At, kind: Kind
+) -> None:
+    """Stopped, killed or ended by hand: what it had collected by then may wait for its next step, and no other night
+    does that."""
+    nights(exchange, at, 16, 17, 18)
+    at("2026-11-19T01:00:00")
+    open_night(exchange, "again", D17, kind)
+    assert watchdog.check(exchange) == [], "it may be running"
+    at("2026-11-19T07:01:00")
+    [told] = watchdog.check(exchange)
+    assert told.incident_key == "unjudged:again"
+    assert "业务日期 2026-11-17 的一次运行停在半路，没有判定" in told.subject
+    assert "自 2026-11-19 01:00 起" in told.detail
+    assert "python -m credit_exchange night --date 2026-11-17" in told.detail
+    open_night(exchange, "command", D17, "command")
+    close_night(exchange, "command", [])
+    assert watchdog.check(exchange) == [], "another run of the date has judged what is there"
+
+
+def test_a_run_that_stopped_before_another_of_its_date_ended_is_nobodys_trouble(exchange: Exchange, at: At) -> None:
+    at("2026-11-18T01:30:00")
+    open_night(exchange, "stopped", D17, "manual")
+    at("2026-11-18T02:00:00")
+    finish(exchange, D17, "scheduled")
+    at("2026-11-18T12:00:00")
+    assert watchdog.check(exchange) == []
+
+
 def test_a_date_is_told_as_late_or_as_a_hole_and_never_as_both(exchange: Exchange, at: At) -> None:
     nights(exchange, at, 10, 12)
     at("2026-11-15T07:00:00")
