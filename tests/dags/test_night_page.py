@@ -342,3 +342,5 @@ def test_a_delivery_that_did_not_have_to_come_is_nobodys_task(client: Any, datab
     assert 'class="good" aria-current' in page
     batch_page = client.get(re.findall(r'href="/exchange(/batch/\d+)">测试局', page)[0]).text
     assert "无报送，约定允许" in batch_page
+    assert "没有报送，没有可检查的" in batch_page
+    assert "部门后来报送的，清除「采集」（含下游）即收下" in batch_page
