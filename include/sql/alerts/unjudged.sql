@@ -4,16 +4,17 @@
 select
     n.business_date,
     n.run_id,
-    coalesce(n.reopened_at, n.started_at) as since,
+    b.since,
     n.finished_at is null as is_new
 from exchange.night as n
+cross join lateral (select coalesce(n.reopened_at, n.started_at) as since) as b
 where
     n.outcome is null
-    and coalesce(n.reopened_at, n.started_at) < :since
+    and b.since < :since
     and (
         n.finished_at is not null
         or exists (
-            select from exchange.night as f where f.business_date = n.business_date and f.finished_at is not null
+            select 1 from exchange.night as f where f.business_date = n.business_date and f.finished_at is not null
         )
     )
     and not exists (
@@ -21,6 +22,6 @@ where
         where
             k.business_date = n.business_date
             and k.outcome is not null
-            and k.finished_at > coalesce(n.reopened_at, n.started_at)
+            and k.finished_at > b.since
     )
 order by n.business_date, n.run_id

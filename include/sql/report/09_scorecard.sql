@@ -9,7 +9,7 @@ with delivered as (
         sum(b.rows_accepted + b.rows_unchanged) as rows_passed,
         sum(b.rows_quarantined) as rows_quarantined,
         count(*) filter (where b.state = 'missing') as batches_missing,
-        count(*) filter (where b.state <> 'complete' or b.digest is not null) as batches_expected
+        count(*) filter (where not b.is_absent) as batches_expected
     from report.batch as b
     group by b.department, date_trunc('month', b.business_date)
 ),

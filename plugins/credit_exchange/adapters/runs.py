@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DAG_ID = "nightly_exchange"
-RECEIPTS = "platform_receipts"
+RECEIPTS_DAG_ID = "platform_receipts"
 """The DAG that asks platforms for what they have not answered, and tells the alerts that reached nobody."""
 
 

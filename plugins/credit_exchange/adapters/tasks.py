@@ -103,7 +103,7 @@ class OpenNight(ExchangeOperator):
     def work(self, exchange: Exchange, context: Any) -> list[str]:
         """Return the ids of the feeds that deliver the date; none where the schedule comes to one that is left out on
         purpose. Raises ConfigurationError when there is no feed at all."""
-        from credit_exchange.steps.collect.absence import feeds_due
+        from credit_exchange.steps.collect.absence import tell_belated_of_others
         from credit_exchange.steps.nights import open_night, passed_over
         from credit_exchange.steps.reference import sync_reference
 
@@ -120,9 +120,9 @@ class OpenNight(ExchangeOperator):
             return []
         if not (known := len(exchange.config.ids("feed"))):
             raise ConfigurationError(f"{exchange.config.root} 中没有报送源；请检查 CREDIT_EXCHANGE_CONFIG")
-        feeds = feeds_due(exchange, night.business_date)
-        told = (night.business_date, len(feeds), known - len(feeds))
-        self.log.info("业务日期 %s，报送源 %d 个；不在报送期内的 %d 个", *told)
+        feeds = exchange.config.feeds_on(night.business_date)
+        self.log.info("业务日期 %s 由 %d 个报送源报送，共 %d 个", night.business_date, len(feeds), known)
+        tell_belated_of_others(exchange, feeds)
         return feeds
 
 

@@ -40,11 +40,9 @@ def dry_run(feed_id: str, business_date: date, console: Console) -> int:
             release(exchange)
         except ExchangeError as error:
             problem = str(error)
-        night_summary.show(exchange.engine, exchange.config, business_date, console, tried_out=True)
+        told = night_summary.show(exchange.engine, exchange.config, business_date, console, tried_out=True)
         with transaction(exchange.engine) as connection:
             reasons = connection.execute(sql.load("summary/reasons")).mappings().all()
-            feeds = connection.execute(sql.load("summary/feeds"), {"business_date": business_date}).mappings()
-            told = {row["problem"] for row in feeds}
         table = Table(title="问题数据（按规则）", title_justify="left")
         for heading in ("规则", "字段", "行数", "首行", "说明"):
             table.add_column(heading, overflow="fold")

@@ -38,8 +38,8 @@ def print_summary(database_url: str, business_date: date, console: Console | Non
 
 def show(
     engine: Engine, config: Configuration, business_date: date, console: Console, *, tried_out: bool = False
-) -> None:
-    """Print the two tables of a night, and between them what went wrong with whom.
+) -> set[str]:
+    """Print the two tables of a night, and between them what went wrong with whom; return the batches' own problems.
 
     tried_out: in a throw-away database, whose batches' numbers are those of other deliveries in ours.
     """
@@ -68,6 +68,7 @@ def show(
     if platforms:
         console.print()
         console.print(_platforms(platforms, config, names))
+    return {row["problem"] for row in feeds if row["problem"]}
 
 
 def _table(title: str, *, show_footer: bool = False) -> Table:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from credit_exchange.config.base import Model
 from credit_exchange.core.dates import date_pattern
+from credit_exchange.core.unseen import column_name
 from credit_exchange.errors import ConfigurationError
 
 _PLACEHOLDERS = ("date", "iso")
@@ -147,11 +148,12 @@ class HttpSource(Model):
     total_timeout: float = Field(default=3600, gt=0, description="seconds for all pages of a delivery together")
 
 
+FileSource = CsvSource | XlsxSource | RowdataZipSource
 Source = Annotated[CsvSource | XlsxSource | RowdataZipSource | TableSource | HttpSource, Field(discriminator="form")]
 
 
 def _alike(word: str) -> str:
-    """Return an operation or a column's name as it is compared: width, blanks and case say nothing."""
+    """Return an operation as it is compared: width, blanks and case say nothing."""
     return "".join(unicodedata.normalize("NFKC", word).split()).upper()
 
 
@@ -263,15 +265,14 @@ class Feed(Model):
         seen: dict[str, str] = {}
         for code, names in self.aliases().items():
             for name in names:
-                other = seen.setdefault(_alike(name), code)
+                other = seen.setdefault(column_name(name), code)
                 if other != code:
                     raise ValueError(f"列名 {name!r} 同时对应 {other} 和 {code}（不分大小写和全半角）；请只留一处")
         return self
 
     def delivers_on(self, business_date: date) -> bool:
         """Whether a business date is delivered this way."""
-        begun = self.valid_from is None or self.valid_from <= business_date
-        return begun and (self.valid_to is None or business_date <= self.valid_to)
+        return (self.valid_from or date.min) <= business_date <= (self.valid_to or date.max)
 
     def overlaps(self, other: Feed) -> bool:
         """Whether there are business dates that are delivered both this way and the other."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from credit_exchange.config.catalog import Dataset
 from credit_exchange.config.conditions import foreign
-from credit_exchange.config.feed import CsvSource, Feed, RowdataZipSource, XlsxSource
+from credit_exchange.config.feed import Feed, FileSource
 from credit_exchange.config.files import paths, run_together
 from credit_exchange.config.platform import Platform
 from credit_exchange.config.sharing import SharingRule
@@ -49,7 +49,7 @@ def unmeant_feeds(feeds: Mapping[str, Feed], datasets: Mapping[str, Dataset], la
                 f"feeds/{name}.yml：必填项 {'、'.join(blank)} 没有对应的列，也没有常量，每一行都会被退回；"
                 "请补入 columns 或 constants"
             )
-        if isinstance(feed.source, CsvSource | XlsxSource | RowdataZipSource) and not feed.source.is_dated:
+        if isinstance(feed.source, FileSource) and not feed.source.is_dated:
             yield (
                 f"feeds/{name}.yml：source.path 没有 {{date}}，每个业务日期都读同一个文件：部门停止更新时仍算报送，"
                 "补数时读到的是今天的内容；请让部门按日期命名"

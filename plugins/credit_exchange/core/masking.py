@@ -14,7 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from credit_exchange.core.text import WHITE_SPACE, ZERO_WIDTH, as_arrow, as_series
+from credit_exchange.core.text import as_arrow, as_series
+from credit_exchange.core.unseen import WHITE_SPACE, ZERO_WIDTH
 
 _COMPOUND = (
     "欧阳 上官 司马 诸葛 司徒 东方 独孤 南宫 万俟 闻人 夏侯 尉迟 公羊 赫连 澹台 皇甫 "

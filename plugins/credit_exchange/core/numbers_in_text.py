@@ -25,7 +25,8 @@ from credit_exchange.core.identifiers import (
     id_card_valid,
     reg_no_check_char,
 )
-from credit_exchange.core.text import WHITE_SPACE, ZERO_WIDTH, BoolArray, as_arrow, as_mask, map_distinct
+from credit_exchange.core.text import BoolArray, as_arrow, as_mask, map_distinct
+from credit_exchange.core.unseen import WHITE_SPACE, ZERO_WIDTH
 
 SEPARATORS = WHITE_SPACE + "-－‐‑‒–—―−._/．＿／·•‧∙⋅・" + ZERO_WIDTH
 """What may stand between the groups of one number, or within it."""

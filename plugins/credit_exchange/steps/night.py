@@ -15,7 +15,7 @@ from credit_exchange.config.labels import COUNT_WORDS, part_label
 from credit_exchange.config.loader import Configuration
 from credit_exchange.errors import ConfigurationError, ExchangeError, remedy_of, without_values
 from credit_exchange.steps.collect import collect
-from credit_exchange.steps.collect.absence import feeds_due
+from credit_exchange.steps.collect.absence import tell_belated_of_others
 from credit_exchange.steps.collect.batches import newest
 from credit_exchange.steps.context import Exchange
 from credit_exchange.steps.merge import merge
@@ -79,7 +79,9 @@ def run_night(
     result = NightResult(business_date, run_id)
     if is_whole:
         open_night(exchange, run_id, business_date, "command")
-    chosen = list(feeds) or ([] if platforms else feeds_due(exchange, business_date))
+    chosen = list(feeds) or ([] if platforms else exchange.config.feeds_on(business_date))
+    if is_whole:
+        tell_belated_of_others(exchange, chosen)
     for feed_id in chosen:
         label = f"feed {feed_id}"
         work = partial(run_feed, exchange, feed_id, business_date, recollect=recollect)

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from credit_exchange.adapters.connections import resolve
-from credit_exchange.adapters.runs import DAG_ID, RECEIPTS, is_paused, nightly_state
+from credit_exchange.adapters.runs import DAG_ID, RECEIPTS_DAG_ID, is_paused, nightly_state
 from credit_exchange.config.labels import DIFFERENCE_WORDS, STEP_WORDS, names_of, part_label
 from credit_exchange.config.loader import as_it_is
 from credit_exchange.core import business_time
@@ -109,7 +109,7 @@ class Pages:
             tasks = [*night.of_files(_wrong_files()), *tasks]
         told = night.verdict(day, runs, tasks, batches, skipped, stands)
         by_airflow = running and runs[0]["kind"] != "command"
-        if is_newest and self._airflow_paused(RECEIPTS):
+        if is_newest and self._airflow_paused(RECEIPTS_DAG_ID):
             tasks, told = [paused.of_paused_receipts(), *tasks], paused.while_receipts_paused(told)
         if (is_newest or by_airflow) and self._airflow_paused(DAG_ID):
             tasks = [paused.of_paused(), *tasks]
@@ -252,7 +252,7 @@ class Pages:
             return {
                 "title": "上报平台",
                 "platforms": platforms,
-                "verdict": paused.while_receipts_paused(told) if self._airflow_paused(RECEIPTS) else told,
+                "verdict": paused.while_receipts_paused(told) if self._airflow_paused(RECEIPTS_DAG_ID) else told,
                 "causes": causes,
                 "refused": refused,
                 "reconciled": [row for row in reconciled if platform in ("", row["platform"])],

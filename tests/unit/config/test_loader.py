@@ -98,7 +98,7 @@ def test_a_feed_of_an_unknown_data_set_says_what_to_add(copied: Path) -> None:
     assert "请新增 catalog/permitt.yml" in problems(copied)
 
 
-@pytest.mark.parametrize("name", ["许可机关(全称)", "许可机关（全称）", "许可机关 （全称）"])
+@pytest.mark.parametrize("name", ["许可机关(全称)", "许可机关（全称）", "许可机关 （全称）", "许可机关\u200b（全称）"])
 def test_a_column_cannot_be_two_fields_however_its_name_is_typed(copied: Path, name: str) -> None:
     edit(copied, "feeds/fz_zjj_permit.yml", "XK_LYDW: 数据来源单位", f"XK_LYDW: {name}")
     edit(copied, "feeds/fz_zjj_permit.yml", "XK_XKJG: 许可机关", "XK_XKJG: 许可机关（全称）")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from credit_exchange.config.feed import CsvSource, Feed, RowdataZipSource, XlsxSource
+from credit_exchange.config.feed import Feed, FileSource
 from credit_exchange.config.labels import feed_label
 from credit_exchange.errors import ExchangeError
 from credit_exchange.steps.alerts import clear_others, open_incidents, raise_alert
@@ -21,8 +22,8 @@ from credit_exchange.stores.sql import load
 log = logging.getLogger(__name__)
 BELATED = "belated:"
 LOOKED_BACK = 31
-"""Business dates of a feed that are looked at, and those that were told: what comes later than a month is brought by
-people who say so."""
+"""So many of a feed's newest business dates are looked at, and those that were told already: what comes later than that
+is brought by people who say so."""
 
 
 def may_be_absent(exchange: Exchange, feed: Feed, business_date: date) -> bool:
@@ -37,7 +38,7 @@ def tell_belated(exchange: Exchange, feed_id: str, feed: Feed) -> None:
     of dates that were taken since. A look that fails is logged: whether this delivery was collected is what counts.
     """
     source = feed.source
-    if not isinstance(source, CsvSource | XlsxSource | RowdataZipSource) or not source.is_dated:
+    if not isinstance(source, FileSource) or not source.is_dated:
         return
     prefix = f"{BELATED}{feed_id}:"
     try:
@@ -63,10 +64,7 @@ def tell_belated(exchange: Exchange, feed_id: str, feed: Feed) -> None:
         log.warning("%s：没有查看此前未等待的日期后来有没有报送（%s）", feed_id, type(error).__name__)
 
 
-def feeds_due(exchange: Exchange, business_date: date) -> list[str]:
-    """Return the ids of the feeds that deliver a business date. Of the others what came late is told now: after the
-    last date of a feed no 采集 of its own looks any more."""
-    due = exchange.config.feeds_on(business_date)
-    for feed_id in exchange.config.feeds.keys() - due:
+def tell_belated_of_others(exchange: Exchange, due: Sequence[str]) -> None:
+    """Tell what came late for feeds that are not due: after its last date no 采集 of a feed looks any more."""
+    for feed_id in sorted(exchange.config.feeds.keys() - set(due)):
         tell_belated(exchange, feed_id, exchange.config.feeds[feed_id])
-    return due

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from credit_exchange.config.catalog import CatalogField, Dataset, SchemaVersion
 from credit_exchange.config.feed import Feed, TableSource
-from credit_exchange.core.text import ZERO_WIDTH
+from credit_exchange.core.unseen import column_name
 from credit_exchange.errors import FatalError, HoldForPerson
 
-_SPACE = re.compile(rf"[\s{ZERO_WIDTH}]+")
 _NAMES_A_COLUMN = re.compile(
     r"(?=\w*_)(?!\w*\d{6})[A-Za-z][A-Za-z0-9_]{0,39}|"
     r"[\u4e00-\u9fff]{0,30}(?:名称|编号|号码|文号|序号|代码|日期|时间|期限|类别|类型|种类|状态|方式|范围|"
@@ -24,11 +22,6 @@ _OF_A_TABLE = re.compile(r"(?!\w*\d{6})[A-Za-z][A-Za-z0-9_]{0,39}")
 _WORDS = ("_operation", "_reason")
 _SAID_BY = {"_operation": "operation.column", "_reason": "operation.reason_column", "_sequence": "sequence"}
 """The key of a feed's file that names a column which is no field."""
-
-
-def normal(name: str) -> str:
-    """Return a column name for comparison: NFKC, without white space and zero-width characters, case ignored."""
-    return _SPACE.sub("", unicodedata.normalize("NFKC", name)).casefold()
 
 
 class Layout:
@@ -61,11 +54,11 @@ class Layout:
         self.columns = list(self._names)
         self._targets: dict[str, list[str]] = {}
         for column, names in self._names.items():
-            for name in dict.fromkeys(map(normal, names)):  # names that differ in case or width are one column
+            for name in dict.fromkeys(map(column_name, names)):  # names that differ in case or width are one column
                 self._targets.setdefault(name, []).append(column)
-        self._ignored = {normal(name) for name in feed.ignore}
+        self._ignored = {column_name(name) for name in feed.ignore}
         if isinstance(feed.source, TableSource):
-            self._ignored.add(normal(feed.source.updated_at))
+            self._ignored.add(column_name(feed.source.updated_at))
         self.identifiers = _identifiers(feed, dataset) & set(self.columns)
         self.dates = _delivered(feed, dataset, lambda one: one.type == "date") & set(self.columns)
         measured = self.dates | _delivered(feed, dataset, lambda one: one.type == "decimal")
@@ -75,11 +68,11 @@ class Layout:
 
     def targets(self, name: str) -> list[str]:
         """Return the columns that a delivered column fills; none for an unknown or ignored one."""
-        return self._targets.get(normal(name), [])
+        return self._targets.get(column_name(name), [])
 
     def known(self, name: str) -> bool:
         """Tell whether the contract knows this column, used or ignored."""
-        return normal(name) in self._targets or normal(name) in self._ignored
+        return column_name(name) in self._targets or column_name(name) in self._ignored
 
     def names(self, column: str) -> list[str]:
         """Return the names under which a column may be delivered."""
@@ -87,7 +80,7 @@ class Layout:
 
     def matches(self, header: Sequence[str]) -> int:
         """Return how many names of a row are columns of this feed; used to find the header."""
-        return sum(bool(name and normal(name) in self._targets) for name in header)
+        return sum(bool(name and column_name(name) in self._targets) for name in header)
 
     def check(self, header: Sequence[str], place: str) -> list[list[str]]:
         """Check a whole header and return, per delivered column, the columns that it fills.

@@ -15,12 +15,11 @@ from datetime import date
 from pathlib import Path
 from typing import IO, Any
 
-from credit_exchange.config.feed import CsvSource, RowdataZipSource, XlsxSource
+from credit_exchange.config.feed import FileSource
 from credit_exchange.core.canonical import new_sm3
 from credit_exchange.errors import ConfigurationError, FatalError, NotDelivered, RetriableError
 from credit_exchange.stores.landing import home
 
-FileSource = CsvSource | XlsxSource | RowdataZipSource
 _BLOCK = 1024 * 1024
 _MANIFEST_BYTES = 64 * 1024
 _SECOND_LOOK = 0.3

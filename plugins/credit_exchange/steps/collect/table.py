@@ -23,8 +23,9 @@ from sqlalchemy.types import BINARY, VARBINARY, Date, DateTime, LargeBinary, Str
 from credit_exchange.config.connections import Connection
 from credit_exchange.config.feed import TableSource
 from credit_exchange.core.business_time import SHANGHAI, day_bounds
+from credit_exchange.core.unseen import column_name
 from credit_exchange.errors import FatalError, HoldForPerson, RetriableError
-from credit_exchange.steps.collect.columns import Layout, normal
+from credit_exchange.steps.collect.columns import Layout
 from credit_exchange.steps.collect.databases import code_of, columns_of, open_engine, remedy
 
 _BATCH = 5_000
@@ -94,7 +95,7 @@ def _columns(
     place = f"表 {source.table}"
     layout.missing({target for name in names for target in layout.targets(name)}, place, HoldForPerson)
     layout.check(names, place)
-    updated = next((item for item in there if normal(item[0]) == normal(source.updated_at)), None)
+    updated = next((item for item in there if column_name(item[0]) == column_name(source.updated_at)), None)
     if updated is None:
         raise HoldForPerson(
             f"{layout.where}{place}：没有更新时间列 {source.updated_at}；请联系部门，或更正 source.updated_at"

@@ -10,7 +10,7 @@ down_revision = "0029"
 
 def upgrade() -> None:
     """Say so of those that are there; nobody expected them."""
-    for statement in ("upgrade_0030/01_absent", "report/09_scorecard"):
+    for statement in ("upgrade_0030/01_absent", "report/01_batch", "report/09_scorecard"):
         op.get_bind().exec_driver_sql(sql.source(statement))
 
 
